@@ -1,16 +1,22 @@
-/* client_sim.c - berth-client-sim: many lean terminals in one process, commanded by lines on standard input.
+/* client_sim.c - berth-client-sim: many lean terminals in one process, commanded by lines on
+ * standard input.
  *
  * usage: berth-client-sim [--want MS] [--seed N] [--history FILE]
  *
- *   join NAME INVITATION [HOST PORT]  a new terminal joins; its link then goes to HOST PORT (a
- * proxy) or where invited route NAME HOST PORT              the next connection goes there sign-on
- * NAME USER PASSWORD [POOL] kiosk NAME                        sign on as the terminal's kiosk user
- *   disconnect NAME | sign-off NAME   leave the session that is shown
- *   bye NAME | cut NAME               go in good order | hang up without a word; both stay away
- *   connect NAME                      come back, at once
- *   status NAME | quit
- * NAME may be * for every terminal (but for join). Answers and news: see client_sim.h. The end of input
- * is `quit`; a second of mercy lets goodbyes out.
+ *   join NAME INVITATION [HOST PORT]     a new terminal joins; its link then goes to HOST PORT (a
+ *                                        proxy), or where the invitation says
+ *   route NAME HOST PORT                 the next connection goes there
+ *   sign-on NAME USER PASSWORD [POOL]
+ *   kiosk NAME                           sign on as the terminal's kiosk user
+ *   disconnect NAME | sign-off NAME      leave the session that is shown
+ *   bye NAME                             say goodbye, close the connection, stay away
+ *   cut NAME                             close the connection without goodbye, stay away
+ *   connect NAME                         connect again, at once
+ *   status NAME
+ *   quit
+ *
+ * NAME may be * for every terminal, except with join. Answers and reports: client_sim.h. The end of
+ * input means `quit`; the program then waits a second for goodbyes to be sent.
  */
 #include "client_sim.h"
 
@@ -57,7 +63,7 @@ void client_sim_report(const struct terminal *terminal, const char *what, json_t
     json_decref(line);
 }
 
-/* ---- what can be asked ---- */
+/* ---- commands ---- */
 
 static void do_route(struct terminal *terminal, char **words)
 {
@@ -194,7 +200,7 @@ static void give_room(uv_handle_t *handle, size_t wanted, uv_buf_t *ret)
     (void)handle;
     (void)wanted;
     if (us.length == sizeof(us.line) - 1)
-        us.length = 0; /* no line is that long; what is left of it will make no sense */
+        us.length = 0; /* longer than any command: drop it; the rest is refused */
     *ret = uv_buf_init(us.line + us.length, (unsigned)(sizeof(us.line) - 1 - us.length));
 }
 
@@ -228,7 +234,7 @@ static void finish(void)
     list_each (&us.sim.terminals, node)
         terminal_free(list_entry(node, struct terminal, node));
     explicit_bzero(us.line, sizeof(us.line));
-    /* Sockets close in a few turns; a peer that never answers is not waited for. */
+    /* Sockets close within a few turns; do not wait for a peer that never answers. */
     while (uv_loop_alive(&us.sim.loop.uv) && client_sim_now_us() < until_us)
         loop_turn(&us.sim.loop, 20);
     history_file_close(us.sim.history);

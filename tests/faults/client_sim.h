@@ -2,7 +2,7 @@
  *
  * A terminal here has an identity, keeps presence, answers what the broker asks and "shows" what it
  * is told to, without a viewer and without a screen. It reconnects as berth-agent does (the same
- * table of delays). What it is told stands on standard output, one JSON object a line:
+ * table of delays). It reports what it receives on standard output, one JSON object a line:
  * {"at_us":N,"terminal":"t1","what":"show", ...}; at_us is CLOCK_MONOTONIC.
  */
 #ifndef BERTH_TESTS_FAULTS_CLIENT_SIM_H
@@ -21,15 +21,15 @@ struct client_sim {
     struct berth_loop loop;
     struct berth_random random;
     struct list terminals;
-    int64_t want_ms;         /* how long a presence shall hold; 0: as the broker likes */
+    int64_t want_ms;         /* requested duration of a presence; 0: the broker decides */
     struct history *history; /* NULL: nothing is recorded */
 };
 
-/* One connection; it outlives its terminal's interest in it until its socket is closed. */
+/* One connection; it lives until its socket is closed, also after its terminal gave it up. */
 struct wire {
     struct tls_peer tls;
     struct frame_reader reader;
-    struct terminal *terminal; /* NULL: let go */
+    struct terminal *terminal; /* NULL: given up */
     bool joining;
 };
 
@@ -45,7 +45,7 @@ struct terminal {
     SSL_CTX *context; /* of the link */
     struct wire *wire;
     struct berth_timer again, renew, unanswered;
-    bool wanted; /* it shall be connected */
+    bool wanted; /* it should be connected */
     bool told;   /* presence was granted on this connection */
     int failures;
     char presence_id[40];
@@ -74,7 +74,7 @@ void terminal_sign_on(struct terminal *terminal, const char *user, const char *p
 void terminal_kiosk(struct terminal *terminal);
 void terminal_leave(struct terminal *terminal, enum msg_type how); /* disconnect or sign_off */
 
-/* Goodbye in good order; hang up without a word and stay away; come (back). */
+/* Say goodbye and close; close without goodbye and stay away; connect (again). */
 void terminal_bye(struct terminal *terminal);
 void terminal_cut(struct terminal *terminal);
 void terminal_connect(struct terminal *terminal);

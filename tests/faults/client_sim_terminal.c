@@ -1,4 +1,4 @@
-/* client_sim_terminal.c - one lean terminal: see client_sim.h. */
+/* client_sim_terminal.c - one lean terminal: its connections, its presence, and what it reports. */
 #include <stdio.h>
 #include <string.h>
 #include <uv.h>
@@ -45,7 +45,7 @@ static void send_msg(struct terminal *terminal, struct msg *msg)
 
 static struct msg *new_msg(enum msg_type type)
 {
-    static struct msg msg; /* one thread, used up before the next */
+    static struct msg msg; /* one thread: used before the next is decoded */
     static uint64_t ref;
 
     memset(&msg, 0, sizeof(msg));
@@ -279,7 +279,7 @@ static void granted(struct terminal *terminal, const struct msg_granted *msg)
                                 (json_int_t)msg->presence_expires_in_ms));
 }
 
-/* ---- what is written down ---- */
+/* ---- the history ---- */
 
 static void note_screen(const struct terminal *terminal, enum history_screen_event event)
 {
@@ -309,7 +309,7 @@ static void note_invoke(struct terminal *terminal, enum history_request what)
     terminal->sim->history->take(terminal->sim->history, &line);
 }
 
-/* Of the sign-on that waits: shown, or refused with a code. */
+/* The result of the waiting sign-on: shown, or refused with a code. */
 static void note_result(struct terminal *terminal, const char *code)
 {
     struct history_line line = { .kind = HISTORY_result, .at_us = client_sim_now_us() };
@@ -340,7 +340,7 @@ static void note_profile(const struct terminal *terminal, const struct msg_profi
     terminal->sim->history->take(terminal->sim->history, &line);
 }
 
-/* ---- what the broker says ---- */
+/* ---- messages from the broker ---- */
 
 static void joined(struct terminal *terminal, const struct msg_joined *msg)
 {
@@ -460,7 +460,7 @@ struct terminal *terminal_join(struct client_sim *sim, const char *name,
     terminal->sim = sim;
     (void)snprintf(terminal->name, sizeof(terminal->name), "%s", name);
     terminal->invite = *invite;
-    /* The player asks no DNS; a name of the broker is this machine here. */
+    /* No DNS here: any name of the broker means this machine. */
     if (uv_ip4_addr(invite->host, 0, &scratch) != 0)
         (void)snprintf(terminal->invite.host, sizeof(terminal->invite.host), "127.0.0.1");
     (void)snprintf(terminal->host, sizeof(terminal->host), "%.63s", terminal->invite.host);

@@ -1,19 +1,18 @@
-/* flood.c - berth-flood: peers that never become anybody, bounded in number and time.
+/* flood.c - berth-flood: peers that never authenticate, bounded in number and time.
  *
- * usage: berth-flood HOST PORT SECONDS SOURCES [silent N] [slow N] [garbage N] [nobody N] [foreign
- * N] [request N] [rate N]
+ * usage: berth-flood HOST PORT SECONDS SOURCES [BEHAVIOUR N]... [rate N]
  *
- *   silent   sockets that connect and say nothing
- *   slow     a true ClientHello, a byte a second
- *   garbage  noise in place of TLS
- *   nobody   a whole handshake without a certificate
- *   foreign  a whole handshake with a certificate of another authority
- *   request  a whole handshake with the management API, and half an HTTP request
- *   rate     so many new connections a second, in all (default 1000)
+ *   silent     connects and sends nothing
+ *   slow       sends a valid ClientHello, a byte a second
+ *   garbage    sends random bytes instead of TLS
+ *   nobody     completes the handshake without a certificate
+ *   foreign    completes the handshake with a certificate of another authority
+ *   request    completes the handshake with the management API, then sends half an HTTP request
+ *   rate       new connections a second, in all (default 1000)
  *
- * N of each are kept going at once: one that ends is begun anew, at the rate. They come from
- * SOURCES addresses, 127.66.x.y (0: from the address that everybody else here has). At most 2,000
- * sockets, and SECONDS or until SIGTERM. The last line of standard output is one JSON object.
+ * N of each are kept open at once: one that ends is replaced, at the rate. They come from SOURCES
+ * addresses, 127.66.x.y (0: from the address that all other clients here have). At most 2,000
+ * sockets, for SECONDS or until SIGTERM. The last line of standard output is one JSON object.
  */
 #include <errno.h>
 #include <openssl/err.h>
@@ -66,7 +65,7 @@ static struct {
     int64_t by_habit[HABITS];
 } us = { .rate = 1000 };
 
-/* ---- one of them ---- */
+/* ---- one peer ---- */
 
 static void closed(uv_handle_t *handle)
 {
@@ -86,7 +85,7 @@ static void end_one(struct liar *liar)
     uv_close((uv_handle_t *)&liar->poll, closed);
 }
 
-/* Whatever the broker says is read; its end is what we wait for. */
+/* Read whatever the broker sends, until it closes the connection. */
 static void drain(struct liar *liar)
 {
     char scrap[4096];
@@ -162,7 +161,7 @@ static void ready(uv_poll_t *poll, int status, int events)
         drain(liar);
 }
 
-/* A ClientHello as OpenSSL makes it, to be let out by drops. */
+/* A ClientHello as OpenSSL makes it, to be sent byte by byte. */
 static void make_hello(struct liar *liar)
 {
     SSL *ssl = SSL_new(us.contexts[SLOW]);
@@ -207,7 +206,7 @@ static void begin(struct liar *liar)
     (void)uv_poll_start(&liar->poll, UV_WRITABLE | UV_READABLE, ready);
 }
 
-/* ---- all of them ---- */
+/* ---- all peers ---- */
 
 static void tick(uv_timer_t *timer)
 {
@@ -266,7 +265,7 @@ static void told_to_end(uv_signal_t *told, int number)
     end_all();
 }
 
-/* Contexts of OpenSSL's own: those of Berth know their peers and judge whom they talk to. */
+/* Plain OpenSSL contexts: those of Berth verify their peers. */
 static SSL_CTX *new_context(const char *alpn)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());

@@ -1,25 +1,25 @@
-/* inject.c - run a program and kill it at, or fail, its n-th system call of a kind.
+/* inject.c - fault-inject: runs a program and kills it at, or fails, its n-th system call of a
+ * kind.
  *
- * usage: fault-inject [--calls NAME,... | --calls all] [--at CALL:N] [--do kill|ERRNO] [--on] --
- * PROGRAM ARGUMENT...
+ * usage: fault-inject [--calls NAME,... | --calls all] [--at CALL:N] [--do kill|ERRNO] [--on]
+ *                     -- PROGRAM ARGUMENT...
  *
- *   --calls  the system calls that are counted (default all of the table below)
+ *   --calls  the system calls that are counted (default: all of the table below)
  *   --at     the N-th call of that name by any thread of PROGRAM, counted over the whole process.
- * Calls on descriptors that may be anything are told apart by what they are on: write@file,
- * write@socket, write@pipe, write@event (an eventfd, a signalfd ...): what can fail, and how,
- * differs
+ *            Calls on any kind of descriptor are counted by kind: write@file, write@socket,
+ *            write@pipe, write@event (an eventfd, a signalfd ...), because they fail differently
  *   --do     kill: SIGKILL before the call is made; ERRNO (ENOSPC ...): the call is not made and
- * fails so
+ *            fails with that error
  *   --on     that call and each later one of its name
  *
  * Standard output: a line {"pid":...} when it runs, and at its end a line with its exit status, how
  * often each call was seen and what was done. Processes that PROGRAM starts are neither counted nor
- * touched.
+ * changed.
  *
  * Why not `strace -e inject=...:when=n`: strace counts per thread and per call, and stops at the
- * first thread that gets there, so a broker of six threads has calls that no n reaches. Here the
- * count is the process's, hence n = 1.. reaches every one. The kernel's seccomp notifications do
- * it, so it needs neither ptrace nor knowledge of a processor.
+ * first thread that gets there, so a broker with six threads has calls that no n reaches. Here the
+ * count is that of the process, so n = 1.. reaches every call. It uses the kernel's seccomp
+ * notifications, so it needs neither ptrace nor code for one processor.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -63,7 +63,7 @@ struct call {
 /* clang-format off */
 #define CALL(name) { #name, SYS_##name, true, false, { 0 } },
 #define CALL_ON(name) { #name, SYS_##name, true, true, { 0 } },
-/* Those that change what others see, or that can fail for reasons outside of the program. */
+/* Calls that change what others see, or that can fail for reasons outside of the program. */
 static struct call calls[] = {
     CALL_ON(read) CALL_ON(readv) CALL(pread64) CALL_ON(write) CALL_ON(writev) CALL(pwrite64)
     CALL(recvmsg) CALL(recvfrom) CALL(sendmsg) CALL(sendto) CALL(shutdown)
@@ -104,7 +104,7 @@ static struct {
     bool from_then_on;
     long done;
     pid_t program;
-    pid_t threads[THREADS_MAX]; /* known to be the program's own */
+    pid_t threads[THREADS_MAX]; /* of the program itself */
     size_t thread_count;
 } plan;
 
@@ -198,7 +198,7 @@ static char **take_arguments(char **word)
     return word + 1;
 }
 
-/* ---- the program's side ---- */
+/* ---- in the child ---- */
 
 static size_t put(struct sock_filter *code, size_t at, struct sock_filter one)
 {
@@ -206,7 +206,7 @@ static size_t put(struct sock_filter *code, size_t at, struct sock_filter one)
     return at + 1;
 }
 
-/* A program of the kernel's: tell us of the calls that are wanted, let all others pass. */
+/* A seccomp filter: notify the parent of the counted calls, permit all others. */
 static int filter_install(void)
 {
     static struct sock_filter code[2 * COUNT(calls) + 4];
@@ -228,8 +228,7 @@ static int filter_install(void)
     }
     n = put(code, n, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
     program.len = (unsigned short)n;
-    /* Killable waiting alone: another signal must not make the same call be told, and counted,
-     * twice. */
+    /* Killable waits only: another signal must not report, and count, the same call twice. */
     listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
                             flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &program);
     if (listener < 0 && errno == EINVAL)
@@ -237,8 +236,8 @@ static int filter_install(void)
     return listener;
 }
 
-/* From the filter on no call of the table may be made here before the parent listens: the number of
- * the listener is handed over in shared memory, by looking. */
+/* After the filter is installed no counted call may be made here before the parent listens, so the
+ * number of the listener is passed in shared memory. */
 static void become(char **argv, volatile int *handed)
 {
     int listener;
@@ -271,7 +270,7 @@ static int listener_of(pid_t child, volatile int *handed)
     return listener;
 }
 
-/* ---- our side ---- */
+/* ---- in the parent ---- */
 
 static bool of_program(pid_t thread)
 {
@@ -299,7 +298,7 @@ static struct call *call_numbered(int number)
     return NULL;
 }
 
-/* What a descriptor of the program's is. */
+/* The kind of a descriptor of the program. */
 static enum on kind_of(int descriptor)
 {
     char path[64], target[64] = "";
@@ -312,7 +311,7 @@ static enum on kind_of(int descriptor)
     return strncmp(target, "pipe:", 5) == 0 ? ON_PIPE : ON_EVENT;
 }
 
-/* Is it this one's turn? */
+/* Is this the call to fail? */
 static bool hit(struct call *call, int descriptor)
 {
     enum on kind = call->told_apart ? kind_of(descriptor) : ON_ANYTHING;
@@ -326,7 +325,7 @@ static bool hit(struct call *call, int descriptor)
     return true;
 }
 
-/* One call that waits for our word. A thread may have died meanwhile: ENOENT. */
+/* One call that waits for our answer. A thread may have died meanwhile: ENOENT. */
 static void answer(int listener)
 {
     struct seccomp_notif told = { 0 };
@@ -365,12 +364,11 @@ static void report(int status)
     }
     (void)printf("}}\n");
     (void)fflush(stdout);
-    /* Whoever reads us has all he waits for; what the program left behind is served until it is
-     * gone. */
+    /* The report is complete; children that the program left behind are served until they end. */
     (void)close(STDOUT_FILENO);
 }
 
-/* Until the program and all that it started are gone: without a listener their calls would fail. */
+/* Until the program and all its children have ended: without a listener their calls would fail. */
 static void serve(int listener)
 {
     bool ended = false;

@@ -1,22 +1,26 @@
-/* proxy.c - berth-proxy: TCP that is late, thin, cut, torn or half-open, led by lines on standard
- * input.
+/* proxy.c - berth-proxy: TCP with delay, little bandwidth, cuts, resets and half-open connections,
+ * controlled by lines on standard input.
  *
  * usage: berth-proxy SEED LISTEN TARGET [RULE VALUE]...
  *
- * LISTEN and TARGET are 127.0.0.1:PORT or unix:PATH. Rules, at the start or as lines at any time
- * (they hold for what comes after, frozen and refuse at once):
+ * LISTEN and TARGET are 127.0.0.1:PORT or unix:PATH. Rules are given at the start or as lines at
+ * any time. They apply to data that comes later; freeze and refuse apply at once:
  *
- *   delay MS   jitter MS        every chunk comes so much later, plus up to so much by chance
- *   hold PERMILLE   hold_ms MS  so many chunks of a thousand are held so much longer: connections
- * overtake each other split BYTES                 chunks arrive in pieces of so many bytes rate
- * BYTES                  so many bytes a second, for each direction of each connection truncate
- * PERMILLE           so many chunks of a thousand are torn in the middle, and the connection reset
- *   freeze none|up|down|both    nothing passes that way any more, and nobody is told
- *   refuse 0|1   swallow 0|1    whoever comes is reset | taken and never led on
- *   reset 1                     every connection is reset, now
- *   tell 1                      one JSON object of figures on standard output, and again at the end
+ *   delay MS                   delay every chunk by so much,
+ *   jitter MS                  plus a random time up to so much
+ *   hold PERMILLE              so many chunks in a thousand are delayed longer,
+ *   hold_ms MS                 by so much: connections overtake each other
+ *   split BYTES                deliver chunks in pieces of so many bytes
+ *   rate BYTES                 bytes a second, for each direction of each connection
+ *   truncate PERMILLE          so many chunks in a thousand are cut in the middle, and the
+ *                              connection is reset
+ *   freeze none|up|down|both   nothing passes in that direction, and neither end is told
+ *   refuse 0|1                 new connections are reset
+ *   swallow 0|1                new connections are accepted and never forwarded
+ *   reset 1                    reset every connection now
+ *   tell 1                     print the counters as one JSON object, now and at the end
  *
- * It ends with its standard input.
+ * It ends when its standard input ends.
  */
 #include "proxy.h"
 
@@ -130,7 +134,7 @@ static void give_room(uv_handle_t *handle, size_t wanted, uv_buf_t *ret)
     (void)handle;
     (void)wanted;
     if (us.length == sizeof(us.line) - 1)
-        us.length = 0; /* no line is that long */
+        us.length = 0; /* longer than any rule: drop it */
     *ret = uv_buf_init(us.line + us.length, (unsigned)(sizeof(us.line) - 1 - us.length));
 }
 
@@ -155,7 +159,7 @@ static void heard(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
     memmove(us.line, begin, us.length);
 }
 
-/* ---- places ---- */
+/* ---- addresses ---- */
 
 static int place_of(const char *text, struct proxy_place *ret)
 {

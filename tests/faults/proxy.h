@@ -1,8 +1,7 @@
-/* proxy.h - a hostile network in one process: what berth-proxy's two halves share.
+/* proxy.h - a hostile network in one process: what the two halves of berth-proxy share.
  *
- * Every connection that comes is led on to the target, and what flows suffers what the rules say.
- * Bytes never change and never change their order within a direction: TCP stays TCP. Between
- * connections nothing is in order.
+ * Every connection is forwarded to the target, and the rules apply to its data. Bytes never change,
+ * nor their order within a direction, as TCP guarantees. Between connections there is no order.
  */
 #ifndef BERTH_TESTS_FAULTS_PROXY_H
 #define BERTH_TESTS_FAULTS_PROXY_H
@@ -12,18 +11,18 @@
 #include "berth/list.h"
 #include "berth/random.h"
 
-/* up: from who connected to the target; down: back. */
+/* up: from the client to the target; down: back. */
 enum proxy_direction { PROXY_UP, PROXY_DOWN, PROXY_DIRECTIONS };
 
 struct proxy_rules {
     int64_t delay_ms, jitter_ms;
-    int64_t hold_permille, hold_ms; /* a chunk in so many is held that much longer */
+    int64_t hold_permille, hold_ms; /* chunks in a thousand: delayed by that much more */
     int64_t split;                  /* pieces of so many bytes, 0: as they come */
     int64_t rate;                   /* bytes a second of one direction, 0: as fast as it goes */
-    int64_t truncate_permille;      /* a chunk in so many is torn and the connection reset */
-    bool frozen[PROXY_DIRECTIONS];  /* nothing passes; nobody is told */
-    bool refuse;                    /* whoever comes is reset */
-    bool swallow;                   /* whoever comes is taken and never led on */
+    int64_t truncate_permille;      /* chunks in a thousand: cut, and the connection reset */
+    bool frozen[PROXY_DIRECTIONS];  /* nothing passes; neither end is told */
+    bool refuse;                    /* new connections are reset */
+    bool swallow;                   /* new connections are accepted and never forwarded */
 };
 
 struct proxy_counts {
@@ -51,10 +50,10 @@ struct proxy {
 /* A new connection waits at `listener`. */
 void proxy_take(struct proxy *proxy, uv_stream_t *listener, bool local);
 
-/* Reset every connection that there is. */
+/* Reset every connection. */
 void proxy_reset_all(struct proxy *proxy);
 
-/* The rules have changed: what was frozen may go on. */
+/* The rules have changed: what was frozen may continue. */
 void proxy_thaw(struct proxy *proxy);
 
 #endif

@@ -1,5 +1,4 @@
-/* proxy_pair.c - one connection through berth-proxy: two streams and what is on its way between
- * them. */
+/* proxy_pair.c - one connection through berth-proxy: two streams and the data between them. */
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +8,7 @@
 
 #include "proxy.h"
 
-/* Read no more from a stream while so much of it waits: the sender feels the thin link. */
+/* Stop reading from a stream while so much of it waits: the sender feels the slow link. */
 #define WAITING_MAX 262144
 #define CHUNK_BYTES 16384
 #define NS_PER_MS UINT64_C(1000000)
@@ -30,9 +29,9 @@ struct flowing {
     enum proxy_direction direction;
     struct list pieces;
     size_t waiting;
-    uint64_t free_ns; /* when the thin link is free again; also keeps the order */
+    uint64_t free_ns; /* when the slow link is free again; also keeps the order */
     uv_timer_t timer;
-    bool reading, ended; /* ended: the sender closed; tell so after the last piece */
+    bool reading, ended; /* ended: the sender closed; close after the last piece */
 };
 
 union stream {
@@ -45,7 +44,8 @@ union stream {
 struct pair {
     struct list node;
     struct proxy *proxy;
-    union stream ends[PROXY_DIRECTIONS]; /* by whose bytes go that way: who connected, the target */
+    union stream ends
+        [PROXY_DIRECTIONS]; /* by direction of the bytes that it sends: the client, the target */
     struct flowing flows[PROXY_DIRECTIONS];
     uv_connect_t connect;
     char buffer[CHUNK_BYTES];
@@ -133,7 +133,7 @@ static void written(uv_write_t *request, int status)
 
 static void shut(uv_shutdown_t *request, int status)
 {
-    (void)status; /* the other side has gone as well */
+    (void)status; /* the other side is closed as well */
     free(request);
 }
 
@@ -215,7 +215,7 @@ static uint64_t delay_ns(struct proxy *proxy)
     return (uint64_t)ms * NS_PER_MS;
 }
 
-/* Not before the piece in front of it, and not faster than the thin link lets it. */
+/* Not before the piece ahead of it, and not faster than the slow link permits. */
 static void queue(struct flowing *flow, const char *bytes, size_t size, uint64_t due_ns, bool last)
 {
     struct piece *piece = berth_alloc(sizeof(*piece) + size);
@@ -283,7 +283,7 @@ static void heard(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
     }
 }
 
-/* ---- coming ---- */
+/* ---- new connections ---- */
 
 static void connected(uv_connect_t *connect, int status)
 {

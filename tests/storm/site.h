@@ -1,14 +1,14 @@
-/* site.h - what the terminals meet: libvirt's test driver in a private daemon, berth-virt, berthd.
+/* site.h - the site under test: libvirt's test driver in a private daemon, berth-virt, berthd.
  *
- * All in one folder that goes with the run, all in a network namespace of its own, so that every
- * address of 127.0.0.0/8 and every port is free and nobody else's:
+ * Everything is in one folder that is removed after the run, and in a network namespace of its own,
+ * so that every address of 127.0.0.0/8 and every port is free:
  *
  *     127.0.0.1               the broker's listeners
  *     127.1.0.0 - 127.63...   the terminals, one address each
  *     127.64.0.0/10           the desktops: libvirt's test driver gives each machine the next
- * address of its network; one responder answers for all of them
+ *                             address of its network; one responder answers for all of them
  *
- * Everything here blocks; nothing is measured meanwhile.
+ * Every function blocks; nothing is measured meanwhile.
  */
 #ifndef BERTH_STORM_SITE_H
 #define BERTH_STORM_SITE_H
@@ -34,7 +34,7 @@ struct site {
     bool recording;
     char address[64]; /* of the terminals' listener */
     int link_port, join_port;
-    int listener; /*  where terminals connect: held by us, as a service manager holds it */
+    int listener; /* of the terminals: held by us, as a service manager holds it */
     pid_t berthd; /* 0: not running, or not ours */
     pid_t virsh;  /* virsh, whose connection keeps the test driver's machines */
     int virsh_input;
@@ -44,7 +44,7 @@ struct site {
     char *changed; /* what was set in berthd's configuration beyond the defaults, for the result */
 };
 
-/* A namespace of its own for this process, before any thread is there. */
+/* Give this process its own network namespace; call before the first thread starts. */
 int site_isolate(struct berth_error *reterr) berth_must_check;
 
 /* Folder, libvirt, network, storage, responder; not yet the broker. */
@@ -64,7 +64,7 @@ int site_copy(const char *from, const char *to, struct berth_error *reterr) bert
 /* Path of something in the site's folder; `out` has STORM_PATH + 64 bytes. */
 const char *site_path(const struct site *site, const char *name, char *out);
 
-/* Everything ends and, unless it is to be kept, goes. */
+/* End everything and remove the folder, unless --keep was given. */
 void site_close(struct site *site);
 
 #endif

@@ -1,14 +1,14 @@
-/* dial.c - peers-dial: call a TLS server as many terminals, and tell what that costs it.
+/* dial.c - peers-dial: connects to a TLS server as many terminals, and measures the server's cost.
  *
  *     peers-dial --as berth|mqtt|http --port N --folder PROVISIONED --terminals N --server PID
- *                [--calls N] [--in-flight N] [--rate A-SECOND] [--hold SECONDS --ping S] [--limit
- * S]
+ *                [--calls N] [--in-flight N] [--rate A-SECOND]
+ *                [--hold SECONDS --ping S] [--limit S]
  *
- * Every call is a full TLS 1.3 handshake with a client certificate and no resumption, then the
- * first question and its answer. Without --hold a call ends there, and terminals call again until
- * there were --calls of them. With --hold every terminal calls once and stays, pings at even times,
- * and what it costs the server to have them is measured apart. One JSON object goes to standard
- * output. Exit 1: a call failed.
+ * Every call is a full TLS 1.3 handshake with a client certificate and without resumption, then the
+ * first request and its answer. Without --hold a call ends there, and terminals call again until
+ * there were --calls of them. With --hold every terminal connects once, stays, and pings at even
+ * intervals; the cost of idle clients is measured separately. One JSON object goes to standard
+ * output. Exit code 1: a call failed.
  */
 #include "dial.h"
 
@@ -23,7 +23,7 @@
 
 #include "watch.h"
 
-/* A server frees and settles what the calls left before it is measured at rest. */
+/* Time for the server to free what the calls left, before it is measured at rest. */
 #define SETTLE_MS 1500
 #define TICK_MS 5
 #define SPOKEN_FAILURES 3
@@ -46,7 +46,7 @@ static struct {
     uv_check_t check;
     struct watch_sample before, after, held_from, held_to;
     int64_t own_us;
-    int64_t ping_from_us; /* 0: nobody pings now */
+    int64_t ping_from_us; /* 0: no pings now */
     int ping_next;
 } here = { .in_flight = 32, .limit_s = 120, .ping_s = 10 };
 
@@ -132,10 +132,10 @@ static void failed(struct client *client, const char *why)
         (void)fprintf(stderr, "peers-dial: terminal %d: %s\n", client->number, why);
     leave(client);
     if (was_in && here.hold_s > 0)
-        here.calling++; /* it had been counted out when it was let in */
+        here.calling++; /* it was subtracted when it was welcomed */
 }
 
-/* How many calls may have begun by now. */
+/* How many calls may have begun by now, by the rate. */
 static long due(void)
 {
     if (here.rate == 0)
@@ -191,7 +191,7 @@ static void ping(struct client *client)
         failed(client, "a ping could not be sent");
 }
 
-/* At even times: so many terminals a second. */
+/* At even intervals: so many terminals a second. */
 static void ping_due(void)
 {
     double passed_s = (double)(watch_now_us() - here.ping_from_us) / 1e6;
@@ -234,8 +234,8 @@ static void run_calls(void)
     look(&here.before);
     own_us = watch_own_cpu_us();
     here.began_us = watch_now_us();
-    /* From the first who is in: on a busy machine the last may come later than a silence is allowed
-     * to last. */
+    /* Begins with the first client: on a busy machine the last may connect later than the silence
+     * that the server permits. */
     if (here.hold_s > 0)
         here.ping_from_us = here.began_us;
     call_more();
@@ -247,10 +247,10 @@ static void run_calls(void)
     look(&here.after);
 }
 
-/* The memory and the CPU of those who stay. */
+/* Memory and CPU of clients that stay connected. */
 static void run_hold(void)
 {
-    /* A whole round fills what the server keeps for a living client. */
+    /* After a whole round the server has allocated what an active client needs. */
     run_for(SETTLE_MS / 1e3 + (here.dial.protocol->ping ? here.ping_s : 1));
     look(&here.held_from);
     here.dial.pings = here.dial.answers = 0;
@@ -412,6 +412,6 @@ int main(int argc, char **argv)
     report();
     for (int i = 0; i < here.terminals; i++)
         client_hang_up(&here.dial.clients[i]);
-    /* The kernel takes the rest: handles, keys, the loop. */
+    /* The kernel frees the rest: handles, keys, the loop. */
     return here.failed > 0 ? 1 : 0;
 }

@@ -1,7 +1,7 @@
-/* dial.h - one load for all servers: many TLS clients with certificates, the same whoever answers.
+/* dial.h - one load for all servers: many TLS clients with certificates.
  *
- * dial.c decides who calls when and counts; client.c is one connection; protocol.c is what is said
- * once the handshake is done. One thread, one libuv loop.
+ * dial.c schedules the calls and counts; client.c is one connection; protocol.c is the protocol
+ * after the handshake. One thread, one libuv loop.
  */
 #ifndef BERTH_STORM_PEERS_DIAL_H
 #define BERTH_STORM_PEERS_DIAL_H
@@ -17,15 +17,15 @@
 struct client;
 struct dial;
 
-/* What a server wants to hear after the handshake. */
+/* The protocol after the handshake. */
 struct protocol {
     const char *name;
     const char *alpn; /* NULL: none is offered */
-    /* The first words; false: they could not be sent. */
+    /* Send the first message; false: it could not be sent. */
     bool (*greet)(struct client *client);
-    /* Plain bytes came; tells client_welcomed or client_answered; false: not what was expected. */
+    /* Plain bytes came; calls client_welcomed or client_answered; false: unexpected data. */
     bool (*hear)(struct client *client, const char *bytes, size_t size);
-    /* Once in a while from a client who stays; NULL: this one has no such thing. */
+    /* Send a ping; NULL: the protocol has none. */
     bool (*ping)(struct client *client);
 };
 const struct protocol *protocol_find(const char *name);
@@ -47,8 +47,7 @@ struct client {
     bool waits; /* a ping has not been answered yet */
 };
 
-/* A terminal's key and certificate, kept parsed: only the handshake itself is to be the client's
- * cost. */
+/* A terminal's key and certificate, parsed beforehand: only the handshake shall cost the client. */
 struct identity {
     EVP_PKEY *key;
     X509 *certificate;
@@ -62,20 +61,20 @@ struct dial {
     struct identity *identities;
     int identities_count;
     struct client *clients; /* one for each identity in use */
-    /* Told by the clients. */
+    /* Called by the clients. */
     void (*welcomed)(struct client *client);
     void (*failed)(struct client *client, const char *why);
     int64_t *answers_us; /* how long each ping took */
     size_t answers, answers_max, pings;
 };
 
-/* Call; `welcomed` or `failed` follows on the loop, or failed at once. */
+/* Connect; `welcomed` or `failed` follows on the loop, or `failed` at once. */
 void client_call(struct client *client);
 
-/* Hang up without a word of ours more than TLS wants; silent, may be called in any state. */
+/* Close with no more than TLS requires; may be called in any state. */
 void client_hang_up(struct client *client);
 
-/* For protocols: send plain bytes; the server let us in; it answered a ping. */
+/* For protocols: send plain bytes; the server accepted us; it answered a ping. */
 bool client_send(struct client *client, const void *bytes, size_t size);
 void client_welcomed(struct client *client);
 void client_answered(struct client *client);
