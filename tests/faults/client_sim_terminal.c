@@ -486,7 +486,7 @@ void terminal_free(struct terminal *terminal)
 {
     struct berth_timers *timers = &terminal->sim->loop.timers;
 
-    note_screen(terminal, history_screen_event_DARK);
+    note_screen(terminal, history_screen_event_OFF);
     let_go(terminal);
     timer_stop(timers, &terminal->again);
     timer_stop(timers, &terminal->renew);

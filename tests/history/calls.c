@@ -32,7 +32,7 @@ static struct fact *fact_of(struct judge *judge, enum history_request what, uint
 
     if (!id)
         return NULL;
-    if (what == history_request_REVOKE || what == history_request_ENROLL)
+    if (what == history_request_REVOKE || what == history_request_JOIN)
         return fact_make(judge, history_entity_TERMINAL, id);
     if (what == history_request_COMMAND)
         return fact_make(judge, history_entity_COMMAND, id);

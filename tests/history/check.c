@@ -86,7 +86,7 @@ static void see_restart(struct judge *judge, const struct merged *at, unsigned *
 {
     if (at->line->kind == HISTORY_run && strcmp(at->line->run.program, "berth-agent") == 0)
         begun[at->file]++;
-    if (at->line->kind != HISTORY_screen || at->line->screen.event != history_screen_event_DARK ||
+    if (at->line->kind != HISTORY_screen || at->line->screen.event != history_screen_event_OFF ||
         !begun[at->file])
         return;
     judge_dark(judge, at->line->screen.terminal);

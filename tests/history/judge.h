@@ -10,7 +10,7 @@
  * line was written as it came, so at most what was in flight is missing where a life ends.
  * "berth-sim" and `whole`: one recorder wrote everything in its true order, store, hypervisors and
  * guests included, and nothing is missing. Any other program with `whole` wrote all that clients
- * asked. Whoever kills or unplugs a terminal writes "dark" for it. The client "root" of an
+ * asked. Whoever kills or unplugs a terminal writes "off" for it. The client "root" of an
  * operation is the local administrator; the id of a sign-on is the badge that it was made with, or
  * 0.
  */

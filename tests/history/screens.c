@@ -4,7 +4,7 @@
  * Two screens may show a desktop for two seconds after a roam: the newer one is the one with the
  * higher epoch, and of equal ones the later. Whatever an older one still shows after the bound is
  * told when it goes dark at last, or at the end. A terminal that is killed says nothing any more,
- * so whoever kills or unplugs one writes "dark" for it; one that begins to record again was dark
+ * so whoever kills or unplugs one writes "off" for it; one that begins to record again was dark
  * before.
  */
 #include <stdio.h>
@@ -250,7 +250,7 @@ void screens_take(struct judge *judge, const struct history_screen *screen)
     case history_screen_event_HIDES:
         hides(judge, terminal, screen->session_id);
         return;
-    case history_screen_event_DARK: /* its power is its own business */
+    case history_screen_event_OFF: /* its power is its own business */
         terminal->asked_us = judge->now_us;
         hides(judge, terminal, 0);
         return;

@@ -187,7 +187,7 @@ void client_view_dark(struct client *client)
 {
     struct history_line line = { .kind = HISTORY_screen,
                                  .at_us = client_timers(client)->mono_ms * 1000,
-                                 .screen = { .event = history_screen_event_DARK } };
+                                 .screen = { .event = history_screen_event_OFF } };
 
     timer_stop(client_timers(client), &client->viewing);
     if (client->agent && client->history) {

@@ -544,7 +544,7 @@ void terminal_off(struct terminal *terminal)
     timer_stop(timers_of(terminal), &terminal->stay);
     close_request(terminal);
     if (terminal->shows) {
-        note_screen(terminal, history_screen_event_DARK);
+        note_screen(terminal, history_screen_event_OFF);
         terminal->shows = false;
         terminal->population->showing--;
     }

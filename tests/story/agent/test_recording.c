@@ -47,7 +47,7 @@ TEST(recording, of_a_picture_begins_when_it_is_there_and_ends_when_it_is_covered
     struct tape tape;
     struct fixture *fixture = recorded(1, &tape);
 
-    expect_screen(&tape, 0, history_screen_event_DARK, 0, 0);
+    expect_screen(&tape, 0, history_screen_event_OFF, 0, 0);
     fixture_submit(fixture, "anna", "secret");
     fixture_show(fixture, 5, 1, 9);
     fixture_connected(fixture);
