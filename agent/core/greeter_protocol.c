@@ -1,4 +1,4 @@
-/* greeter_protocol.c - see greeter_protocol.h. */
+/* greeter_protocol.c - encode and decode pages and events; split a stream into lines. */
 #include "core/greeter_protocol.h"
 
 #include <stdio.h>
@@ -9,13 +9,6 @@
 /* clang-format off */
 #define ENUM_BEGIN(name) const char *const name##_names[] = { "",
 #define ENUM_VALUE(name, symbol, text, sentence) text,
-#define ENUM_END(name) NULL };
-#include "core/greeter_enums.def"
-#undef ENUM_BEGIN
-#undef ENUM_VALUE
-#undef ENUM_END
-#define ENUM_BEGIN(name) const char *const name##_sentences[] = { "",
-#define ENUM_VALUE(name, symbol, text, sentence) sentence,
 #define ENUM_END(name) NULL };
 #include "core/greeter_enums.def"
 #undef ENUM_BEGIN
@@ -98,7 +91,7 @@ void greeter_event_wipe(struct greeter_event *event)
     record_wipe(&greeter_event_record, event);
 }
 
-/* Hand out the lines that are whole, keep the rest at the front. */
+/* Deliver the complete lines and move the rest to the front. */
 static int deliver_lines(struct line_reader *reader,
                          int (*each)(void *context, const char *line, size_t size), void *context)
 {

@@ -1,7 +1,8 @@
-/* greeter_protocol.h - what agent and greeter say to each other, as JSON lines.
+/* greeter_protocol.h - the messages between agent and greeter: struct page and struct greeter_event
+ * as JSON lines.
  *
- * Module core of the agent: pure. Both ends use it. An event may hold a password: wipe it with
- * greeter_event_wipe.
+ * Module core of the agent: pure; used by both ends. The structs are made from
+ * greeter_protocol.def. An event may hold a password: wipe it with greeter_event_wipe.
  */
 #ifndef BERTH_AGENT_CORE_GREETER_PROTOCOL_H
 #define BERTH_AGENT_CORE_GREETER_PROTOCOL_H
@@ -12,7 +13,7 @@
 /* clang-format off */
 #define ENUM_BEGIN(name) enum name { name##_NONE,
 #define ENUM_VALUE(name, symbol, text, sentence) name##_##symbol,
-#define ENUM_END(name) name##_END }; extern const char *const name##_names[]; extern const char *const name##_sentences[];
+#define ENUM_END(name) name##_END }; extern const char *const name##_names[];
 #include "core/greeter_enums.def"
 #undef ENUM_BEGIN
 #undef ENUM_VALUE
@@ -29,14 +30,14 @@
 #undef LIST
 /* clang-format on */
 
-/* Longest line of either kind, the line feed included; a longer one ends the conversation. */
+/* Longest line of either kind, including the line feed; a longer one is a protocol error. */
 #define LINE_MAX_BYTES 16384
 
-/* One line with its line feed; to be wiped and freed by berth_wipe_free(line, *ret_size). */
+/* Encode as one line with its line feed; the caller calls berth_wipe_free(line, *ret_size). */
 char *page_encode(const struct page *page, size_t *ret_size);
 char *greeter_event_encode(const struct greeter_event *event, size_t *ret_size);
 
-/* Read one line (without line feed). Errors: PROTOCOL, INVALID. */
+/* Decode one line (without line feed). Errors: PROTOCOL, INVALID. */
 int page_decode(const char *line, size_t size, struct page *ret,
                 struct berth_error *reterr) berth_must_check;
 int greeter_event_decode(const char *line, size_t size, struct greeter_event *ret,
@@ -45,14 +46,15 @@ int greeter_event_decode(const char *line, size_t size, struct greeter_event *re
 /* After the last use: an event may hold a password. */
 void greeter_event_wipe(struct greeter_event *event);
 
-/* Cuts a stream into lines. Passive; wipes what it held, for lines may hold a password. */
+/* Splits a stream into lines. Lines may hold a password: delivered ones are wiped from the buffer.
+ */
 struct line_reader {
     size_t have;
     char data[LINE_MAX_BYTES];
 };
 
-/* Feed bytes; `each` gets every whole line without its line feed, valid during the call only. Stops
- * with the first negative answer. Errors: TOO_LARGE.
+/* Feed bytes; `each` is called for every complete line, without its line feed and valid during the
+ * call only. Stops with the first negative result of `each`. Errors: that result, TOO_LARGE.
  */
 int line_reader_feed(struct line_reader *reader, const char *bytes, size_t size,
                      int (*each)(void *context, const char *line, size_t size), void *context,

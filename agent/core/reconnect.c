@@ -1,7 +1,7 @@
-/* reconnect.c - see reconnect.h. */
+/* reconnect.c - computing the delays. */
 #include "core/reconnect.h"
 
-/* Doublings after which every ceiling has met its end: keeps the shift small. */
+/* More doublings than any ceiling needs; bounds the shift. */
 #define DOUBLINGS_MAX 6
 
 /* Uniform in [0, max]. */
@@ -10,8 +10,8 @@ static int64_t random_up_to(struct berth_random *random, int64_t max)
     return max > 0 ? (int64_t)random_below(random, (uint64_t)max + 1) : 0;
 }
 
-/* The picture stays while the broker is away, so nobody is helped when all who show one come at the
- * same moment as those who wait: they take the first half of the spread.
+/* Terminals that show a desktop do not need the broker at once, so they leave the first moments to
+ * those where a person waits, and take the first half of the spread.
  */
 static int64_t first_max_ms(int64_t spread_ms, enum reconnect_urgency urgency)
 {

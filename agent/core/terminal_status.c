@@ -1,4 +1,4 @@
-/* terminal_status.c - see terminal_status.h. */
+/* terminal_status.c - state changes, epochs of sessions, idle limit, and the page of each state. */
 #include "core/terminal_status.h"
 
 #include <stdio.h>
@@ -109,7 +109,7 @@ static const struct known_epoch *epoch_of(const struct terminal_status *terminal
     return NULL;
 }
 
-/* Remember the higher epoch; within one epoch, hidden stays hidden. */
+/* Remember the highest epoch; within one epoch, hidden is final. */
 static void record_epoch(struct terminal_status *terminal, uint64_t session_id, int64_t epoch,
                          bool hidden)
 {
@@ -136,16 +136,16 @@ int terminal_status_may_show(const struct terminal_status *terminal,
     const struct known_epoch *known = epoch_of(terminal, claim->session_id);
 
     if (claim->session_id == 0)
-        return berth_fail(reterr, BERTH_E_INVALID, "a show without a session");
+        return berth_fail(reterr, BERTH_E_INVALID, "the show names no session");
     if (!known || claim->epoch > known->epoch || planted(STALE_SHOW))
         return 0;
     if (claim->epoch < known->epoch)
         return berth_fail(reterr, BERTH_E_SUPERSEDED,
-                          "session %llu: epoch %lld is older than %lld, which was heard of",
+                          "session %llu: epoch %lld is older than the known epoch %lld",
                           (unsigned long long)claim->session_id, (long long)claim->epoch,
                           (long long)known->epoch);
     if (known->hidden)
-        return berth_fail(reterr, BERTH_E_SUPERSEDED, "session %llu: epoch %lld was hidden",
+        return berth_fail(reterr, BERTH_E_SUPERSEDED, "session %llu: epoch %lld was already hidden",
                           (unsigned long long)claim->session_id, (long long)claim->epoch);
     return 0;
 }
@@ -208,7 +208,7 @@ static void set_text(char *out, size_t size, const char *said, const char *other
 
 #define SET_TEXT(member, said, otherwise) set_text(member, sizeof(member), said, otherwise)
 
-/* Headline and sentences of a page that only tells something. */
+/* Set a page's headline and text, or their defaults. */
 static void set_page_text(const struct terminal_status *terminal, const char *language,
                           struct page *page, enum text title, enum text text)
 {

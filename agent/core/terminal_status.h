@@ -1,17 +1,18 @@
-/* terminal_status.h - what this terminal is doing, and the rules that keep a shared screen safe.
+/* terminal_status.h - the state of this terminal, and the rules that keep a shared screen safe.
  *
- * Module core of the agent: pure. Thread: loop. One struct terminal_status a terminal; terminal_status_set_state is the
- * only place that changes its state, and the page on the screen is derived from its facts by
- * terminal_status_page alone, so the screen cannot tell a different story than the state.
+ * Module core of the agent: pure. Thread: loop. There is one struct terminal_status per terminal.
+ * Only terminal_status_set_state changes its state, and only terminal_status_page derives the page
+ * from it, so the screen cannot disagree with the state.
  *
- * The rules
- *   - an older epoch never takes the picture back: for every session the highest epoch heard of is
- * remembered, and also whether it was hidden (terminal_status_may_show, terminal_status_hide);
- *   - a desktop is on the screen in CONNECTING and ACTIVE only; every other state's page covers the
- * viewer at once;
- *   - the broker's absence changes nothing on a screen that shows a desktop (terminal_status_set_online);
- *   - what belongs to nobody's desktop falls back to where it came from: IDLE while the broker is
- * there, else OFFLINE (terminal_status_fallback).
+ * The rules:
+ *   - An older epoch never takes the screen back. For every session the highest epoch is
+ *     remembered, and whether it was hidden (terminal_status_may_show, terminal_status_hide).
+ *   - A desktop is on the screen in CONNECTING and ACTIVE only. The page of every other state
+ *     covers the viewer at once.
+ *   - While a desktop is shown, losing the broker does not change the screen
+ *     (terminal_status_set_online).
+ *   - When the desktop is gone the state becomes IDLE with the broker, OFFLINE without it
+ *     (terminal_status_fallback).
  */
 #ifndef BERTH_AGENT_CORE_TERMINAL_STATUS_H
 #define BERTH_AGENT_CORE_TERMINAL_STATUS_H
@@ -33,19 +34,19 @@
 #undef STATES_END
 /* clang-format on */
 
-/* Does agent_states.def permit this move? */
+/* Does agent_states.def permit this transition? */
 bool agent_state_may_change(enum agent_state from, enum agent_state to);
 
-/* Which desktop a message or the viewer is about. session_id 0: none. */
+/* Identifies the desktop that a message or the viewer refers to. session_id 0: none. */
 struct session_claim {
     uint64_t session_id;
     int64_t epoch;
     uint64_t connection_id;
 };
 
-/* Sessions whose highest epoch is remembered; a terminal that serves more in turn forgets the
- * oldest, whose messages cannot come any more: the link is in order, and a lost link is emptied
- * before the next one is opened.
+/* Number of sessions whose highest epoch is remembered; the oldest is forgotten. No message about
+ * it can arrive any more: the link keeps the order, and a new link starts only after the old one is
+ * closed.
  */
 #define KNOWN_EPOCHS_MAX 16
 
@@ -59,18 +60,18 @@ struct terminal_status {
     enum agent_state state;
     int64_t since_ms; /* monotonic */
     bool online;      /* presence is granted */
-    bool revoked;     /* the broker said so */
+    bool revoked;     /* the broker refused this terminal as revoked */
     char name[64];
-    char code[16]; /* WAITING */
+    char code[16]; /* WAITING: to be compared by the administrator */
 
     /* CONNECTING and ACTIVE: what the screen shows. */
     struct session_claim shown;
-    char user[80]; /* also: the last who signed on, for the form */
+    char user[80]; /* kept afterwards, to fill in the sign-on form */
     char pool[64];
-    char desktop[128];    /* address, for the status line */
-    int64_t idle_lock_ms; /* of the policy, 0 = none */
-    int64_t resume_ms;    /* for so long after its picture broke the broker is asked; 0 = never */
-    int64_t wanted_since_ms; /* monotonic: somebody asked for it; a resumed picture nobody did */
+    char desktop[128];       /* address, for the status line */
+    int64_t idle_lock_ms;    /* of the pool's policy, 0 = none */
+    int64_t resume_ms;       /* time limit for resuming a lost picture, 0 = never resume */
+    int64_t wanted_since_ms; /* monotonic: the last show, resumes excluded */
     int64_t shown_since_ms;  /* monotonic */
     int64_t picture_ms;      /* from the show to the first picture, 0 = not seen */
     struct known_epoch epochs[KNOWN_EPOCHS_MAX];
@@ -86,60 +87,64 @@ struct terminal_status {
     struct msg_choice choices[12];
 };
 
-/* STARTING, with nothing shown. name: "" while it has none. */
+/* Begin in STARTING, with no desktop. name: the terminal's, "" before it has joined. */
 void terminal_status_init(struct terminal_status *terminal, const char *name);
 
-/* Change the state and log old -> new with the reason. A forbidden move is logged as an error and
- * not made; the same state again is no change.
+/* Change the state, and log the change with the reason. A forbidden transition is logged as an
+ * error and not made; the same state again is no change.
  */
 void terminal_status_set_state(struct terminal_status *terminal, enum agent_state next,
                                int64_t now_ms, const char *why);
 
-/* IDLE or OFFLINE. */
+/* The state without a desktop: IDLE when online, else OFFLINE. */
 enum agent_state terminal_status_fallback(const struct terminal_status *terminal);
 
-/* Is a viewer the owner of the screen? */
+/* Is the state CONNECTING or ACTIVE? */
 bool terminal_status_shows_desktop(const struct terminal_status *terminal);
 
-/* Is a person waiting for an answer? They go first everywhere. */
+/* Does a person wait for the broker's answer (SIGN_ON, CHOOSING)? Such terminals take precedence.
+ */
 bool terminal_status_user_waiting(const struct terminal_status *terminal);
 
-/* The broker came or went. Moves between IDLE and OFFLINE where nothing is shown. */
+/* Presence was granted or lost. Changes between IDLE and OFFLINE, and no other state but STARTING.
+ */
 void terminal_status_set_online(struct terminal_status *terminal, bool online, int64_t now_ms,
                                 const char *why);
 
-/* What the page says below its headline; NULL stands for nothing. */
+/* Set the page's headline and text, NULL = its defaults, and clear queue place and estimate. */
 void terminal_status_set_text(struct terminal_status *terminal, const char *title, const char *text,
                               bool alert);
 
-/* May this desktop be shown? Errors: SUPERSEDED (a higher epoch of the session was heard of, or this
- * one was hidden). */
+/* May this desktop be shown? Errors: SUPERSEDED (a higher epoch of the session is known, or this
+ * one was hidden), INVALID (no session).
+ */
 int terminal_status_may_show(const struct terminal_status *terminal,
                              const struct session_claim *claim,
                              struct berth_error *reterr) berth_must_check;
 
-/* Take the desktop of a permitted show as the one on the screen; the caller moves to CONNECTING. */
+/* Record the desktop of a permitted show as the one on the screen; the caller sets CONNECTING. */
 void terminal_status_show(struct terminal_status *terminal, const struct msg_show *show,
                           int64_t now_ms);
 
-/* A hide arrived: nothing of this session up to this epoch is shown any more. True: that is what
- * the screen shows. */
+/* A hide arrived: this session may not be shown up to this epoch. True when the screen shows it
+ * now.
+ */
 bool terminal_status_hide(struct terminal_status *terminal, uint64_t session_id, int64_t epoch);
 
-/* Nothing is shown any more. */
+/* The desktop is no longer on the screen: clear what describes it. */
 void terminal_status_clear(struct terminal_status *terminal);
 
-/* Milliseconds without input after which the screen is locked here and now, 0 = never: the
- * strictest of profile, policy and, without the broker, the profile's offline limit.
+/* Milliseconds without input after which the screen is locked, 0 = never: the smallest limit of
+ * profile, policy and, without the broker, the profile's offline limit.
  */
 int64_t terminal_status_idle_limit_ms(const struct terminal_status *terminal,
                                       const struct settings *settings);
 
-/* The page that the screen shall show in this state. Not set: serial, now_ms. */
+/* The page for the present state. serial and now_ms are left to the caller. */
 void terminal_status_page(const struct terminal_status *terminal, const struct settings *settings,
                           struct page *ret);
 
-/* As the presence renewal reports it. */
+/* The screen's state as the presence renewal reports it. */
 enum screen_state terminal_status_screen(const struct terminal_status *terminal);
 
 #endif

@@ -1,4 +1,4 @@
-/* texts.c - see texts.h. */
+/* texts.c - look up rows of texts.def. */
 #include "core/texts.h"
 
 #include <string.h>
@@ -26,7 +26,7 @@ const char *text_in(const char *language, enum text text)
     return strcmp(language, "de") == 0 ? rows[text].german : rows[text].english;
 }
 
-/* The row of a prefix for a symbol of errors.def; `otherwise` when it has none. */
+/* The row PREFIX_CODE, where code is a symbol of errors.def; `otherwise` when there is none. */
 static enum text text_of(const char *prefix, const char *code, enum text otherwise)
 {
     for (size_t i = TEXT_NONE + 1; i < TEXT_COUNT; i++)

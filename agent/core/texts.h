@@ -1,6 +1,6 @@
-/* texts.h - the terminal's own sentences, by language.
+/* texts.h - the texts that people at the terminal read, by language.
  *
- * Module core of the agent: pure.
+ * Module core of the agent: pure. The table is texts.def.
  */
 #ifndef BERTH_AGENT_CORE_TEXTS_H
 #define BERTH_AGENT_CORE_TEXTS_H
@@ -15,17 +15,16 @@ enum text {
     TEXT_COUNT
 };
 
-/* The sentence in a language of settings.def ("en", "de"); English for any other. "" for TEXT_NONE.
- */
+/* The text in a language of settings.def ("en", "de"), English for any other; "" for TEXT_NONE. */
 const char *text_in(const char *language, enum text text);
 
-/* What to show for a refusal of the broker: our own sentence for its code (a symbol of errors.def)
- * when the language is not English and there is one, else the broker's own words.
+/* The text for a refusal by the broker with this code (a symbol of errors.def) and these words,
+ * which are English: the code's row in another language where there is one, else the words.
  */
 const char *text_of_refusal(const char *language, const char *code, const char *words);
 
-/* Why this terminal has not joined, for its page: our own sentence for the code (a symbol of
- * errors.def), TEXT_JOIN_FAILED's for one that has none. */
+/* The text for a failed join: the row of the code (a symbol of errors.def), else that of
+ * TEXT_JOIN_FAILED. */
 const char *text_of_join(const char *language, const char *code);
 
 #endif

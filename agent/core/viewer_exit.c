@@ -1,4 +1,4 @@
-/* viewer_exit.c - see viewer_exit.h. */
+/* viewer_exit.c - look up a row of viewer_exits.def. */
 #include "core/viewer_exit.h"
 
 #define EXIT_LICENCE_FIRST 16
@@ -14,7 +14,7 @@ static const struct viewer_exit rows[] = {
 static const struct viewer_exit killed = { -1, "killed", TEXT_ENDED_FAULT, true,
                                            "a signal ended the viewer" };
 static const struct viewer_exit unknown = { -1, "unknown", TEXT_ENDED_FAULT, true,
-                                            "the viewer ended with a code that nobody knows" };
+                                            "the viewer ended with an unknown exit code" };
 
 const struct viewer_exit *viewer_exit_row(int exit_code, int signal)
 {
