@@ -16,7 +16,7 @@ static int64_t random_up_to(struct berth_random *random, int64_t max)
 static int64_t first_max_ms(int64_t spread_ms, enum reconnect_urgency urgency)
 {
     switch (urgency) {
-    case RECONNECT_NOBODY:
+    case RECONNECT_IDLE:
         return spread_ms;
     case RECONNECT_IN_SESSION:
         return spread_ms / 2 > RECONNECT_URGENT_MS ? spread_ms / 2 : RECONNECT_URGENT_MS;

@@ -21,9 +21,9 @@
 #define RECONNECT_WAITING_MAX_MS 2000
 
 enum reconnect_urgency {
-    RECONNECT_NOBODY,     /* nobody would notice */
-    RECONNECT_IN_SESSION, /* a desktop is on the screen: within the first half of the spread */
-    RECONNECT_WAITING,    /* a person waits for an answer */
+    RECONNECT_IDLE,       /* no desktop is shown and no person waits */
+    RECONNECT_IN_SESSION, /* a desktop is shown: within the first half of the spread */
+    RECONNECT_WAITING,    /* a person waits for the broker */
 };
 
 /* Milliseconds to wait before attempt number `failures` + 1; failures is 0 when the link was just

@@ -37,8 +37,7 @@ static enum reconnect_urgency urgency(const struct agent_flow *agent)
 {
     if (terminal_status_user_waiting(&agent->terminal))
         return RECONNECT_WAITING;
-    return terminal_status_shows_desktop(&agent->terminal) ? RECONNECT_IN_SESSION
-                                                           : RECONNECT_NOBODY;
+    return terminal_status_shows_desktop(&agent->terminal) ? RECONNECT_IN_SESSION : RECONNECT_IDLE;
 }
 
 static int back_off(struct flow *flow)

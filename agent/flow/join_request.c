@@ -38,7 +38,7 @@ static int back_off(struct flow *flow)
 {
     struct agent_flow *agent = agent_of(flow);
     struct join_request *join = &agent->join;
-    int64_t delay_ms = reconnect_delay_ms(agent->random, agent->dial.failures, 0, RECONNECT_NOBODY);
+    int64_t delay_ms = reconnect_delay_ms(agent->random, agent->dial.failures, 0, RECONNECT_IDLE);
 
     if (join->retry_after_ms > 0)
         delay_ms = reconnect_jitter_ms(agent->random, join->retry_after_ms);

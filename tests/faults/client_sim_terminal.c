@@ -56,7 +56,7 @@ static struct msg *new_msg(enum msg_type type)
 
 static void dial_later(struct terminal *terminal)
 {
-    enum reconnect_urgency urgency = terminal->session_id ? RECONNECT_IN_SESSION : RECONNECT_NOBODY;
+    enum reconnect_urgency urgency = terminal->session_id ? RECONNECT_IN_SESSION : RECONNECT_IDLE;
     struct client_sim *sim = terminal->sim;
 
     timer_stop(&sim->loop.timers, &terminal->renew);

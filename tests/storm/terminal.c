@@ -521,7 +521,7 @@ static void connect_later(struct terminal *terminal)
 {
     enum reconnect_urgency urgency = terminal->request.open ? RECONNECT_WAITING
                                      : terminal->shows      ? RECONNECT_IN_SESSION
-                                                            : RECONNECT_NOBODY;
+                                                            : RECONNECT_IDLE;
     int64_t delay_ms = reconnect_delay_ms(&storm_of(terminal)->random, terminal->failures,
                                           terminal->spread_ms, urgency);
 

@@ -226,17 +226,17 @@ TEST(reconnect, the_first_try_is_spread_or_soon)
 
     random_seeded(&random, 1);
     for (int i = 0; i < 2000; i++) {
-        for (int urgency = RECONNECT_NOBODY; urgency <= RECONNECT_WAITING; urgency++) {
+        for (int urgency = RECONNECT_IDLE; urgency <= RECONNECT_WAITING; urgency++) {
             int64_t ms = reconnect_delay_ms(&random, 0, 20000, (enum reconnect_urgency)urgency);
 
             EXPECT(ms >= 0);
             most[urgency] = ms > most[urgency] ? ms : most[urgency];
         }
     }
-    EXPECT(most[RECONNECT_NOBODY] > 19500 && most[RECONNECT_NOBODY] <= 20000);
+    EXPECT(most[RECONNECT_IDLE] > 19500 && most[RECONNECT_IDLE] <= 20000);
     EXPECT(most[RECONNECT_IN_SESSION] > 9500 && most[RECONNECT_IN_SESSION] <= 10000);
     EXPECT(most[RECONNECT_WAITING] > 480 && most[RECONNECT_WAITING] <= 500);
-    EXPECT_INT(reconnect_delay_ms(&random, 0, 0, RECONNECT_NOBODY), 0);
+    EXPECT_INT(reconnect_delay_ms(&random, 0, 0, RECONNECT_IDLE), 0);
     EXPECT(reconnect_delay_ms(&random, 0, 0, RECONNECT_IN_SESSION) <= 500);
 }
 
@@ -249,7 +249,7 @@ TEST(reconnect, failures_double_the_ceiling_up_to_its_end)
         int64_t ceiling = failures < 6 ? 1000 << (failures - 1) : 30000;
 
         for (int i = 0; i < 50; i++) {
-            EXPECT(reconnect_delay_ms(&random, failures, 20000, RECONNECT_NOBODY) <= ceiling);
+            EXPECT(reconnect_delay_ms(&random, failures, 20000, RECONNECT_IDLE) <= ceiling);
             EXPECT(reconnect_delay_ms(&random, failures, 20000, RECONNECT_WAITING) <= 2000);
         }
     }
