@@ -1,4 +1,4 @@
-/* agent.c - see agent.h. */
+/* agent.c - start, main loop and shutdown of berth-agent. */
 #include "agent.h"
 
 #include <errno.h>
@@ -26,16 +26,16 @@
 
 #include "bootstrap.h"
 
-/* An orderly end waits this long for children and handles. */
+/* The shutdown waits this long for children and handles. */
 #define STOP_MS 5000
 /* The kernel's own limit is 4 KiB. */
 #define COMMAND_LINE_MAX 8192
 #define VIEWER_LOG "viewer.log"
-/* A third of what may pass between a tap-out and a blank screen. Making a key, or reading the CA,
- * takes 10 to 20 ms here and nobody waits for it.
+/* Turns of the loop longer than this are logged: a third of the time allowed between a request to
+ * blank the screen and a blank screen. Making a key or reading the CA takes 10 to 20 ms.
  */
 #define SLOW_MS 50
-/* How often the log is looked at: is it too large? */
+/* Interval of the check whether the log file is too large. */
 #define LOG_ROTATION_MS 60000
 
 struct agent {
@@ -78,7 +78,7 @@ static int watch_signals(struct agent *agent, struct berth_error *reterr)
     return r < 0 ? berth_fail(reterr, BERTH_E_IO, "signals: %s", uv_strerror(r)) : 0;
 }
 
-/* "" when it cannot be read: a container may have none. */
+/* "" when it cannot be read, as in some containers. */
 static void read_command_line(char *out, size_t size)
 {
     int file = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
@@ -105,7 +105,7 @@ static int load_bootstrap(struct agent *agent, struct berth_error *reterr)
     return r;
 }
 
-/* What the flows need to know of where the broker is; again after an invitation. */
+/* Copy addresses and secrets into the flows' options; again after every invitation. */
 static void apply_bootstrap(struct agent *agent)
 {
     struct agent_flow_options *options = &agent->flow.options;
@@ -138,7 +138,7 @@ static int open_state(struct agent *agent, struct berth_error *reterr)
     return agent_identity_open(&agent->state_dir, &agent->flow.identity, reterr);
 }
 
-/* The viewer's home is a folder like our own: private, or refused. */
+/* state_dir_open creates the viewer's home, or fails when others may access it. */
 static int make_home(const struct agent *agent, struct berth_error *reterr)
 {
     struct state_dir home;
@@ -178,7 +178,7 @@ static int open_ports(struct agent *agent, struct berth_error *reterr)
     return load_bootstrap(agent, reterr);
 }
 
-/* For the control socket: a person brings an invitation. */
+/* For the control socket: the request `join` with the text of an invitation. */
 static int join_with_invitation(void *context, const char *invitation, struct berth_error *reterr)
 {
     struct agent *agent = context;
@@ -198,7 +198,7 @@ static int join_with_invitation(void *context, const char *invitation, struct be
     return 0;
 }
 
-/* The program is as old as the image it came with. */
+/* The modification time of the program stands for the build time of the image. */
 static int64_t built_ms(void)
 {
     struct stat facts;
@@ -245,13 +245,13 @@ static bool all_gone(const struct agent *agent)
            viewer_is_gone(flow->viewer) && device_is_idle(flow->device);
 }
 
-/* Say goodbye, end the children, and give them a moment. */
+/* Stop the flows and the children, and wait up to STOP_MS until all of them have ended. */
 static void shut_down(struct agent *agent)
 {
     struct agent_flow *flow = &agent->flow;
     int64_t until_ms = clock_mono_ms() + STOP_MS;
 
-    if (!flow->screen) /* it never came so far */
+    if (!flow->screen) /* the start failed before the ports were opened */
         return;
     if (flow->timers)
         agent_flow_stop(flow);
@@ -286,8 +286,8 @@ static void free_ports(struct agent *agent)
     secret_wipe(&flow->options.boot_secret);
 }
 
-/* Children that would not end in time are killed with us; their handles keep the loop from being
- * closed. */
+/* The kernel kills children that did not end in time when this process exits; until then their
+ * handles prevent closing the loop. */
 static void close_loop(struct agent *agent, bool quiet)
 {
     uv_close((uv_handle_t *)&agent->terminate, NULL);
@@ -302,7 +302,7 @@ static void rotate_log(struct berth_timer *timer)
     struct berth_error error = { 0 };
 
     if (log_file_rotate(agent->options->log_file, &error) < 0)
-        log_failure(EV_AGENT_FLOW, &error, "the log");
+        log_failure(EV_AGENT_FLOW, &error, "log rotation");
     timer_start(&agent->loop.timers, timer, LOG_ROTATION_MS, rotate_log);
 }
 
@@ -311,7 +311,7 @@ static void notify_service_manager(const char *lines)
     struct berth_error error = { 0 };
 
     if (notify_send(lines, &error) < 0)
-        log_failure(EV_AGENT_FLOW, &error, "the service manager");
+        log_failure(EV_AGENT_FLOW, &error, "notifying the service manager");
 }
 
 int agent_run(const struct agent_options *options, struct berth_error *reterr)

@@ -1,4 +1,4 @@
-/* bootstrap.c - see bootstrap.h. */
+/* bootstrap.c - read configuration, kernel command line, files and the stored invitation. */
 #include "bootstrap.h"
 
 #include <errno.h>
@@ -39,7 +39,7 @@ static bool parse_port(const char *text, int *ret)
     return true;
 }
 
-/* One address, which may be cut to pieces. */
+/* Parse one address; changes the text. */
 static bool parse_address(char *text, int port, struct broker_addresses *ret)
 {
     char *host = text;
@@ -79,22 +79,24 @@ int bootstrap_parse_addresses(const char *text, int port, struct broker_addresse
 
         (void)snprintf(shown, sizeof(shown), "%s", word);
         if (word[0] && !parse_address(word, port, ret))
-            return berth_fail(reterr, BERTH_E_CONFIG, "'%s' is no address (HOST:PORT)", shown);
+            return berth_fail(reterr, BERTH_E_CONFIG, "'%s' is not a valid address (HOST:PORT)",
+                              shown);
     }
     return 0;
 }
 
-/* The first pin counts; a second that says something else is a mistake that a person must solve. */
+/* The first hash counts; a different second one is an error that an administrator must resolve. */
 static int trust(struct bootstrap *bootstrap, const char *hash, const char *source,
                  struct berth_error *reterr)
 {
     if (!hash[0])
         return 0;
     if (!invite_is_hex(hash, INVITE_HASH_DIGITS))
-        return berth_fail(reterr, BERTH_E_CONFIG, "%s: a CA's hash has 64 hexadecimal digits",
-                          source);
+        return berth_fail(reterr, BERTH_E_CONFIG,
+                          "%s: invalid hash of a CA; expected 64 hexadecimal digits", source);
     if (bootstrap->authority_hash[0] && strcmp(bootstrap->authority_hash, hash) != 0)
-        return berth_fail(reterr, BERTH_E_CONFIG, "%s names another CA than the configuration",
+        return berth_fail(reterr, BERTH_E_CONFIG,
+                          "%s names a different CA than an earlier source; remove one of them",
                           source);
     (void)snprintf(bootstrap->authority_hash, sizeof(bootstrap->authority_hash), "%s", hash);
     return 0;
@@ -117,7 +119,7 @@ static int use_invitation(struct bootstrap *bootstrap, const char *text, const c
     return r < 0 ? berth_fail_in(reterr, "%s", source) : 0;
 }
 
-/* A small file with a secret; others must not be able to read it. */
+/* Read the first line of a file with a secret, which others must not be able to access. */
 static int read_secret_file(const char *path, char *out, size_t size, struct berth_error *reterr)
 {
     int file = open(path, O_RDONLY | O_CLOEXEC);
@@ -135,7 +137,7 @@ static int read_secret_file(const char *path, char *out, size_t size, struct ber
     (void)close(file);
     if ((facts.st_mode & 077) != 0)
         return berth_fail(reterr, BERTH_E_DENIED,
-                          "%s holds a secret and must be closed to others (chmod 600)", path);
+                          "%s holds a secret and is accessible to others: chmod 600", path);
     out[got > 0 ? got : 0] = '\0';
     out[strcspn(out, "\r\n")] = '\0';
     return 0;
@@ -212,7 +214,7 @@ static void load_last_invitation(struct device *device, struct bootstrap *bootst
     append(&bootstrap->joins, host, join_port);
 }
 
-/* Where the invitation led, for the time when its file is gone. Never its token. */
+/* Store the address of the invitation, whose file may be deleted later. Never its token. */
 static int save_last_invitation(struct device *device, const char *host, int link_port,
                                 int join_port, struct berth_error *reterr)
 {

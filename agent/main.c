@@ -1,10 +1,10 @@
 /* main.c - berth-agent: the program on a terminal, and its subcommands.
  *
- *     berth-agent [--config FILE] [--set section.key=value]... [run]     serve until SIGTERM
- *     berth-agent [--config FILE] [--socket PATH] sign-on USER ...       ask the agent that runs
- * here berth-agent config                                                 print an annotated
- * configuration berth-agent confine ...                                            not for people:
- * see viewer/confine.h
+ *     berth-agent [--config FILE] [--set SECTION.KEY=VALUE]... [run]  serve until SIGTERM
+ *     berth-agent [--config FILE] [--socket PATH] REQUEST ...         ask the running agent:
+ *                                                                     control/requests.def
+ *     berth-agent config                                              print an annotated file
+ *     berth-agent confine ...                                         internal: viewer/confine.h
  */
 #include <stdio.h>
 #include <string.h>
@@ -43,7 +43,7 @@ static int help(void)
     }
     (void)printf(
         "\nExit codes of requests: 0 done, 1 failed, 2 usage, 3 no agent, 4 not in this state,\n"
-        "5 refused, 6 not now but perhaps later.\n");
+        "5 refused, 6 temporary failure, try again later.\n");
     return 0;
 }
 
@@ -62,15 +62,14 @@ static int read_options(struct command_line *line, int argc, char **argv,
         (void)snprintf(name, sizeof(name), "%s", argv[i + 1]);
         equals = strchr(name, '=');
         if (!equals)
-            return berth_fail(reterr, BERTH_E_CONFIG, "--set %s: SECTION.KEY=VALUE is wanted",
-                              name);
+            return berth_fail(reterr, BERTH_E_CONFIG, "--set %s: expected SECTION.KEY=VALUE", name);
         *equals = '\0';
         r = conf_set(agent_options_table, agent_options_count, name, equals + 1, options, reterr);
     }
     return r == 0 ? agent_options_complete(options, reterr) : r;
 }
 
-/* Options before the subcommand; false: not understood. */
+/* Parse the options before the subcommand; false: an unknown option or a missing value. */
 static bool parse(struct command_line *line, int argc, char **argv)
 {
     int i = 1;
@@ -141,7 +140,8 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "--version") == 0)
         return printf("berth-agent %s\n", BERTH_VERSION) < 0;
     if (!parse(&line, argc, argv)) {
-        (void)fprintf(stderr, "berth-agent: not understood; see berth-agent --help\n");
+        (void)fprintf(stderr,
+                      "berth-agent: unknown option or missing value; see berth-agent --help\n");
         return EXIT_USAGE;
     }
     word = line.first < argc ? argv[line.first] : "run";
@@ -158,6 +158,6 @@ int main(int argc, char **argv)
     if (control_request(word) != CONTROL_NONE)
         return (int)client_main(line.socket ? line.socket : options.socket, argc - line.first,
                                 argv + line.first);
-    (void)fprintf(stderr, "berth-agent: '%s' is not known; see berth-agent --help\n", word);
+    (void)fprintf(stderr, "berth-agent: unknown request '%s'; see berth-agent --help\n", word);
     return EXIT_USAGE;
 }

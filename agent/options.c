@@ -1,4 +1,4 @@
-/* options.c - see options.h. */
+/* options.c - the table of options, and defaults that depend on the environment. */
 #include "options.h"
 
 #include <stdio.h>
@@ -40,7 +40,7 @@ const char *agent_executable_path(void)
     return path;
 }
 
-/* "none" stands for nothing, and nothing for `otherwise`. */
+/* Replace "none" by "", and "" by `otherwise`. */
 static void resolve(char text[CONF_TEXT_MAX], const char *otherwise)
 {
     if (strcmp(text, "none") == 0)
@@ -65,7 +65,8 @@ int agent_options_complete(struct agent_options *options, struct berth_error *re
     char greeter[CONF_TEXT_MAX];
 
     if (!boot && !options->state[0])
-        return berth_fail(reterr, BERTH_E_CONFIG, "terminal.state: a folder is needed");
+        return berth_fail(reterr, BERTH_E_CONFIG,
+                          "terminal.state: a folder is required for identity 'file'");
     beside_executable(greeter, "berth-greeter");
     resolve(options->greeter, greeter);
     resolve(options->display, getenv("DISPLAY"));

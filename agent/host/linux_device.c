@@ -1,4 +1,4 @@
-/* linux_device.c - see linux_device.h. */
+/* linux_device.c - identifiers from /sys and /proc, documents, the reboot command, logs. */
 #include "host/linux_device.h"
 
 #include <dirent.h>
@@ -15,7 +15,7 @@
 
 #include "host/log_file.h"
 
-/* Shares of the logs that are collected; the older part of a long file is left out. */
+/* Limits of each collected file; the older part of a longer one is left out. */
 #define AGENT_SHARE 393216 /* each of two */
 #define VIEWER_SHARE 196608
 
@@ -33,7 +33,7 @@ struct device {
 
 /* ---- facts ---- */
 
-/* The first line of a small file without blanks at its end; "" when it cannot be read. */
+/* The first line of a file without trailing blanks; "" when it cannot be read. */
 static void first_line(const char *path, char *out, size_t size)
 {
     FILE *file = fopen(path, "re");
@@ -51,8 +51,7 @@ static void first_line(const char *path, char *out, size_t size)
     }
 }
 
-/* The first Ethernet-like interface that has hardware behind it, else the first that is not the
- * loopback. */
+/* The address of the first hardware interface, else of the first that is not the loopback. */
 static void find_mac(char *out, size_t size)
 {
     struct dirent **names = NULL;
@@ -81,7 +80,7 @@ static void find_facts(struct device_facts *facts)
 {
     first_line("/proc/sys/kernel/random/boot_id", facts->boot_id, sizeof(facts->boot_id));
     first_line("/sys/class/dmi/id/product_serial", facts->serial, sizeof(facts->serial));
-    if (!facts->serial[0]) /* device tree; DMI's is for root alone */
+    if (!facts->serial[0]) /* from the device tree; DMI's serial number is readable by root only */
         first_line("/sys/firmware/devicetree/base/serial-number", facts->serial,
                    sizeof(facts->serial));
     first_line("/sys/class/dmi/id/product_name", facts->model, sizeof(facts->model));
@@ -183,7 +182,7 @@ static void reboot_cancelled(struct op *op)
 {
     struct device *device = op->handle;
 
-    device->reboot_op = NULL; /* it runs on: what it began cannot be taken back */
+    device->reboot_op = NULL; /* the command runs on: a reboot cannot be undone */
 }
 
 int device_reboot_begin(struct device *device, struct op *op)
@@ -194,9 +193,10 @@ int device_reboot_begin(struct device *device, struct op *op)
 
     if (!device->reboot_command[0])
         return berth_fail(&op->error, BERTH_E_UNSUPPORTED,
-                          "no command is configured that starts this terminal anew");
+                          "no reboot command is configured: set terminal.reboot_command");
     if (device->rebooting)
-        return berth_fail(&op->error, BERTH_E_BUSY, "'%s' runs already", device->reboot_command);
+        return berth_fail(&op->error, BERTH_E_BUSY, "'%s' is already running",
+                          device->reboot_command);
     memset(&device->reboot, 0, sizeof(device->reboot));
     device->reboot.ended = reboot_ended;
     r = child_start(device->loop, &device->reboot, &setup, &op->error);

@@ -1,4 +1,5 @@
-/* linux_device.h - the real device: DMI, boot id, clocks, the state folder, a command to reboot, log files.
+/* linux_device.h - the device of berth-agent: DMI or device tree, boot id, clocks, state folder,
+ * reboot command, log files.
  *
  * Module host of the agent.
  */
@@ -11,20 +12,21 @@
 #include "host/device.h"
 
 struct linux_device_setup {
-    struct state_dir *state_dir; /* stays the caller's */
-    const char *
-        reboot_command; /* a program's path, "" = none; run without arguments and without a shell */
-    const char *log_file;   /* of the agent, "" = none */
-    const char *viewer_log; /* of the last viewer, "" = none */
+    struct state_dir *state_dir; /* owned by the caller, outlives the device */
+    const char *reboot_command;  /* path of a program, "" = none; run without arguments or shell */
+    const char *log_file;        /* of the agent, "" = none */
+    const char *viewer_log;      /* of the last viewer, "" = none */
 };
 
+/* Read the identifiers and create the device; owned by the caller. */
 struct device *device_new(struct berth_loop *loop, const struct linux_device_setup *setup);
-/* No command runs; before that device_free is not called. */
+
+/* True while no reboot command runs; only then may device_free be called. */
 bool device_is_idle(const struct device *device);
 void device_free(struct device *device);
 
-/* The value of `name=` on a kernel command line, cut out into `out`; false when it is not there or
- * does not fit. Values end at a blank; a value in double quotes may hold blanks.
+/* Copy the value of `name=` on a kernel command line into `out`; false when it is not there or does
+ * not fit. A value ends at a blank; one in double quotes may contain blanks.
  */
 bool kernel_command_line_value(const char *command_line, const char *name, char *out, size_t size);
 

@@ -1,4 +1,4 @@
-/* log_file.c - see log_file.h. */
+/* log_file.c - open and rotate the log file behind standard error. */
 #include "host/log_file.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* identity_file.c - see identity_file.h. */
+/* identity_file.c - identity.json and pending.pem: read, make requests, check and store answers. */
 #include "identity/identity_file.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #define IDENTITY "identity.json"
 #define PENDING "pending.pem"
 
-/* Subject of our requests; the broker's CA writes the terminal's real name. */
+/* Subject of the requests; the CA puts the terminal's name into the certificate. */
 #define COMMON_NAME "berth terminal"
 
 struct agent_identity {
@@ -21,7 +21,7 @@ struct agent_identity {
     char *key;
     char *certificate;
     char *authority;
-    char *pending;         /* key of the request that is unanswered */
+    char *pending;         /* key of the request without an answer */
     char pending_hash[72]; /* of its public half */
 };
 
@@ -39,7 +39,7 @@ static char *text_of(const json_t *json, const char *name)
     return text ? berth_strdup(text) : NULL;
 }
 
-/* Take the document's parts into use. */
+/* Use the members of the document. */
 static int load_document(struct agent_identity *identity, const json_t *json,
                          struct berth_error *reterr)
 {
@@ -52,7 +52,9 @@ static int load_document(struct agent_identity *identity, const json_t *json,
     identity->certificate = text_of(json, "certificate");
     identity->authority = text_of(json, "authority");
     if (!identity->key || !identity->certificate || !identity->authority || !terminal)
-        return berth_fail(reterr, BERTH_E_INVALID, IDENTITY " lacks a part");
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          IDENTITY
+                          " is incomplete: key, certificate, authority and terminal are required");
     if (tls_certificate_info(identity->certificate, hash, key_hash, &identity->facts.not_after_ms,
                              reterr) < 0 ||
         tls_certificate_info(identity->authority, identity->facts.authority_hash, key_hash,
@@ -64,7 +66,7 @@ static int load_document(struct agent_identity *identity, const json_t *json,
     return 0;
 }
 
-/* 0 also when there is none. */
+/* 0 also when there is no document. */
 static int read_identity(struct agent_identity *identity, struct berth_error *reterr)
 {
     berth_cleanup(json_unrefp) json_t *json = NULL;
@@ -138,7 +140,8 @@ int agent_identity_trust(struct agent_identity *identity, const char *authority_
     struct agent_identity_facts *facts = &identity->facts;
 
     if (strlen(authority_hash) != 64 || strspn(authority_hash, "0123456789abcdef") != 64)
-        return berth_fail(reterr, BERTH_E_INVALID, "a CA's hash has 64 hexadecimal digits");
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "invalid hash of a CA; expected 64 hexadecimal digits");
     if (facts->known && strcmp(facts->authority_hash, authority_hash) != 0) {
         log_event(EV_AGENT_JOIN, "terminal", facts->terminal, "was_of", facts->authority_hash,
                   "now_trusts", authority_hash);
@@ -151,7 +154,8 @@ int agent_identity_trust(struct agent_identity *identity, const char *authority_
     return 0;
 }
 
-/* The key of an unanswered request again, or a new one; kept before anybody sees its request. */
+/* Reuse the key of a request without an answer, or make a new one, and store it before its request
+ * is sent. */
 static int pending_key(struct agent_identity *identity, bool again, struct berth_error *reterr)
 {
     int r;
@@ -177,7 +181,8 @@ static int add_old_key(const struct agent_identity *identity, const char *reques
     if (strlen(identity->certificate) >= sizeof(ret->certificate) ||
         strlen(signature) >= sizeof(ret->signature)) {
         free(signature);
-        return berth_fail(reterr, BERTH_E_TOO_LARGE, "the old certificate is too long to be shown");
+        return berth_fail(reterr, BERTH_E_TOO_LARGE,
+                          "the old certificate does not fit into the join message");
     }
     ret->kind = join_evidence_kind_OLD_KEY;
     (void)snprintf(ret->certificate, sizeof(ret->certificate), "%s", identity->certificate);
@@ -199,7 +204,8 @@ int agent_identity_request(struct agent_identity *identity, bool again, char req
         return r;
     r = issuer_check_request(text, identity->pending_hash, reterr);
     if (r == 0 && strlen(text) >= 1024)
-        r = berth_fail(reterr, BERTH_E_TOO_LARGE, "the request is too long");
+        r = berth_fail(reterr, BERTH_E_TOO_LARGE,
+                       "the certificate request does not fit into the message");
     if (r == 0)
         (void)snprintf(request, 1024, "%s", text);
     free(text);
@@ -208,7 +214,7 @@ int agent_identity_request(struct agent_identity *identity, bool again, char req
     return r;
 }
 
-/* Does the answer fit the question, and does it come from whom we trust? */
+/* Check that the certificate is for the requested key and the CA is the trusted one. */
 static int check_answer(const struct agent_identity *identity, const char *certificate,
                         const char *authority, int64_t *ret_not_after_ms,
                         struct berth_error *reterr)
@@ -224,9 +230,9 @@ static int check_answer(const struct agent_identity *identity, const char *certi
         return r;
     if (!identity->pending || strcmp(key_hash, identity->pending_hash) != 0)
         return berth_fail(reterr, BERTH_E_CERTIFICATE,
-                          "the certificate is not for the key we asked with");
+                          "the certificate is not for the key of the request");
     if (!authority)
-        return berth_fail(reterr, BERTH_E_CERTIFICATE, "the answer has no CA and we know none");
+        return berth_fail(reterr, BERTH_E_CERTIFICATE, "the answer names no CA and none is known");
     r = tls_certificate_info(authority, authority_hash, key_hash, &ends_ms, reterr);
     if (r < 0)
         return r;
@@ -247,7 +253,7 @@ static int save_identity(struct agent_identity *identity, const char *certificat
     int r;
 
     if (!json)
-        return berth_fail(reterr, BERTH_E_INVALID, "the answer is no text");
+        return berth_fail(reterr, BERTH_E_INVALID, "the answer is not valid UTF-8");
     text = json_text(json);
     size = strlen(text);
     r = state_file_write(identity->state_dir, IDENTITY, text, size, reterr);
@@ -285,6 +291,6 @@ int agent_identity_accept(struct agent_identity *identity, const char *certifica
     facts->accepted_ms = now_ms;
     facts->not_after_ms = not_after_ms;
     facts->known = true;
-    /* An empty one stands for none: the key is the identity's now. */
+    /* An empty file means that no request is pending: its key now belongs to the identity. */
     return state_file_write(identity->state_dir, PENDING, "", 0, reterr);
 }

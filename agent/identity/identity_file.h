@@ -1,10 +1,9 @@
-/* identity_file.h - the real identity: one document in the state folder, whose key never leaves this module but
- * towards TLS.
+/* identity_file.h - the identity of berth-agent, stored in the state folder or in memory.
  *
- * Module identity of the agent. Two kinds in one: in a folder (a terminal with a disk) or in memory
- * (issued anew at every boot, proven by the boot's secret). The document holds key, certificate, CA
- * and name together, so that they cannot disagree after a power cut; a second one holds the key of
- * a request that nobody has answered yet, so that an approval given overnight still fits after a
+ * Module identity of the agent. state_dir decides which: a folder (a terminal with a disk) or
+ * memory (issued again at every boot, with the boot secret as evidence). One document holds key,
+ * certificate, CA and name together, so that they cannot disagree after a power failure. A second
+ * file holds the key of a request without an answer, so that an approval is still valid after a
  * restart.
  */
 #ifndef BERTH_AGENT_IDENTITY_IDENTITY_FILE_H
@@ -14,8 +13,8 @@
 
 #include "identity/agent_identity.h"
 
-/* Read what is kept. keep: stays the caller's and outlives the identity.
- * Errors: IO, INVALID (a spoilt document: nothing is thrown away by itself).
+/* Read the stored identity, if there is one. state: owned by the caller, outlives the identity.
+ * Errors: IO, INVALID (a damaged document, which is left as it is).
  */
 int agent_identity_open(struct state_dir *state, struct agent_identity **ret,
                         struct berth_error *reterr) berth_must_check;

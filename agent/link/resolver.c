@@ -1,4 +1,4 @@
-/* resolver.c - see resolver.h. */
+/* resolver.c - SRV lookups: c-ares on the loop, and the order of the records. */
 #include "link/resolver.h"
 
 /* Debian 13's c-ares marks the calls used here as deprecated; their successors do not exist in
@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define SOCKETS_MAX 8
-/* Tries of one lookup; the flow's own limit is 10 s. */
+/* Per server and lookup; the flow limits the whole lookup to 10 s. */
 #define TIMEOUT_MS 2000
 #define TRIES 2
 
@@ -29,7 +29,7 @@ struct locator {
     struct berth_timer timer;
     struct op *op;
     struct broker_addresses *ret;
-    struct berth_error error; /* outcome of a lookup that was answered from inside its begin */
+    struct berth_error error; /* of a lookup that c-ares answered from inside locator_find_begin */
     bool beginning;
     bool answered;
     int result;
@@ -88,7 +88,7 @@ static struct watched **slot_of(struct locator *locator, ares_socket_t socket)
     return NULL;
 }
 
-/* c-ares opened, wants or is about to close a socket. */
+/* Called by c-ares when it opens or closes a socket, or waits for other events of it. */
 static void socket_changed(void *data, ares_socket_t socket, int read, int write)
 {
     struct locator *locator = data;
@@ -96,7 +96,7 @@ static void socket_changed(void *data, ares_socket_t socket, int read, int write
     int events = (read ? UV_READABLE : 0) | (write ? UV_WRITABLE : 0);
 
     if (!slot)
-        return; /* more servers than we watch: their lookups run into their timeout */
+        return; /* all slots are in use: this socket's query times out */
     if (!*slot) {
         if (!events)
             return;
@@ -119,7 +119,8 @@ static void finish(struct locator *locator, int result, const struct berth_error
 {
     struct op *op;
 
-    if (locator->beginning) { /* never from inside begin: it is told at the end of the turn */
+    if (locator
+            ->beginning) { /* never complete from inside begin: deferred to the end of the turn */
         locator->answered = true;
         locator->result = result;
         locator->error = *error;
@@ -168,7 +169,7 @@ static size_t records_of(const struct ares_srv_reply *reply, struct srv_record *
     for (; reply && count < max; reply = reply->next) {
         struct srv_record *record = &records[count];
 
-        /* RFC 2782: the target "." says that the service is decidedly not here. */
+        /* RFC 2782: the target "." means that the service is not available. */
         if (!reply->host[0] || strcmp(reply->host, ".") == 0 || reply->port == 0 ||
             strlen(reply->host) >= sizeof(record->address.host))
             continue;
@@ -261,7 +262,8 @@ struct locator *locator_new(struct berth_loop *loop, struct berth_random *random
         r = ares_set_servers_ports_csv(locator->channel, servers);
     if (r == ARES_SUCCESS)
         return locator;
-    (void)berth_fail(reterr, BERTH_E_CONFIG, "DNS cannot be set up: %s", ares_strerror(r));
+    (void)berth_fail(reterr, BERTH_E_CONFIG, "DNS cannot be initialized (broker.dns_servers): %s",
+                     ares_strerror(r));
     locator_free(locator);
     return NULL;
 }

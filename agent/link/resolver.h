@@ -1,6 +1,6 @@
-/* resolver.h - the real locator: DNS SRV by c-ares.
+/* resolver.h - the locator of berth-agent: DNS SRV lookups with c-ares.
  *
- * Module link of the agent; the only one with <ares.h>.
+ * Module link of the agent; resolver.c is the only file that includes <ares.h>.
  */
 #ifndef BERTH_AGENT_LINK_RESOLVER_H
 #define BERTH_AGENT_LINK_RESOLVER_H
@@ -10,15 +10,17 @@
 
 #include "link/locator.h"
 
-/* domain: where the records are, "" = the resolver's search list. servers: "address[:port],..."
- * instead of resolv.conf's, "" = those. random: for the weights.
+/* domain:  of the records, "" = the resolver's search list.
+ * servers: name servers "address[:port],...", "" = those of resolv.conf.
+ * random:  for the weights; owned by the caller.
+ * Returns NULL with *reterr set when c-ares cannot be initialized.
  */
 struct locator *locator_new(struct berth_loop *loop, struct berth_random *random,
                             const char *domain, const char *servers, struct berth_error *reterr);
 void locator_free(struct locator *locator);
 
-/* RFC 2782: lowest priority first, within one priority at random by weight. For the resolver and
- * its test. */
+/* Order records as RFC 2782 says: lowest priority first, at random by weight within one priority.
+ * Public for the test; changes `records`. */
 struct srv_record {
     struct broker_address address;
     int priority;

@@ -1,4 +1,4 @@
-/* uplink_tls.c - see uplink_tls.h. */
+/* uplink_tls.c - resolve the broker's name, try its addresses in turn, exchange frames over TLS. */
 #include "link/uplink_tls.h"
 
 #include <netinet/in.h>
@@ -13,22 +13,22 @@
 
 #define ALPN_LINK "berth/1"
 #define ALPN_JOIN "berth-join/1"
-/* Within the flow's own limit of 15 s for a dial. */
+/* Limit for each address, within the flow's limit of 15 s for the dial. */
 #define HANDSHAKE_MS 10000
-/* Unacknowledged data for this long means that the network is gone (reliability: timing defaults).
+/* TCP_USER_TIMEOUT: data without an acknowledgement for this long means that the network is down.
  */
 #define USER_TIMEOUT_MS 15000
 
-/* A name may stand for several addresses, and the first may lead nowhere: "localhost" is ::1. */
+/* A name may have several addresses, the first of which may be unreachable: "localhost" is ::1. */
 #define ADDRESSES_MAX 8
 #define ADDRESS_SIZE 64
 
-/* One connection. The uplink lets go of it when it dials anew; it lives on until its stream is
- * closed. */
+/* One connection. The uplink drops it when it dials again; it is freed when its stream is closed.
+ */
 struct uplink_connection {
     struct tls_peer peer;
     struct frame_reader reader;
-    struct uplink *uplink; /* NULL: let go */
+    struct uplink *uplink; /* NULL: dropped */
 };
 
 struct uplink {
@@ -43,10 +43,10 @@ struct uplink {
     struct op *op;                               /* of the dial */
     char addresses[ADDRESSES_MAX][ADDRESS_SIZE]; /* of the name that is dialled */
     size_t addresses_known, addresses_tried;
-    struct berth_error error; /* why those tried did not do */
+    struct berth_error error; /* of the addresses that were tried: note_failure */
 };
 
-/* Answer the dial, if one waits. */
+/* Complete the dial, if one is in flight. */
 static bool answer(struct uplink *uplink, int result, const struct berth_error *error)
 {
     struct op *op = berth_take(uplink->op);
@@ -69,7 +69,7 @@ static int handle_frame(void *context, const char *frame, size_t size)
         return BERTH_E_CANCELLED;
     r = msg_decode(frame, size, DOWN, &msg, &connection->peer.error);
     if (r < 0) {
-        /* A newer broker may say what we do not know; that is no reason to lose it. */
+        /* A newer broker may send messages that this agent does not know: skip them. */
         log_failure(EV_MESSAGE_REFUSED, &connection->peer.error, "from the broker");
         connection->peer.error = (struct berth_error){ 0 };
         return 0;
@@ -103,7 +103,7 @@ static int connection_bytes(struct tls_peer *peer, const void *bytes, size_t siz
 
 static void try_next(struct uplink *uplink);
 
-/* The peer that could not be reached says less than one that answered wrongly. */
+/* Keep the most useful error: one from a server that answered rather than "cannot connect". */
 static void note_failure(struct uplink *uplink, const struct berth_error *error)
 {
     if (uplink->error.code == 0 || uplink->error.code == BERTH_E_IO)
@@ -140,7 +140,7 @@ static const struct tls_events connection_events = {
 
 /* ---- dialling ---- */
 
-/* No more of the connection or the dial that there was. */
+/* Drop the connection and the name lookup, if there are any. */
 static void drop_connection(struct uplink *uplink)
 {
     struct uplink_connection *connection = berth_take(uplink->connection);
@@ -152,7 +152,7 @@ static void drop_connection(struct uplink *uplink)
     }
     if (connection) {
         connection->uplink = NULL;
-        tls_close(&connection->peer, BERTH_E_CANCELLED, "let go");
+        tls_close(&connection->peer, BERTH_E_CANCELLED, "dropped");
     }
     SSL_CTX_free(berth_take(uplink->context));
 }

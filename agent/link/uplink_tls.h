@@ -1,4 +1,4 @@
-/* uplink_tls.h - the real uplink: name, TCP, TLS 1.3, frames.
+/* uplink_tls.h - the uplink of berth-agent: name resolution, TCP, TLS 1.3, frames.
  *
  * Module link of the agent.
  */
@@ -9,10 +9,10 @@
 
 #include "link/uplink.h"
 
-/* Not connected; owned by the caller. */
+/* Create it, not connected; owned by the caller. */
 struct uplink *uplink_new(struct berth_loop *loop);
 
-/* Closes silently; the memory goes when the last connection has ended. */
+/* Close without an event and free. A closing connection frees its own memory later, on the loop. */
 void uplink_free(struct uplink *uplink);
 
 #endif
