@@ -1,13 +1,13 @@
-/* alloc_shim.c - preloaded into berthd: counts its allocations, tells where they are made, and
+/* alloc_shim.c - preloaded into berthd: counts its allocations, reports where they are made, and
  * fails the n-th.
  *
  *   BERTH_ALLOC_REPORT=FILE  where to write: "stack HASH N" for the first allocation from each
  *                            call stack, "failed N" when one was failed, "total N" at the end
- *   BERTH_ALLOC_STACKS=1     tell apart by call stack, which takes time
+ *   BERTH_ALLOC_STACKS=1     distinguish call stacks, which takes time
  *   BERTH_ALLOC_FAIL=N       the N-th allocation fails, counted over all threads
  *   BERTH_ALLOC_ON=1         and each later one, too
  *
- * Only in a program named berthd: what it starts is left alone, the variables being inherited.
+ * Active in a program named berthd only: its children inherit the variables.
  */
 #include <errno.h>
 #include <execinfo.h>
@@ -22,13 +22,13 @@
 #include <string.h>
 #include <unistd.h>
 
-/* glibc's own, behind the names that are taken over here. */
+/* The functions of glibc that are replaced here. */
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *old, size_t size);
 extern void *__libc_memalign(size_t alignment, size_t size);
 
-#define STACKS 65536 /* a power of two, many times what there are */
+#define STACKS 65536 /* a power of two, far more than exist */
 #define DEPTH 9
 
 static struct {
@@ -40,7 +40,7 @@ static struct {
     uint64_t seen[STACKS];
 } shim = { .report = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static __thread bool inside; /* what is done here allocates as well */
+static __thread bool inside; /* this code allocates as well */
 
 static void tell(const char *what, uint64_t hash, long number)
 {
@@ -68,7 +68,7 @@ static uint64_t stack_hash(void)
     return hash | 1;
 }
 
-/* With where it was, for whoever reads of a violation. */
+/* With its place, for reports of violations. */
 static void tell_failed(long number)
 {
     void *frames[DEPTH];
@@ -95,7 +95,7 @@ static void note_stack(long number)
     (void)pthread_mutex_unlock(&shim.lock);
 }
 
-/* Shall this one fail? */
+/* Must this allocation fail? */
 static bool fails(void)
 {
     long number;
@@ -167,8 +167,7 @@ static long number_of(const char *name)
     return text ? strtol(text, NULL, 10) : 0;
 }
 
-/* From the program's own first instruction on; the loader's allocations are no concern of berthd's.
- */
+/* From the program's first instruction on; the loader's allocations do not count. */
 __attribute__((constructor)) static void begin(void)
 {
     const char *report = getenv("BERTH_ALLOC_REPORT");

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# clock.sh - F14: clocks that jump, under people who work: the broker's, an agent's; the wall clock, and all of time.
+# clock.sh - F14: clocks that jump while people work: the broker's and an agent's; the wall clock alone, and all clocks.
 #
 # usage: tests/faults/clock.sh BUILD-FOLDER
 #
-# libfaketime stands before berthd and berth-agent. It proves: whatever the wall clock does (an hour, two hours back, a
-# year either way, hundreds of jumps in a row), nobody's presence changes, sessions stay, the audit chain keeps its order;
+# libfaketime shifts the clocks of berthd and berth-agent. It proves: whatever the wall clock does (an hour, two hours back, a
+# year either way, hundreds of jumps in a row), no presence changes, sessions stay, the audit chain keeps its order;
 # certificates are judged by a clock that is wrong only as long as it is wrong; a terminal whose clock jumped finds its
 # broker again; a broker that was suspended (monotonic time jumps as well) concludes nothing from it.
 # BERTH_LONG=1: 10,000 jumps.
@@ -24,7 +24,7 @@ EVERYBODY=4
 HOUR=3600
 YEAR=31536000
 JUMPS=400
-# Shorter than any jump, and longer than any machine makes a terminal wait for its turn.
+# Shorter than any jump, and longer than a busy machine delays a terminal.
 FIXTURE_PRESENCE=(presence.grant_s=300 presence.renew_s=1 presence.suspect_s=150 presence.link_grace_s=1)
 if ((FIXTURE_LONG)); then
     JUMPS=10000
@@ -64,12 +64,12 @@ broker_says() {
 
 has_jumped() {
     local off
-    ctl terminal list >/dev/null # so that it says something
+    ctl terminal list >/dev/null # so that it logs a line
     off=$(($(broker_says) - $(date +%s) - $1))
     ((off >= -600 && off <= 600))
 }
 
-# Nobody's presence changed and nobody's picture went since site().
+# No presence changed and no picture ended since site().
 calm() {
     flips=$(logged_since "$mark" presence.state)
     ((flips == 0)) || violation "$1: presence stays; it changed $flips times"
@@ -78,12 +78,12 @@ calm() {
     [[ $(open_sessions) == "$sessions" ]] || violation "$1: the sessions are as before: $sessions, now $(open_sessions)"
 }
 
-# Whatever is concluded from a jump has been by the time that each of them was heard again.
+# Wait until each terminal was heard again: by then the broker has drawn its conclusions from the jump.
 renewed() {
     eventually "each terminal renews its presence" each_reported "$(reports_mark)" renewed "${TERMINALS[@]}"
 }
 
-# At every station somebody leaves and comes back, so that there is something to audit. The agent's clock goes the other way.
+# At every step a person leaves and comes back, so that there is something to audit. The agent's clock jumps the other way.
 both_jump() {
     local seconds before
     for seconds in "$HOUR" $((-2 * HOUR)) "$YEAR" $((-YEAR)) 0; do
@@ -126,7 +126,7 @@ audit_in_order() {
     figure audit_records "$(jq '.items | length' "$FIXTURE_FOLDER/audit")"
 }
 
-# By a clock a year ahead a terminal's certificate has expired: it stays outside, and comes back when the clock is right.
+# With a clock a year ahead a terminal's certificate has expired: it is refused, and comes back when the clock is right.
 certificates() {
     local before
     before=$(reports_mark)
@@ -177,11 +177,11 @@ stalled_since() {
     (($(logged_since "$1" loop.stalled) >= 1))
 }
 
-# All of time jumps: a machine that was suspended. The guard moves every deadline.
+# All clocks jump, as after a suspend. The guard moves every deadline.
 broker_suspended() {
     local before
     shifted berthd all
-    # Its clock will not be that of the others: what it records is judged alone, theirs as far as they shared one.
+    # Its clock differs from the others from here on: its history is judged alone, theirs up to here.
     FIXTURE_HISTORIES_ALONE=("$FIXTURE_FOLDER/history-suspended")
     sed -i "s|^history = .*|history = $FIXTURE_FOLDER/history-suspended|" "$SITE/etc/berthd.conf"
     kill -KILL "$(broker_pid)"
@@ -201,7 +201,7 @@ broker_suspended() {
     renewed
     figure suspended_s "$HOUR"
     figure stalls "$(logged_since "$before" loop.stalled)"
-    expect "nobody was taken for absent" test "$(logged_since "$before" presence.state 'to="absent"')" -eq 0
+    expect "no terminal became absent" test "$(logged_since "$before" presence.state 'to="absent"')" -eq 0
     expect "everybody is present" are_present "$EVERYBODY"
     [[ $(open_sessions) == "$sessions" ]] || violation "the sessions are as before: $sessions, now $(open_sessions)"
 }

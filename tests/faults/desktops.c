@@ -1,11 +1,11 @@
-/* desktops.c - berth-desktops: answers as RDP on the ports of machines that are not there.
+/* desktops.c - berth-desktops: answers RDP on the ports of the test driver's machines.
  *
  * usage: berth-desktops FIRST-PORT COUNT
  *
- * libvirt's test driver starts machines of nothing; the broker asks each for an RDP answer before
- * it hands it out. Here is one: X.224 confirm ([MS-RDPBCGR] 2.2.1.2), then TLS with a certificate
- * of its own, and whoever came is let go. One process for all of them, on 127.0.0.1; it ends with
- * its standard input.
+ * The machines of libvirt's test driver have no guest; the broker probes each before it assigns it.
+ * This program answers: X.224 confirm ([MS-RDPBCGR] 2.2.1.2), then TLS with a certificate of its
+ * own, then it closes. One process for all machines, on 127.0.0.1; it ends when its standard input
+ * ends.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ static struct {
     char scrap[256];
 } us;
 
-/* Somebody who asks: first X.224 on the bare socket, then TLS on it. */
+/* A client: first X.224 on the bare socket, then TLS on it. */
 struct visitor {
     struct tls_peer tls;
     uv_poll_t poll;
@@ -60,7 +60,7 @@ static void gone(struct tls_peer *tls, const struct berth_error *why)
 
 static const struct tls_events events = { .open = welcome, .bytes = ignore, .closed = gone };
 
-/* Its poll handle is closed: the socket is TLS's from here on, or nobody's. */
+/* Its poll handle is closed: from here on TLS owns the socket, or it is closed. */
 static void released(uv_handle_t *handle)
 {
     struct visitor *visitor = container_of((uv_poll_t *)(void *)handle, struct visitor, poll);

@@ -5,7 +5,7 @@
  *   silent     connects and sends nothing
  *   slow       sends a valid ClientHello, a byte a second
  *   garbage    sends random bytes instead of TLS
- *   nobody     completes the handshake without a certificate
+ *   anonymous  completes the handshake without a certificate
  *   foreign    completes the handshake with a certificate of another authority
  *   request    completes the handshake with the management API, then sends half an HTTP request
  *   rate       new connections a second, in all (default 1000)
@@ -33,13 +33,13 @@
 #define SECONDS_MAX 3600
 #define TICK_MS 50
 
-enum habit { SILENT, SLOW, GARBAGE, NOBODY, FOREIGN, REQUEST, HABITS };
+enum behaviour { SILENT, SLOW, GARBAGE, ANONYMOUS, FOREIGN, REQUEST, BEHAVIOURS };
 
-static const char *const habit_names[HABITS] = { "silent", "slow",    "garbage",
-                                                 "nobody", "foreign", "request" };
+static const char *const behaviour_names[BEHAVIOURS] = { "silent",    "slow",    "garbage",
+                                                         "anonymous", "foreign", "request" };
 
-struct liar {
-    enum habit habit;
+struct peer {
+    enum behaviour behaviour;
     uv_poll_t poll;
     int descriptor;
     bool alive, connected, closing, shaken;
@@ -53,51 +53,51 @@ static struct {
     uv_timer_t tick, drip, end;
     uv_signal_t told;
     struct berth_random random;
-    SSL_CTX *contexts[HABITS]; /* SLOW: for its ClientHello */
+    SSL_CTX *contexts[BEHAVIOURS]; /* SLOW: for its ClientHello */
     struct sockaddr_in at;
     uint32_t sources, next_source;
-    int64_t wanted[HABITS];
+    int64_t wanted[BEHAVIOURS];
     int64_t rate, seconds;
-    struct liar *liars;
+    struct peer *peers;
     size_t count, next;
     bool stopping;
     int64_t begun, failed, taken, assert_refused, shaken, peak_held;
-    int64_t by_habit[HABITS];
+    int64_t by_behaviour[BEHAVIOURS];
 } us = { .rate = 1000 };
 
 /* ---- one peer ---- */
 
 static void closed(uv_handle_t *handle)
 {
-    struct liar *liar = container_of((uv_poll_t *)(void *)handle, struct liar, poll);
+    struct peer *peer = container_of((uv_poll_t *)(void *)handle, struct peer, poll);
 
-    SSL_free(berth_take(liar->ssl));
-    (void)close(liar->descriptor);
-    liar->alive = false;
+    SSL_free(berth_take(peer->ssl));
+    (void)close(peer->descriptor);
+    peer->alive = false;
 }
 
-static void end_one(struct liar *liar)
+static void end_one(struct peer *peer)
 {
-    if (liar->closing)
+    if (peer->closing)
         return;
-    liar->closing = true;
+    peer->closing = true;
     us.assert_refused += !us.stopping;
-    uv_close((uv_handle_t *)&liar->poll, closed);
+    uv_close((uv_handle_t *)&peer->poll, closed);
 }
 
 /* Read whatever the broker sends, until it closes the connection. */
-static void drain(struct liar *liar)
+static void drain(struct peer *peer)
 {
     char scrap[4096];
     ssize_t got;
 
-    while ((got = recv(liar->descriptor, scrap, sizeof(scrap), 0)) > 0)
+    while ((got = recv(peer->descriptor, scrap, sizeof(scrap), 0)) > 0)
         ;
     if (got == 0 || (errno != EAGAIN && errno != EINTR))
-        end_one(liar);
+        end_one(peer);
 }
 
-static void shake(struct liar *liar)
+static void shake(struct peer *peer)
 {
     static const char half[] = "POST /v1/sign-in HTTP/1.1\r\nHost: broker\r\n";
     char scrap[4096];
@@ -105,64 +105,65 @@ static void shake(struct liar *liar)
     int error;
 
     ERR_clear_error();
-    r = liar->shaken ? SSL_read(liar->ssl, scrap, sizeof(scrap)) : SSL_connect(liar->ssl);
-    error = SSL_get_error(liar->ssl, r);
-    if (r == 1 && !liar->shaken) {
-        liar->shaken = true;
+    r = peer->shaken ? SSL_read(peer->ssl, scrap, sizeof(scrap)) : SSL_connect(peer->ssl);
+    error = SSL_get_error(peer->ssl, r);
+    if (r == 1 && !peer->shaken) {
+        peer->shaken = true;
         us.shaken++;
-        if (liar->habit == REQUEST)
-            (void)SSL_write(liar->ssl, half, sizeof(half) - 1);
-        shake(liar); /* in TLS 1.3 our certificate is judged after this */
+        if (peer->behaviour == REQUEST)
+            (void)SSL_write(peer->ssl, half, sizeof(half) - 1);
+        shake(peer); /* in TLS 1.3 our certificate is judged after this */
         return;
     }
     if (r <= 0 && error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
-        end_one(liar);
+        end_one(peer);
 }
 
-static void speak(struct liar *liar)
+static void speak(struct peer *peer)
 {
     char noise[512];
 
-    if (liar->habit == GARBAGE) {
+    if (peer->behaviour == GARBAGE) {
         random_fill(&us.random, noise, sizeof(noise));
-        (void)!send(liar->descriptor, noise, sizeof(noise), MSG_NOSIGNAL);
-    } else if (liar->habit == NOBODY || liar->habit == FOREIGN || liar->habit == REQUEST) {
-        liar->ssl = SSL_new(us.contexts[liar->habit]);
-        (void)SSL_set_fd(liar->ssl, liar->descriptor);
+        (void)!send(peer->descriptor, noise, sizeof(noise), MSG_NOSIGNAL);
+    } else if (peer->behaviour == ANONYMOUS || peer->behaviour == FOREIGN ||
+               peer->behaviour == REQUEST) {
+        peer->ssl = SSL_new(us.contexts[peer->behaviour]);
+        (void)SSL_set_fd(peer->ssl, peer->descriptor);
     }
 }
 
 static void ready(uv_poll_t *poll, int status, int events)
 {
-    struct liar *liar = container_of(poll, struct liar, poll);
+    struct peer *peer = container_of(poll, struct peer, poll);
 
     (void)events;
     if (status < 0) {
-        end_one(liar);
+        end_one(peer);
         return;
     }
-    if (!liar->connected) {
+    if (!peer->connected) {
         int fault = 0;
         socklen_t size = sizeof(fault);
 
-        (void)getsockopt(liar->descriptor, SOL_SOCKET, SO_ERROR, &fault, &size);
+        (void)getsockopt(peer->descriptor, SOL_SOCKET, SO_ERROR, &fault, &size);
         if (fault != 0) {
-            end_one(liar);
+            end_one(peer);
             return;
         }
-        liar->connected = true;
+        peer->connected = true;
         us.taken++;
-        speak(liar);
+        speak(peer);
         (void)uv_poll_start(poll, UV_READABLE, ready);
     }
-    if (liar->ssl)
-        shake(liar);
+    if (peer->ssl)
+        shake(peer);
     else
-        drain(liar);
+        drain(peer);
 }
 
 /* A ClientHello as OpenSSL makes it, to be sent byte by byte. */
-static void make_hello(struct liar *liar)
+static void make_hello(struct peer *peer)
 {
     SSL *ssl = SSL_new(us.contexts[SLOW]);
     BIO *out = BIO_new(BIO_s_mem());
@@ -170,40 +171,40 @@ static void make_hello(struct liar *liar)
 
     SSL_set_bio(ssl, BIO_new(BIO_s_mem()), out);
     (void)SSL_connect(ssl);
-    size = BIO_read(out, liar->hello, sizeof(liar->hello));
-    liar->hello_size = size > 0 ? (size_t)size : 0;
-    liar->hello_sent = 0;
+    size = BIO_read(out, peer->hello, sizeof(peer->hello));
+    peer->hello_size = size > 0 ? (size_t)size : 0;
+    peer->hello_sent = 0;
     SSL_free(ssl);
 }
 
-static void begin(struct liar *liar)
+static void begin(struct peer *peer)
 {
     struct sockaddr_in from = { .sin_family = AF_INET };
     uint32_t source = us.sources ? us.next_source++ % us.sources : 0;
     int on = 1;
 
     us.begun++;
-    us.by_habit[liar->habit]++;
+    us.by_behaviour[peer->behaviour]++;
     from.sin_addr.s_addr = htonl(0x7f420000u + 1 + source);
-    liar->descriptor = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (liar->descriptor < 0) {
+    peer->descriptor = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (peer->descriptor < 0) {
         us.failed++;
         return;
     }
-    (void)setsockopt(liar->descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
-    if ((us.sources && bind(liar->descriptor, (struct sockaddr *)&from, sizeof(from)) < 0) ||
-        (connect(liar->descriptor, (struct sockaddr *)&us.at, sizeof(us.at)) < 0 &&
+    (void)setsockopt(peer->descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+    if ((us.sources && bind(peer->descriptor, (struct sockaddr *)&from, sizeof(from)) < 0) ||
+        (connect(peer->descriptor, (struct sockaddr *)&us.at, sizeof(us.at)) < 0 &&
          errno != EINPROGRESS) ||
-        uv_poll_init(&us.loop, &liar->poll, liar->descriptor) < 0) {
+        uv_poll_init(&us.loop, &peer->poll, peer->descriptor) < 0) {
         us.failed++;
-        (void)close(liar->descriptor);
+        (void)close(peer->descriptor);
         return;
     }
-    liar->alive = true;
-    liar->connected = liar->closing = liar->shaken = false;
-    if (liar->habit == SLOW)
-        make_hello(liar);
-    (void)uv_poll_start(&liar->poll, UV_WRITABLE | UV_READABLE, ready);
+    peer->alive = true;
+    peer->connected = peer->closing = peer->shaken = false;
+    if (peer->behaviour == SLOW)
+        make_hello(peer);
+    (void)uv_poll_start(&peer->poll, UV_WRITABLE | UV_READABLE, ready);
 }
 
 /* ---- all peers ---- */
@@ -215,15 +216,15 @@ static void tick(uv_timer_t *timer)
 
     (void)timer;
     for (size_t i = 0; i < us.count; i++)
-        held += us.liars[i].alive && us.liars[i].connected;
+        held += us.peers[i].alive && us.peers[i].connected;
     if (held > us.peak_held)
         us.peak_held = held;
     for (size_t i = 0; i < us.count && budget > 0; i++) {
-        struct liar *liar = &us.liars[us.next++ % us.count];
+        struct peer *peer = &us.peers[us.next++ % us.count];
 
-        if (liar->alive)
+        if (peer->alive)
             continue;
-        begin(liar);
+        begin(peer);
         budget--;
     }
 }
@@ -232,11 +233,11 @@ static void drip(uv_timer_t *timer)
 {
     (void)timer;
     for (size_t i = 0; i < us.count; i++) {
-        struct liar *liar = &us.liars[i];
+        struct peer *peer = &us.peers[i];
 
-        if (liar->habit == SLOW && liar->alive && liar->connected && !liar->closing &&
-            liar->hello_sent < liar->hello_size)
-            (void)!send(liar->descriptor, &liar->hello[liar->hello_sent++], 1, MSG_NOSIGNAL);
+        if (peer->behaviour == SLOW && peer->alive && peer->connected && !peer->closing &&
+            peer->hello_sent < peer->hello_size)
+            (void)!send(peer->descriptor, &peer->hello[peer->hello_sent++], 1, MSG_NOSIGNAL);
     }
 }
 
@@ -248,8 +249,8 @@ static void end_all(void)
     uv_close((uv_handle_t *)&us.drip, NULL);
     uv_close((uv_handle_t *)&us.end, NULL);
     for (size_t i = 0; i < us.count; i++)
-        if (us.liars[i].alive)
-            end_one(&us.liars[i]);
+        if (us.peers[i].alive)
+            end_one(&us.peers[i]);
 }
 
 static void time_is_over(uv_timer_t *timer)
@@ -286,8 +287,8 @@ static void make_contexts(void)
     EVP_PKEY *key;
     BIO *bio;
 
-    us.contexts[SLOW] = us.contexts[NOBODY] = new_context("\x07"
-                                                          "berth/1");
+    us.contexts[SLOW] = us.contexts[ANONYMOUS] = new_context("\x07"
+                                                             "berth/1");
     us.contexts[FOREIGN] = new_context("\x07"
                                        "berth/1");
     us.contexts[REQUEST] = new_context("\x08"
@@ -320,19 +321,19 @@ static int take_arguments(int argc, char **argv)
     us.seconds = strtoll(argv[3], NULL, 10);
     us.sources = (uint32_t)strtoul(argv[4], NULL, 10);
     for (int i = 5; i < argc; i += 2) {
-        int habit = 0;
+        int behaviour = 0;
 
-        while (habit < HABITS && strcmp(argv[i], habit_names[habit]) != 0)
-            habit++;
-        if (habit < HABITS)
-            us.wanted[habit] = strtoll(argv[i + 1], NULL, 10);
+        while (behaviour < BEHAVIOURS && strcmp(argv[i], behaviour_names[behaviour]) != 0)
+            behaviour++;
+        if (behaviour < BEHAVIOURS)
+            us.wanted[behaviour] = strtoll(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "rate") == 0)
             us.rate = strtoll(argv[i + 1], NULL, 10);
         else
             return -1;
     }
-    for (int habit = 0; habit < HABITS; habit++)
-        sockets += us.wanted[habit];
+    for (int behaviour = 0; behaviour < BEHAVIOURS; behaviour++)
+        sockets += us.wanted[behaviour];
     us.count = (size_t)sockets;
     return us.seconds < 1 || us.seconds > SECONDS_MAX || us.sources > 65000 || sockets < 1 ||
                    sockets > SOCKETS_MAX || us.rate < 1
@@ -344,10 +345,10 @@ static void cast(void)
 {
     size_t at = 0;
 
-    us.liars = berth_new_array(struct liar, us.count);
-    for (int habit = 0; habit < HABITS; habit++)
-        for (int64_t i = 0; i < us.wanted[habit]; i++)
-            us.liars[at++].habit = (enum habit)habit;
+    us.peers = berth_new_array(struct peer, us.count);
+    for (int behaviour = 0; behaviour < BEHAVIOURS; behaviour++)
+        for (int64_t i = 0; i < us.wanted[behaviour]; i++)
+            us.peers[at++].behaviour = (enum behaviour)behaviour;
 }
 
 int main(int argc, char **argv)
@@ -377,9 +378,10 @@ int main(int argc, char **argv)
         "\"peak_held\":%lld",
         (long long)us.begun, (long long)us.failed, (long long)us.taken,
         (long long)us.assert_refused, (long long)us.shaken, (long long)us.peak_held);
-    for (int habit = 0; habit < HABITS; habit++)
-        (void)printf(",\"%s\":%lld", habit_names[habit], (long long)us.by_habit[habit]);
+    for (int behaviour = 0; behaviour < BEHAVIOURS; behaviour++)
+        (void)printf(",\"%s\":%lld", behaviour_names[behaviour],
+                     (long long)us.by_behaviour[behaviour]);
     (void)printf("}\n");
-    free(us.liars);
+    free(us.peers);
     return 0;
 }

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# flood.sh - F13: peers that never become anybody, while known terminals renew, sign on and come back.
+# flood.sh - F13: peers that never authenticate, while known terminals renew, sign on and come back.
 #
 # usage: tests/faults/flood.sh BUILD-FOLDER
 #
-# At most 2,000 sockets of berth-flood from 250 addresses, for as long as the others need: silent ones, a ClientHello a byte a second,
-# noise, whole handshakes without a certificate and with a foreign one. It proves: what they hold is bounded in number and
-# memory; no known terminal loses its link or its presence, their renewals and sign-ons go on; one that comes back in the
-# middle of it gets in, also when they have its own address; afterwards the listener takes connections as before. BERTH_LONG=1: half a minute.
+# At most 2,000 sockets of berth-flood from 250 addresses, for as long as the others need: silent ones, a ClientHello a byte
+# a second, noise, whole handshakes without a certificate and with a foreign one. It proves: their number and memory are
+# bounded; no known terminal loses its link or its presence, renewals and sign-ons go on; a terminal that comes back
+# meanwhile gets in, also when the flood has its address; afterwards the listener accepts connections as before.
+# BERTH_LONG=1: half a minute.
 set -euo pipefail
 top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 # shellcheck source=deploy/lib/common.sh
@@ -46,7 +47,7 @@ descriptors() {
     echo "${#open[@]}"
 }
 
-# people_work SECONDS - three who leave and come back all the time; meanwhile the broker's size is sampled.
+# people_work SECONDS - three people leave and come back all the time; meanwhile the broker's size is sampled.
 people_work() {
     local until=$(($(now_ms) + $1 * 1000)) size name
     peak_kib=0 peak_fds=0
@@ -80,8 +81,8 @@ calm() {
     before_kib=$peak_kib before_fds=$peak_fds
 }
 
-# attack HABIT N ... - from ATTACK_SOURCES addresses (0: from the terminals' own), until end_attack. It goes on when it is
-# felt.
+# attack BEHAVIOUR N ... - from ATTACK_SOURCES addresses (0: from the terminals' own), until end_attack. Returns when it has an
+# effect.
 ATTACK_SOURCES=250
 attack() {
     local before
@@ -92,7 +93,7 @@ attack() {
     eventually "the flood is there" more_strangers "$((before + 10))"
 }
 
-# Those that the broker has open or has turned away.
+# The number of peers that the broker has open or has refused.
 strangers() {
     ctl metrics | awk -v open="$(descriptors)" '/^berth_link_(refused|failed)_[a-z]*_total / { open += $2 } END { print open }'
 }
@@ -101,14 +102,14 @@ more_strangers() {
     (($(strangers) > $1))
 }
 
-# All that was asked of the broker meanwhile was asked under attack.
+# All requests to the broker meanwhile were made under attack.
 end_attack() {
     process_is_ours "$attacker" || violation "the flood went on to the end"
     end_process "$attacker" "$BERTH_WAIT_LIMIT_S" || violation "the flood ends"
     ((ENDED_WITH == 0)) || violation "the flood ran: it ended with $ENDED_WITH"
 }
 
-# Silent ones alone: what does one of them cost?
+# Silent peers alone: the cost of one.
 silence() {
     local peers
     attack silent 500
@@ -125,7 +126,7 @@ everything() {
     eventually "those of the last flood are gone" few_descriptors
     mark=$(reports_mark)
     log=$(log_mark)
-    attack silent 800 slow 300 garbage 300 nobody 300 foreign 300
+    attack silent 800 slow 300 garbage 300 anonymous 300 foreign 300
     client_sim "cut t-20"
     client_sim "connect t-20"
     people_work "$ATTACK_S"
@@ -140,9 +141,9 @@ everything() {
     figure rss_growth_kib $((peak_kib - before_kib))
     ((peak_fds - before_fds <= HANDSHAKES + 32)) || violation "no more than $HANDSHAKES of them are let in at once: $((peak_fds - before_fds))"
     ((peak_kib - before_kib <= RSS_MOST_KIB)) || violation "they cost $((peak_kib - before_kib)) KiB of memory"
-    expect "nobody else lost the link" reported "$mark" '[.[] | select(.what == "lost" and .terminal != "t-20")] | length == 0'
+    expect "no other terminal lost its link" reported "$mark" '[.[] | select(.what == "lost" and .terminal != "t-20")] | length == 0'
     figure attack_suspect "$(logged_since "$log" presence.state 'to="suspect"')"
-    expect_alone "nobody else was even suspect" nobody_suspect "$log"
+    expect_alone "no other terminal became suspect" none_suspect "$log"
     for name in refused_handshakes refused_source refused_early refused_penalty failed_timeout failed_certificate failed_protocol; do
         figure "$name" "$(metric "berth_link_${name}_total")"
     done
@@ -152,11 +153,11 @@ few_descriptors() {
     (($(descriptors) <= before_fds))
 }
 
-nobody_suspect() {
+none_suspect() {
     (($(logged_since "$1" presence.state) == $(logged_since "$1" presence.state 'terminal="t-20"')))
 }
 
-# How long connections were refused to one that everybody knows.
+# How long a known terminal was refused.
 comes_back() {
     local took
     # shellcheck disable=SC2016 # jq's names
@@ -166,7 +167,7 @@ comes_back() {
     expect_alone "a known terminal gets in within $COMES_BACK_MS ms under attack: $took" test "$took" -ge 0 -a "$took" -le "$COMES_BACK_MS"
 }
 
-# A stranger behind the ward's own router: a known terminal comes back all the same, each time.
+# An unknown client behind the ward's own router: a known terminal still comes back, each time.
 same_address() {
     local habit mark i
     ATTACK_SOURCES=0
@@ -180,7 +181,7 @@ same_address() {
                 "[.[] | select(.terminal == \"t-19\" and .what == \"granted\")] | length == $i"
         done
         end_attack
-        expect "nobody else lost the link" reported "$mark" '[.[] | select(.what == "lost" and .terminal != "t-19")] | length == 0'
+        expect "no other terminal lost its link" reported "$mark" '[.[] | select(.what == "lost" and .terminal != "t-19")] | length == 0'
     done
 }
 
@@ -191,7 +192,7 @@ afterwards() {
     client_sim "connect *"
     eventually "each of them is granted presence anew" reported "$mark" "[.[] | select(.what == \"granted\")] | length == $EVERYBODY"
     seconds_figure listener_open_again_s "$EVENTUALLY_MS"
-    expect_alone "nobody is taken for absent" test "$(logged_since 0 presence.state 'to="absent"')" -eq 0
+    expect_alone "no terminal becomes absent" test "$(logged_since 0 presence.state 'to="absent"')" -eq 0
 }
 
 fixture_begin "${1:-}"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# frozen.sh - F12: peers that stand still (SIGSTOP) and go on: the broker, terminals, a hypervisor's daemon, berth-virt.
+# frozen.sh - F12: processes that are stopped (SIGSTOP) and continued: broker, terminals, libvirtd, berth-virt.
 #
 # usage: tests/faults/frozen.sh BUILD-FOLDER
 #
-# It proves: a broker that stood still concludes nothing from its own sleep; a terminal that stands still is suspect and
-# then absent in time, and nothing is released; a deaf libvirtd and a deaf berth-virt are noticed within 6 s while another
-# host hands out desktops as before. BERTH_LONG=1: the promises of production (30 s), and the broker frozen for 35 s.
+# It proves: a broker that was stopped concludes nothing from its own pause; a terminal that is stopped is suspect and then
+# absent in time, and nothing is released; a stopped libvirtd or berth-virt is noticed within 6 s while another host hands
+# out desktops as before. BERTH_LONG=1: the timing of production (30 s), and the broker stopped for 35 s.
 set -euo pipefail
 top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 # shellcheck source=deploy/lib/common.sh
@@ -69,7 +69,7 @@ untouched() {
     [[ $(running_machines) == "$machines" ]] || violation "the machines are as before"
 }
 
-# stopped PID - with the promise that it goes on whatever happens here.
+# stopped PID - stop it; it is continued at exit whatever happens.
 stopped() {
     at_exit continue_if_alive "$1"
     kill -STOP "$1"
@@ -88,11 +88,11 @@ broker_frozen() {
     kill -CONT "$(broker_pid)"
     eventually "everybody is present after the broker stood still" are_present "$EVERYBODY"
     seconds_figure broker_heal_s "$EVENTUALLY_MS"
-    # Whoever was to be given up wrongly has been by the time that each of them has been heard again.
+    # Wait until each terminal was heard again: by then a wrong conclusion would be visible.
     eventually "each terminal renews its presence" each_reported "$(reports_mark)" renewed "${TERMINALS[@]}"
     figure broker_frozen_s "$FREEZE_S"
     figure false_absent "$(logged_since "$mark" presence.state 'to="absent"')"
-    expect_alone "nobody was taken for absent" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
+    expect_alone "no terminal became absent" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
     stall=$(longest_stall "$mark")
     figure stall_ms "$stall"
     expect "the loop knows that it stood still" test "$stall" -ge "$(((FREEZE_S - 2) * 1000))"
@@ -107,8 +107,8 @@ longest_stall() {
     echo "${stall:-0}"
 }
 
-# judge_silence TERMINAL MARK STOPPED-MS - when was it suspect, and absent? That neither came before its time, by what the
-# broker had heard, is judged from the history.
+# judge_silence TERMINAL MARK STOPPED-MS - it became suspect and absent in time; that neither came too early is judged from
+# the history.
 judge_silence() {
     local suspect absent
     suspect=$(($(stamp_of "$2" presence.state "terminal=\"$1\" from=\"present\" to=\"suspect\"" || echo 0) - $3))
@@ -147,12 +147,12 @@ host_is() {
     [[ $(ctl host show "$1" --json | jq -r .runtime.state) == "$2" ]]
 }
 
-# was_left MARK HOST - was it taken for anything but up since then?
+# was_left MARK HOST - did it have another state than up since then?
 was_left() {
     (($(logged_since "$1" host.state "host=\"$2\" from=\"up\"") > 0))
 }
 
-# deaf WHAT PID - noticed, and meanwhile the other host serves as before.
+# deaf WHAT PID - stop it: it is noticed, and meanwhile the other host serves as before.
 deaf() {
     local what=$1 mark
     mark=$(log_mark)
@@ -163,9 +163,9 @@ deaf() {
     seconds_figure "${what}_noticed_s" "$EVENTUALLY_MS"
     expect_alone "$what is noticed within $NOTICED_MS ms, not $EVENTUALLY_MS" test "$EVENTUALLY_MS" -le $((NOTICED_MS + 500))
     figure "${what}_assign_during_us" "$(time_assignments "$ASSIGNS" t-4)"
-    expect_alone "nobody was taken for absent meanwhile" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
-    # People were served while it stood still, so the loop did not wait for it. How long the loop stood at most, in the time
-    # that a whole machine gives it:
+    expect_alone "no terminal became absent meanwhile" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
+    # People were served meanwhile, so the loop did not wait for it. The longest stall of the loop, which only means
+    # something on a quiet machine:
     figure "${what}_stall_ms" "$(longest_stall "$mark")"
     expect_alone "the loop went on" test "$(longest_stall "$mark")" -lt 3000
     continue_if_alive "$2"

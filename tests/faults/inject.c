@@ -294,7 +294,7 @@ static struct call *call_numbered(int number)
         if (calls[i].number == number)
             return &calls[i];
     }
-    die("a call that nobody asked for");
+    die("a notification for an unexpected call");
     return NULL;
 }
 

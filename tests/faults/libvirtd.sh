@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# libvirtd.sh - F15: a hypervisor's daemon that is slow, cut off, stopped and killed while machines are being started.
+# libvirtd.sh - F15: a libvirtd that is slow, cut off, stopped and killed while machines are being started.
 #
 # usage: tests/faults/libvirtd.sh BUILD-FOLDER
 #
 # berth-virt reaches a private libvirtd (real, idle machines of QEMU, which outlive it) through berth-proxy; a second host
-# lives in its berth-virt alone. It proves: whatever happens to the daemon while starts are in flight, at rest the machines
-# that run are exactly those that the broker knows, none was started twice, none is left behind, and desktops of the other
-# host are handed out as before. (tests/e2e/site_libvirt_killed.sh proves that a working user notices nothing.)
+# exists inside its berth-virt only. It proves: whatever happens to the daemon while starts are in flight, afterwards exactly
+# the machines that the broker knows run, none was started twice, none is left over, and desktops of the other host are
+# handed out as before. (tests/e2e/site_libvirt_killed.sh proves that a working user notices nothing.)
 # BERTH_LONG=1: ten rounds of each.
 set -euo pipefail
 top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
@@ -46,7 +46,7 @@ site() {
     site_await_spare ward-4
 }
 
-# Machines of QEMU in which nothing runs: -L takes the place of the network, so that QEMU leaves the ports to us.
+# QEMU machines without a guest: -L replaces the network, so that QEMU does not open the ports that we need.
 idle_template() {
     sed -e '/<kernel>/d; /<initrd>/d; /<cmdline>/d' -e "s|>512<|>16<|; s|<vcpu>2|<vcpu>1|; s|-netdev|-L|" \
         -e "/value='-device'/d; /virtio-net-pci/d" "$SITE_LIB/../image/domain.xml" >"$SITE/etc/idle.xml"
@@ -78,7 +78,7 @@ at_rest() {
         [[ $(guests) == "$(known_running)" && $(direct list --name | sed '/^$/d' | sort) == "$(known_running)" ]]
 }
 
-# What runs is what the broker knows, as processes and as libvirt's list; what is defined belongs to a desktop.
+# Running machines, as processes and in libvirt's list, are those that the broker knows; every defined one has a desktop.
 judge() {
     local twice extra
     eventually "$1: what runs is what the broker knows" at_rest
@@ -91,7 +91,7 @@ judge() {
     seconds_figure "$1_rest_s" "$EVENTUALLY_MS"
 }
 
-# More spares are wanted from now on: their starts are in flight when the fault comes.
+# Ask for more spares: their starts are in flight when the fault comes.
 want_more() {
     want=$1
     ctl pool set ward-3 spare="$want"
@@ -102,7 +102,7 @@ fewer() {
     want=1
     ctl pool set ward-3 spare=1
     for name in $(ctl desktop list --json | jq -r '.items[] | select(.name | startswith("ward-3")) | .name' | tail -n +2); do
-        ctl desktop delete "$name" --yes >/dev/null 2>&1 || true # it may be one that the broker takes away by itself
+        ctl desktop delete "$name" --yes >/dev/null 2>&1 || true # the broker may delete it by itself
     done
     require "at rest before the next round" at_rest
 }
@@ -143,7 +143,7 @@ continue_if_alive() {
     kill -CONT "$1" 2>/dev/null || true # it may have ended
 }
 
-# Each answer takes longer than a person would wait, and none is lost.
+# Every answer is slow, and none is lost.
 slow() {
     proxy delay 150 jitter 100
     want_more "$((want + 1))"
@@ -153,7 +153,7 @@ slow() {
     expect "slow: the host stayed up" host_is here up
 }
 
-# The connection breaks, not the daemon: what was ordered may have been done or not.
+# The connection breaks, not the daemon: calls in flight may have been done or not.
 cut_in_flight() {
     want_more "$((want + 1))"
     draw_moment 300

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# network.sh - F10: partition, loss, a thin link and half-open connections between network namespaces.
+# network.sh - F10: partition, loss, little bandwidth and half-open connections between network namespaces.
 #
 # usage: tests/faults/network.sh BUILD-FOLDER
 #
 # The broker, a ward of four terminals (one a real agent) and a terminal elsewhere have a network namespace each, joined
-# by veth pairs; nftables drops, numgen loses, tbf makes thin, a veth pair that is deleted leaves half-open connections. It
-# proves: who is cut off is suspect and absent in time and nothing is released; 10 % of loss and a thin link cost nobody's
-# presence; all heals, nothing half-open stays behind, and the terminal elsewhere notices nothing.
-# BERTH_LONG=1: each direction cut until everybody is absent, more loss for longer.
+# by veth pairs; nftables drops packets, numgen some of them, tbf limits the rate, and a deleted veth pair leaves half-open
+# connections. It proves: a terminal that is cut off is suspect and absent in time and nothing is released; 10 % of loss or
+# 64 kbit/s change no presence; all recovers, no half-open connection stays, and the terminal elsewhere notices nothing.
+# BERTH_LONG=1: each direction cut until all terminals are absent, more loss for longer.
 set -euo pipefail
 top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 # shellcheck source=deploy/lib/common.sh
@@ -42,7 +42,7 @@ networks() {
         at_exit remove_network "$ID$who"
         net "$who" ip link set lo up
     done
-    net b ip address add "$BROKER/32" dev lo # its own, whatever happens to a cable
+    net b ip address add "$BROKER/32" dev lo # independent of the cables
     cable w 10.77.1
     cable e 10.77.2
     net b nft add table inet fault
@@ -100,7 +100,7 @@ untouched() {
     expect_alone "$1: the terminal elsewhere notices nothing" test "$(logged_since "$2" presence.state 'terminal="e-1"')" -eq 0
 }
 
-# How often it has found the broker.
+# How often the agent has found the broker.
 links_elsewhere() {
     grep -c ' agent.link ' "$SITE/log/agent-e-1.log"
 }
@@ -109,7 +109,7 @@ all_linked() {
     (($(metric berth_terminals_linked) == EVERYBODY)) && are_present "$EVERYBODY"
 }
 
-# heals WHAT - and nothing half-open is left: as many connections as terminals.
+# heals WHAT - all terminals are back, without half-open connections: as many connections as terminals.
 heals() {
     eventually "$1: everybody is back" all_linked
     seconds_figure "$1_heal_s" "$EVENTUALLY_MS"
@@ -156,8 +156,8 @@ cut() {
     untouched "$what" "$mark"
 }
 
-# The broker's answers are lost for a while, and TCP's with them: a terminal's renewals stand in line behind the first that
-# is not acknowledged, so it may be suspect for a moment. Absent it is not.
+# The broker's answers are lost for a while, and TCP's acknowledgements with them: a terminal's renewals wait behind the first
+# that is not acknowledged, so it may be suspect for a moment, but not absent.
 answers_lost() {
     local mark
     mark=$(log_mark)
@@ -167,7 +167,7 @@ answers_lost() {
     heals answers
     figure answers_suspect "$(logged_since "$mark" presence.state 'to="suspect"')"
     figure answers_absent "$(logged_since "$mark" presence.state 'to="absent"')"
-    expect_alone "answers: nobody is taken for absent" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
+    expect_alone "answers: no terminal becomes absent" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
     untouched answers "$mark"
 }
 
@@ -189,11 +189,11 @@ lossy() {
     figure "loss_$1_suspect" "$(logged_since "$mark" presence.state 'to="suspect"')"
     figure "loss_$1_absent" "$(logged_since "$mark" presence.state 'to="absent"')"
     (($1 > 10)) ||
-        expect_alone "loss of $1 %: nobody is taken for absent" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
+        expect_alone "loss of $1 %: no terminal becomes absent" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
     untouched "loss of $1 %" "$mark"
 }
 
-# A person tries again when nothing comes; who is not connected at the moment is not heard.
+# A person tries again when nothing happens; a terminal without a connection sends nothing.
 tries_to_sign_on() {
     client_sim "kiosk t-2"
     wait_briefly 2 reported "$1" '[.[] | select(.what == "show")] | length >= 1'
@@ -217,10 +217,10 @@ thin() {
     net w tc qdisc delete dev "$ID"w-o root
     sessions=$(open_sessions)
     figure thin_flips "$(logged_since "$mark" presence.state)"
-    expect_alone "64 kbit/s: nobody's presence changes" test "$(logged_since "$mark" presence.state)" -eq 0
+    expect_alone "64 kbit/s: no presence changes" test "$(logged_since "$mark" presence.state)" -eq 0
 }
 
-# The cable is gone, and with it every connection, without a word to either end.
+# The cable disappears: every connection breaks without notice to either end.
 half_open() {
     local mark begun
     mark=$(log_mark)
@@ -238,7 +238,7 @@ half_open() {
 need_root
 need_commands ip nft tc
 ip netns add "${ID}b" || {
-    say "this machine lets nobody make network namespaces"
+    say "this machine permits no network namespaces"
     exit 77
 }
 ip netns delete "${ID}b"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# power_block - F4: the power goes below the file system, at any write that reaches the block device.
+# power_block - F4: power cuts below the file system, at any write that reaches the block device.
 #
 # usage: tests/faults/power_block.sh BUILD_DIR [--points N] [--first S]
 #
 # qemu-storage-daemon exports a raw file through FUSE and logs each write and flush of it (blklogwrites); on it a loop
 # device, on that ext4, on that the store's data folder. berth-power-blocks writes there, then replays prefixes of the log,
-# mounts what the disk would hold, and looks whether all that was acknowledged is there (power_blocks.c). The last line is
+# mounts what the disk would hold, and checks that all acknowledged decisions are there (power_blocks.c). The last line is
 # one JSON object. As root; exit 77 where the kernel or the packages do not allow it. BERTH_LONG=1: thousands of points.
 set -euo pipefail
 # shellcheck source=deploy/lib/common.sh
@@ -31,7 +31,7 @@ if [[ $(df --output=avail -B1M /dev/shm 2>/dev/null | tail -1) -gt 600 ]]; then 
 work=$(mktemp -d -p "$base" berth-power-block.XXXXXX)
 daemon='' loop=''
 
-# Each part only as far as it came; one that fails leaves the others to be tried.
+# Undo only the parts that were set up; a failure does not stop the others.
 clean_up() {
     set +e
     mountpoint -q "$work/cut" && umount "$work/cut"
@@ -69,7 +69,7 @@ loop=$(losetup -f --show "$work/device.raw") || skip "no loop device can be had"
 mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0,nodiscard "$loop"
 mount "$loop" "$work/mnt"
 mkdir -m 700 "$work/mnt/data"
-sync -f "$work/mnt" # the folder itself is no part of what is tried
+sync -f "$work/mnt" # the creation of the folder is not tested
 
 # Its exit status is that of this script.
 "$build/tests/faults/berth-power-blocks" "$work/mnt/data" "$work/log.raw" "$work/cut.raw" "$work/cut" "$@"

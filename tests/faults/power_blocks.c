@@ -1,9 +1,9 @@
-/* power_blocks.c - berth-power-blocks: the power goes below the file system (F4).
+/* power_blocks.c - berth-power-blocks: power cuts below the file system (F4).
  *
  *     berth-power-blocks FOLDER LOG IMAGE MOUNT [--points N] [--first S]
  *
- * FOLDER lies on a file system whose block device writes down in LOG (dm-log-writes' format, as
- * qemu-storage-daemon's blklogwrites makes it) what reaches it, in order, with flushes. The store's
+ * FOLDER is on a file system whose block device logs all writes and flushes, in order, to LOG (in
+ * the format of dm-log-writes, as qemu-storage-daemon's blklogwrites writes it). The store's
  * own object code, on SQLite's own VFS and the kernel's file system, decides like a small site
  * (power_workload.h); at each acknowledgement the number of log entries is noted. Then, for drawn
  * prefixes of the log: IMAGE becomes what the device holds after them, of what was written after
@@ -45,9 +45,9 @@ struct log_entry {
 
 struct device {
     int log_fd;
-    unsigned char *bytes; /* as of the last flush before `at`, and all before it */
+    unsigned char *bytes; /* contents at the last flush before `at` */
     size_t size;
-    size_t at;    /* entries taken up */
+    size_t at;    /* entries applied */
     off_t offset; /* of the next one in the log */
     struct pending {
         off_t data;
@@ -55,7 +55,7 @@ struct device {
         bool sure; /* FUA: on the medium when it was acknowledged */
     } * pending;
     size_t pending_count, pending_capacity;
-    size_t lies_from; /* flushes from this entry on flushed nothing: the control */
+    size_t lies_from; /* the control: flushes from this entry on have no effect */
 };
 
 struct run {
@@ -64,7 +64,7 @@ struct run {
     uint64_t first;
     struct power_workload workload;
     struct power_record record;
-    struct power_disk nothing; /* the VFS is SQLite's own */
+    struct power_disk nothing; /* unused: the VFS is SQLite's own */
     struct berth_random random;
     struct device device;
     size_t began_at, acked;
@@ -79,8 +79,8 @@ static bool read_all(int fd, void *out, size_t length, off_t offset)
     return pread(fd, out, length, offset) == (ssize_t)length;
 }
 
-/* The super block is written with each flush, so at an acknowledgement it counts the flush that
- * made it true. */
+/* The super block is written with each flush, so at an acknowledgement its count includes the flush
+ * that made the decision durable. */
 static size_t log_position(struct power_workload *workload)
 {
     struct log_super super;
@@ -142,7 +142,7 @@ static void advance(struct device *device, size_t point)
     }
 }
 
-/* What a disk may hold now: of what came after the last flush, all, none, or a drawn part. */
+/* What a disk may hold now: all, none, or a random part of the writes since the last flush. */
 static bool put_image(struct run *run)
 {
     static const unsigned chances[] = { 0, 20, 50, 80, 100 };
@@ -193,7 +193,7 @@ static bool mount_image(const struct run *run)
 
 static void unmount_image(const struct run *run)
 {
-    /* The loop device goes with its last user (mount made it so). */
+    /* The loop device is freed with its last user, as mount set it up. */
     if (umount2(run->mount, 0) < 0) {
         perror(run->mount);
         exit(2);
@@ -263,8 +263,8 @@ static bool is_found(const struct cuts *counts)
     return counts->lost || counts->corrupt || counts->phantom || counts->unmountable;
 }
 
-/* The same log on a disk that flushed nothing since the workload began: who does not notice that sees
- * nothing. */
+/* The same log on a disk that flushed nothing since the workload began: a check that finds nothing
+ * here is worthless. */
 static struct cuts try_liar(struct run *run, size_t end)
 {
     struct cuts honest = run->counts;

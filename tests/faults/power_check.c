@@ -1,4 +1,4 @@
-/* power_check.c - see power_check.h. */
+/* power_check.c - compares what a store holds after a power cut with the record of decisions. */
 #include "power_check.h"
 
 #include <sqlite3.h>
@@ -18,7 +18,7 @@ struct check {
 
 static void say(const struct check *check, const char *format, ...) berth_printf(2, 3);
 
-/* The first is told. */
+/* Report the first finding. */
 static void say(const struct check *check, const char *format, ...)
 {
     va_list list;
@@ -30,7 +30,7 @@ static void say(const struct check *check, const char *format, ...)
     va_end(list);
 }
 
-/* ---- what SQLite says ---- */
+/* ---- by SQLite alone ---- */
 
 static sqlite3 *look_into(const struct check *check, const char *file)
 {
@@ -97,7 +97,7 @@ static bool same_row(enum entity_kind kind, const void *a, const void *b)
     return true;
 }
 
-/* The last that was decided of each row, up to the rev that is there. */
+/* The last decision about each row, up to the rev that is there. */
 static void expect_rows(const struct check *check, struct map *latest)
 {
     for (size_t i = 0; i < check->record->count; i++) {
@@ -132,8 +132,8 @@ static void past_row(const struct check *check, sqlite3_stmt *statement, void *c
     past->found = sqlite3_column_int64(statement, 0) == (sqlite3_int64)past->change->row.version;
 }
 
-/* What is over stays in the file and is not loaded: it must be there as its last decision left it.
- * The version rises with each change of a row.
+/* Past rows stay in the file and are not loaded: they must be as their last decision left them. The
+ * version rises with each change of a row.
  */
 static bool past_is_there(const struct check *check, sqlite3 *db, const struct change *change)
 {
@@ -219,7 +219,7 @@ struct walk {
     uint64_t next;
 };
 
-/* A row that is not there is one of a person who is being forgotten. */
+/* A missing row belongs to a person who is being erased. */
 static void miss(const struct check *check, uint64_t rev)
 {
     for (size_t i = 0; i < check->record->erased; i++) {
@@ -291,7 +291,7 @@ static bool is_forgotten(const struct check *check, uint64_t user_id)
     return false;
 }
 
-/* Who reads the trail must be able to unseal what was decided about people who were not erased. */
+/* An auditor must be able to unseal the records about people who were not erased. */
 static void check_unsealed(const struct check *check)
 {
     struct power_workload *workload = check->workload;
@@ -322,7 +322,7 @@ static void check_unsealed(const struct check *check)
 
 /* ---- keys ---- */
 
-/* Whose keys are there. */
+/* The users whose keys exist. */
 struct ring {
     uint64_t users[256];
     size_t count;
@@ -359,7 +359,7 @@ static void check_keys(const struct check *check, const struct ring *ring)
     }
 }
 
-/* On the disk as the power left it, before anything is opened: not one byte of it. */
+/* The erased key must not be on the disk, before anything is opened: not one byte of it. */
 static void check_forgotten(const struct check *check)
 {
     const struct power_disk *disk = check->workload->disk;
@@ -381,7 +381,7 @@ static void check_forgotten(const struct check *check)
     }
 }
 
-/* ---- all of it ---- */
+/* ---- the whole check ---- */
 
 static void check_files(const struct check *check)
 {
@@ -424,7 +424,7 @@ static bool look_at_files(struct check *check)
         for_each(check, db, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence", to_number, &rev);
         for_each(check, db, "SELECT incarnation FROM sequence", to_number, &check->incarnation);
     }
-    (void)sqlite3_close(db); /* its log stays: there are more looks to come */
+    (void)sqlite3_close(db); /* its log stays for the next check */
     if (!tables || check->incarnation == 0)
         return check->finding->corrupt;
     check->finding->rev = (uint64_t)rev;

@@ -1,7 +1,7 @@
-/* power_check.h - is all there that must be, and nothing else?
+/* power_check.h - compares a store after a power cut with the decisions that it acknowledged.
  *
- * Test code. After a power cut the store is opened as a broker would open it, and what it holds is
- * compared with the record of what was decided.
+ * Test code. After a power cut the store is opened as a broker would open it. It must hold every
+ * acknowledged decision and nothing that was not decided.
  */
 #ifndef BERTH_TESTS_FAULTS_POWER_CHECK_H
 #define BERTH_TESTS_FAULTS_POWER_CHECK_H
@@ -9,10 +9,9 @@
 #include "power_workload.h"
 
 struct power_finding {
-    int lost; /* acknowledged decisions (or erasures) that are not there: I2 */
-    bool
-        corrupt; /* it does not open, a file is damaged, the trail or the feed does not hold: I20 */
-    bool phantom; /* a row that nobody asked for, or half a decision: I3 */
+    int lost;     /* acknowledged decisions (or erasures) that are missing: I2 */
+    bool corrupt; /* it does not open, a file is damaged, trail or feed are broken: I20 */
+    bool phantom; /* a row that was never decided, or half a decision: I3 */
     uint64_t rev; /* up to which everything is there */
     char text[240];
 };

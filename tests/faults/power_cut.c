@@ -1,22 +1,22 @@
-/* power_cut.c - berth-power-vfs: the power goes at any operation of the store's files (F5).
+/* power_cut.c - berth-power-vfs: power cuts at any operation of the store's files (F5).
  *
  *     berth-power-vfs [BUILD_DIR] [--points N] [--first S] [--control lies|normal] [--json]
  *
- * The store's own object code runs on a disk in memory (power_disk.h) and decides like a small
- * site. Then the power goes, over and over, at drawn places of what was written; the store is
- * opened on what is left, and nothing that was acknowledged may be missing, nothing be there that
- * nobody asked for, no file damaged. One of the disks that were left carries the next generation,
- * so that recovery itself is cut as well, and so on for a number of generations; then a new workload
- * begins.
+ * The store's own object code runs on a disk in memory (power_disk.h) and makes the decisions of a
+ * small site. Then the power is cut, again and again, at random places of what was written; the
+ * store is opened on what is left. No acknowledged decision may be missing, nothing may be there
+ * that was not decided, and no file may be damaged. One of the disks that are left is the base of
+ * the next generation, so that recovery is cut as well; after a number of generations a new
+ * workload begins.
  *
- * A seed draws all but how the writer thread makes batches of what waits; the same seed therefore
- * tries the same kind of points, not the same bytes. What is found is told with seed, generation
- * and point, and the disk is left in a folder.
+ * The seed decides everything except how the writer thread forms batches: the same seed tries the
+ * same kind of points, not the same bytes. A finding is reported with seed, generation and point,
+ * and its disk is left in a folder.
  *
  * Without --control two controls run after the points: a disk that does not sync, and one that
- * syncs the log as synchronous=NORMAL would. Each must lose what was acknowledged, or the harness
- * is blind, which is a failure as well. Exit status: 0 nothing lost, 1 something lost or a control
- * not caught, 2 wrong usage.
+ * syncs the log as synchronous=NORMAL would. Each must lose acknowledged decisions, else the test
+ * proves nothing, which is a failure as well. Exit code: 0 nothing lost, 1 something lost or a
+ * control not caught, 2 wrong usage.
  */
 #include <sqlite3.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@
 #include "power_check.h"
 #include "power_vfs.h"
 
-#define GENERATIONS 10 /* of one workload: its history stays small, and so does a look at it */
+#define GENERATIONS 10 /* of one workload: a small history is checked fast */
 #define POINTS_EACH 60 /* cuts of one generation's journal */
 #define CONTROL_POINTS 3000
 
@@ -47,7 +47,7 @@ struct cut {
     enum power_honesty honesty;
     uint64_t seed;
     size_t generation;
-    bool told; /* one finding is told at length */
+    bool told; /* one finding was reported in full */
     struct cut_counts counts;
 };
 
@@ -106,8 +106,8 @@ static bool count(struct cut *cut, const struct power_finding *finding)
 
 /* ---- one generation ---- */
 
-/* The store opens on the disk that is left of the last generation and decides; all of it goes into
- * the journal. */
+/* The store opens on the disk of the last generation and decides; the journal records every write.
+ */
 static int current(struct cut *cut)
 {
     struct power_workload *workload = &cut->workload;
@@ -126,7 +126,7 @@ static int current(struct cut *cut)
         r = power_workload_work(workload, 2 + (int)random_below(&cut->random, 10));
     if (r < 0) {
         (void)fprintf(stderr, "the workload fails: %s\n", workload->error.text);
-        exit(1); /* no cut was made yet: the harness or the store is broken */
+        exit(1); /* before any cut: the test or the store is broken */
     }
     power_workload_close(workload);
     cut->current.journal = NULL;
@@ -148,8 +148,8 @@ static void settle(struct cut *cut, uint64_t rev, size_t point)
     power_disk_copy(&cut->base, &cut->chosen);
 }
 
-/* Every disk is looked at; one in four as well through the store, one in sixteen down to the
- * sealed fields; and the one that goes on. */
+/* Check every disk by SQLite; one in four also through the store, one in sixteen down to the sealed
+ * fields; and always the one that the next generation uses. */
 static enum power_depth depth_of(struct cut *cut, size_t number, size_t next)
 {
     if (number != next && number % 4 != 0)
@@ -158,7 +158,7 @@ static enum power_depth depth_of(struct cut *cut, size_t number, size_t next)
     return number % 16 == 0 ? POWER_TRAIL : POWER_STORE;
 }
 
-/* Cut the journal at drawn places; one of the disks that are left becomes the next base. */
+/* Cut the journal at random places; one of the disks that are left becomes the next base. */
 static void cut_points(struct cut *cut, size_t points)
 {
     struct power_replay *replay = power_replay_new(&cut->base, &cut->journal);
@@ -175,7 +175,7 @@ static void cut_points(struct cut *cut, size_t points)
         power_disk_copy(&cut->current, &cut->left);
         if (i == next)
             power_disk_copy(&cut->chosen, &cut->left);
-        power_vfs_use(&cut->current, POWER_HONEST); /* who opens it afterwards is honest */
+        power_vfs_use(&cut->current, POWER_HONEST); /* the check itself syncs */
         cut->workload.disk = &cut->current;
         power_check(&cut->workload, &cut->record, at[i], depth_of(cut, i, next), &finding);
         if (i == next)
@@ -199,8 +199,8 @@ static bool is_found(const struct cut *cut)
     return cut->counts.lost || cut->counts.corrupt || cut->counts.phantom;
 }
 
-/* A workload from an empty disk on. One that lost something ends: what follows would be about what
- * is broken already. */
+/* A workload, beginning with an empty disk. It ends when something was lost: later findings would
+ * have the same cause. */
 static void run_workload(struct cut *cut, uint64_t seed, size_t points)
 {
     cut->seed = seed;

@@ -1,4 +1,4 @@
-/* power_disk.c - see power_disk.h. */
+/* power_disk.c - files in memory, the journal of their changes, and disks after a power cut. */
 #include "power_disk.h"
 
 #include <stdio.h>
@@ -14,7 +14,7 @@ static void inode_reach(struct power_inode *inode, size_t size)
     }
 }
 
-/* What lies between the old end and the new one reads as zeros. */
+/* Bytes between the old end and the new one read as zeros. */
 static void inode_resize(struct power_inode *inode, size_t size)
 {
     inode_reach(inode, size);
@@ -208,7 +208,7 @@ void power_sync_folder(struct power_disk *disk)
     (void)note(disk, POWER_SYNC_FOLDER, -1);
 }
 
-/* ---- the power goes ---- */
+/* ---- the power cut ---- */
 
 struct power_replay {
     const struct power_journal *journal;
@@ -304,7 +304,7 @@ static void advance(struct power_replay *replay, size_t point)
     }
 }
 
-/* Some sectors of a write made it, the others did not. */
+/* Keep some sectors of a write, drop the others. */
 static void put_torn(struct power_disk *disk, const struct power_journal *journal,
                      const struct power_entry *entry, struct berth_random *random)
 {
@@ -322,8 +322,8 @@ static void put_torn(struct power_disk *disk, const struct power_journal *journa
     }
 }
 
-/* Of what is pending, keep each with a chance that is drawn once, so that there are cuts that lose
- * nearly all and cuts that lose nearly nothing; now and then the whole, none, or a beginning. */
+/* Keep each pending entry with a probability that is drawn once per cut, so that some cuts lose
+ * nearly all and some nearly nothing; now and then keep all, none, or a prefix. */
 static void put_some(struct power_disk *disk, const struct power_replay *replay,
                      struct berth_random *random)
 {

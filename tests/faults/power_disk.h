@@ -1,10 +1,9 @@
-/* power_disk.h - a disk that can lose its power: what was written, in which order, and what was
- * synced.
+/* power_disk.h - a disk in memory that can lose its power: it knows the order of writes and syncs.
  *
  * Test code. Thread: any; a disk has its own lock, which the VFS takes around every call. A disk is
  * one folder of files in memory. While `journal` is set, every change of it is an entry there. From
- * a first image and a prefix of the entries power_cut makes an image that a real disk may hold
- * after the power went at that moment:
+ * a first image and a prefix of the entries power_cut makes an image that a real disk may hold when
+ * the power fails at that moment:
  *
  *   - what was written before a file's last sync is there;
  *   - of what was written since, any part may be there: whole writes, some of their sectors of 512
@@ -39,7 +38,7 @@ struct power_entry {
     } kind;
     int inode;
     size_t offset, length;
-    size_t data; /* WRITE: where its bytes begin in the journal's */
+    size_t data; /* WRITE: offset of its bytes in the journal */
     char name[POWER_NAME];
 };
 
@@ -61,7 +60,7 @@ struct power_disk {
     int inode_count;
     struct power_name names[POWER_INODES];
     int name_count;
-    struct power_journal *journal; /* NULL: nobody takes notes */
+    struct power_journal *journal; /* NULL: not recorded */
 };
 
 void power_disk_init(struct power_disk *disk);
@@ -83,8 +82,8 @@ void power_sync_folder(struct power_disk *disk);
 
 void power_journal_clear(struct power_journal *journal);
 
-/* The power goes, again and again, over one journal: points are tried in rising order, so that what
- * is durable is carried along and not computed anew. */
+/* Power cuts along one journal: points are tried in rising order, so that the durable state is
+ * carried along and not computed anew. */
 struct power_replay;
 
 /* first: a copy, as the disk was when the journal began. */
@@ -92,7 +91,7 @@ struct power_replay *power_replay_new(const struct power_disk *first,
                                       const struct power_journal *journal);
 void power_replay_free(struct power_replay *replay);
 
-/* *ret (initialised) becomes what the disk may hold when the power goes after `point` entries;
+/* Set *ret (initialised) to what the disk may hold when the power fails after `point` entries;
  * `point` never falls. */
 void power_replay_cut(struct power_replay *replay, size_t point, struct berth_random *random,
                       struct power_disk *ret);

@@ -1,4 +1,4 @@
-/* power_vfs.c - see power_vfs.h. */
+/* power_vfs.c - a SQLite VFS on a struct power_disk: files, locks, shared memory. */
 #include "power_vfs.h"
 
 #include <sqlite3.h>
@@ -9,11 +9,11 @@
 
 struct file;
 
-/* What the connections of one file share. */
+/* Shared by the connections of one file. */
 struct shared {
     int readers;                 /* handles with a lock of any kind */
-    const struct file *reserved; /* who is about to write */
-    const struct file *pending;  /* who waits for the readers to go */
+    const struct file *reserved; /* the handle that is about to write */
+    const struct file *pending;  /* the handle that waits until there are no readers */
     void volatile *regions[SHM_REGIONS];
     int shm_readers[SQLITE_SHM_NLOCK];
     const struct file *shm_writer[SQLITE_SHM_NLOCK];
@@ -77,8 +77,7 @@ static void sync_folder(void)
         power_sync_folder(power.disk);
 }
 
-/* A write to the database itself means that the log is being folded back: NORMAL syncs it before.
- */
+/* A write to the database itself means a checkpoint: NORMAL syncs the log before it. */
 static void pay_logs(void)
 {
     for (int i = 0; i < power.disk->inode_count; i++) {
@@ -250,7 +249,7 @@ static int characteristics(sqlite3_file *base)
     return SQLITE_IOCAP_POWERSAFE_OVERWRITE;
 }
 
-/* ---- the log's shared memory: gone with the process, so never on the disk ---- */
+/* ---- the log's shared memory: ends with the process, never on the disk ---- */
 
 static int shm_map(sqlite3_file *base, int region, int size, int extend, void volatile **ret)
 {
@@ -335,7 +334,7 @@ static int shm_unmap(sqlite3_file *base, int drop)
     struct file *file = file_of(base);
     struct shared *shared = shared_of(file);
 
-    (void)drop; /* the last user takes it along anyway */
+    (void)drop; /* it is freed with its last user anyway */
     lock();
     for (int slot = 0; slot < SQLITE_SHM_NLOCK; slot++)
         shm_drop(file, shared, slot);
@@ -449,7 +448,7 @@ static int vfs_access(sqlite3_vfs *vfs, const char *path, int flags, int *ret)
     (void)vfs;
     lock();
     inode = power_find(power.disk, name_of(path));
-    /* SQLite takes an empty file for none when it looks for journals and logs. */
+    /* SQLite treats an empty journal or log as missing. */
     *ret = inode >= 0 && (flags != SQLITE_ACCESS_EXISTS || power.disk->inodes[inode].size > 0);
     unlock();
     return SQLITE_OK;

@@ -1,8 +1,8 @@
-/* power_vfs.h - SQLite on a struct power_disk: the shim under the store's own object code.
+/* power_vfs.h - a SQLite VFS on a struct power_disk, below the store's own object code.
  *
- * Test code. Registered as the default VFS, so that the store, which knows nothing of it, opens its
- * files here. One process, any number of connections and threads: file locks and the shared memory
- * of the write-ahead log are kept per file, as the kernel would.
+ * Test code. It is the default VFS, so that the unchanged store opens its files here. One process,
+ * any number of connections and threads: file locks and the shared memory of the write-ahead log
+ * are kept per file, as the kernel would.
  *
  * It promises to SQLite what SQLite's own VFS promises on a POSIX system: sectors of 4096 bytes and
  * that a write changes no byte beside it; and like that VFS it syncs the folder at the first sync
@@ -13,11 +13,11 @@
 
 #include "power_disk.h"
 
-/* Who answers "synced". The others are controls: each must lose something, or the harness sees
+/* What a sync does. All but the first are controls: each must lose something, else the test proves
  * nothing. */
 enum power_honesty {
     POWER_HONEST,
-    POWER_NORMAL, /* the log is synced before it is folded back only: synchronous=NORMAL */
+    POWER_NORMAL, /* the log is synced before a checkpoint only: synchronous=NORMAL */
     POWER_LIES,   /* a disk that syncs nothing */
 };
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# power_vfs - F5: the power goes at any operation of the store's files, on a disk in memory (power_cut.c).
+# power_vfs - F5: power cuts at any operation of the store's files, on a disk in memory (power_cut.c).
 #
 # usage: tests/faults/power_vfs.sh BUILD_DIR [--points N] [--first S]
 #

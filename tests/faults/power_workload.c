@@ -1,4 +1,4 @@
-/* power_workload.c - see power_workload.h. */
+/* power_workload.c - the decisions of a small site on the real store, and their record. */
 #include "power_workload.h"
 
 #include <ftw.h>
@@ -270,7 +270,7 @@ static int add_pool(struct power_workload *workload)
     return commit(workload, changes);
 }
 
-/* A user alone in a decision, so that the rev of the row in the feed is known. */
+/* A decision with one user only, so that the rev of its row in the feed is known. */
 static int add_user(struct power_workload *workload, const char *name)
 {
     struct row_user row = { .id = core_next_id(workload->core), .kind = user_kind_PERSON };
@@ -299,7 +299,7 @@ static int add_place(struct power_workload *workload, int number)
     return commit(workload, changes);
 }
 
-/* What a power cut took of the site is made again. */
+/* Recreate what a power cut took from the site. */
 static int provision(struct power_workload *workload, int number)
 {
     char name[32];
@@ -393,7 +393,7 @@ static struct changes *next_of(struct power_workload *workload, int number)
     return changes;
 }
 
-/* Several people at once, each at most once: the writer makes of them one batch or more. */
+/* Several people at once, each at most once: the writer forms one batch or more. */
 static int tap(struct power_workload *workload)
 {
     struct pending_write pending_writes[POWER_PERSONS];
@@ -456,7 +456,7 @@ bool power_workload_key(struct power_workload *workload, uint64_t user_id,
     return found;
 }
 
-/* Somebody joins and is forgotten again. */
+/* A person is added and erased again. */
 static int come_and_go(struct power_workload *workload)
 {
     struct power_record *record = workload->record;

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# proxy.sh - F11: terminals behind a network that delays, tears, thins out, cuts and lies, and people who work there.
+# proxy.sh - F11: terminals behind a network with delays, resets, little bandwidth and cuts, while people work.
 #
 # usage: tests/faults/proxy.sh BUILD-FOLDER
 #
 # Five lean terminals and a real agent reach the broker through berth-proxy (BERTH_SEED is its seed), one terminal goes
-# straight. It proves: chunks that come late, in single bytes and after those of others cost nobody's presence and roaming
-# still ends with one picture; torn and reset connections heal; a direction that is silently cut makes exactly those
+# straight. It proves: chunks that come late, in single bytes and out of order between connections change no presence, and
+# roaming still ends with one picture; cut and reset connections recover; a direction that is silently cut makes exactly those
 # terminals suspect and then absent in time, releases nothing, and heals. BERTH_LONG=1: more of each, three seeds' worth.
 set -euo pipefail
 top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
@@ -18,7 +18,7 @@ top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 # shellcheck source=tests/faults/lib/fixture.sh
 . "$top/tests/faults/lib/fixture.sh"
 
-BEHIND=(t-1 t-2 t-3 t-4 t-5) # and the agent a-1, until it finds the way that its invitation names
+BEHIND=(t-1 t-2 t-3 t-4 t-5) # and the agent a-1, until it finds the address in its invitation
 FIXTURE_PRESENCE=(presence.grant_s=6 presence.renew_s=1 presence.suspect_s=3 presence.link_grace_s=1)
 EVERYBODY=7
 GRANT_MS=6000
@@ -48,7 +48,7 @@ goes_through() {
     (($(proxy_counts | jq .open) >= $1))
 }
 
-# anna walks between two terminals; each time the picture is at the new one and only there.
+# anna moves between two terminals; each time the picture is at the new one only.
 roams() {
     local i mark slowest=0
     for ((i = 0; i < $1; i++)); do
@@ -61,7 +61,7 @@ roams() {
     seconds_figure "$2_roam_s" "$slowest"
 }
 
-# The terminal that was left may not have heard of it yet.
+# The earlier terminal may not have been told yet.
 one_shows_it() {
     local mark
     mark=$(reports_mark)
@@ -71,13 +71,13 @@ one_shows_it() {
     reported "$mark" '[.[] | select(.what == "status" and .session_id > 0)] | length == 1'
 }
 
-# judged WHAT MARK - nobody's presence changed since the mark. On a machine that is busy one may miss its six seconds; the
-# history's judge knows whether the broker was right.
+# judged WHAT MARK - no presence changed since the mark. On a busy machine a terminal may miss its six seconds; the judge of
+# the history knows whether the broker was right.
 judged() {
     local flips
     flips=$(logged_since "$2" presence.state)
     figure "$1_flips" "$flips"
-    expect_alone "$1: nobody's presence changes; it did $flips times" test "$flips" -eq 0
+    expect_alone "$1: no presence changes; it did $flips times" test "$flips" -eq 0
 }
 
 rough() {
@@ -89,7 +89,7 @@ rough() {
     judged rough "$mark"
 }
 
-# Whatever was said until now has been answered: every terminal renews and hears of it.
+# Wait until all earlier messages have been answered: every terminal renews and gets its answer.
 renewed() {
     eventually "each terminal renews its presence" each_reported "$(reports_mark)" renewed "${BEHIND[@]}" t-6
 }
@@ -126,11 +126,11 @@ torn() {
     proxy_counts # it is done
     heals reset
     figure torn_false_absent "$(logged_since "$mark" presence.state 'to="absent"')"
-    expect_alone "torn: nobody is taken for absent" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
+    expect_alone "torn: no terminal becomes absent" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
     [[ $(open_sessions) == "$before" ]] || violation "torn: the sessions are as before: $before, now $(open_sessions)"
 }
 
-# Answers that do not arrive for a while are no reason for anybody.
+# Answers that do not arrive for a while change nothing.
 deaf() {
     local mark
     mark=$(log_mark)
@@ -141,7 +141,7 @@ deaf() {
     judged deaf "$mark"
 }
 
-# What the broker does not hear: suspect in time, absent in time, and nothing else.
+# Silence towards the broker: suspect in time, absent in time, and nothing else.
 mute() {
     local mark begun name suspect absent before
     mark=$(log_mark)

@@ -80,7 +80,7 @@ wrap_program() {
 # violation TEXT - it goes on after that: a fault tells all it found.
 violation() {
     FIXTURE_VIOLATIONS=$((FIXTURE_VIOLATIONS + 1))
-    say "not so: $*"
+    say "violated: $*"
 }
 
 # expect TEXT COMMAND... - now.
@@ -110,7 +110,7 @@ eventually() {
 require() {
     local text=$1
     shift
-    wait_for "$@" || die "not so: $text (within $BERTH_WAIT_LIMIT_S s)"
+    wait_for "$@" || die "violated: $text (within $BERTH_WAIT_LIMIT_S s)"
 }
 
 # figure NAME VALUE - VALUE is JSON.
@@ -130,7 +130,7 @@ fixture_end() {
     fixture_judge_histories
     if ((FIXTURE_VIOLATIONS > 0)); then
         grep -vF ' api.request ' "$SITE/log/berthd.log" | tail -n 40 >&2
-        grep '^not so' "$STEP_LOG" >&2 || true # it may have been said outside a step
+        grep '^violated' "$STEP_LOG" >&2 || true # it may have been said outside a step
     fi
     jq -cn --arg fault "$1" --argjson figures "$FIXTURE_FIGURES" --argjson violations "$FIXTURE_VIOLATIONS" \
         '{fault: $fault} + $figures + {violations: $violations}'

@@ -111,7 +111,7 @@ class Load:
         self.lost += len(missing)
         found = [f"{len(missing)} acknowledged users are gone, such as {min(missing)}"] if missing else []
         if phantom:
-            found.append(f"{len(phantom)} users that nobody asked for, such as {min(phantom)}")
+            found.append(f"{len(phantom)} users that were never added, such as {min(phantom)}")
         if epoch < self.epoch:
             found.append(f"epoch {self.epoch} was given out, the store knows {epoch}")
         return found

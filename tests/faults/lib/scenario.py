@@ -346,7 +346,7 @@ def judge(fixture, data, facts, settings=()):
         found += [f"machine {name} was touched by the restart" for name, number in before.items()
                   if after.get(name) != number]
         known = {row["name"] for row in broker.rows("desktops")}
-        found += [f"machine {name} is nobody's" for name in after if name not in known]
+        found += [f"machine {name} belongs to no desktop" for name in after if name not in known]
     except (Gone, Refused, TimeoutError) as error:
         found = [f"after the restart: {error!r}; {broker.said()}"]
     ended = broker.end()
