@@ -1,9 +1,9 @@
-/* audit.c - records of the audit trail: hashed, sealed, appended, read. */
+/* audit.c - hash, seal, append and read records of the audit trail. */
 #include "audit.h"
 
 #include <string.h>
 
-/* The note's texts with their lengths, the sealed part, the numbers: well below. */
+/* Larger than the texts of a note with their lengths, the sealed part and the numbers. */
 #define RECORD_BYTES 2048
 #define SEALED_TEXTS 512
 
@@ -40,7 +40,7 @@ static void put_sized(struct bytes *bytes, const void *data, size_t size)
     put_bytes(bytes, data, size);
 }
 
-/* What a record says, in the order in which it is hashed and stands in its row. */
+/* The texts of a record, in the order of the hash and of the columns. */
 struct audit_fields {
     int64_t numbers[7];
     const char *texts[6];
@@ -89,7 +89,7 @@ void audit_hex(const unsigned char hash[32], char hex[72])
     hex[64] = '\0';
 }
 
-/* ---- the personal part ---- */
+/* ---- the sealed part ---- */
 
 struct personal {
     char actor[80], object[96], detail[256];
@@ -103,7 +103,7 @@ static size_t put_short(unsigned char *out, const char *text, size_t length)
     return length + 2;
 }
 
-/* false: it does not fit, or there are no such bytes. */
+/* false: it does not fit, or the bytes end early. */
 static bool take_short(const unsigned char **at, size_t *left, char *out, size_t size)
 {
     size_t length;
@@ -170,8 +170,8 @@ static bool unseal(const struct audit_record *record, struct keyring *keys, stru
 
 /* ---- the chain ---- */
 
-/* Somebody appended records of their own. Ours go on behind them, chained to our last one, which is
- * what `audit verify` then finds; to stop would hand that person a switch to turn the broker off.
+/* Another program appended records. Ours continue after them, chained to our own last record, so
+ * that `audit verify` reports it. Refusing to start would let that program stop the broker.
  */
 static int skip_foreign(struct audit_chain *chain, struct berth_error *reterr)
 {
@@ -198,7 +198,7 @@ static int read_head(struct audit_chain *chain, struct berth_error *reterr)
     chain->head.sequence = sqlite3_column_int64(statement, 0);
     if (rc != SQLITE_ROW || !sql_hash(statement, 1, chain->head.hash))
         r = berth_fail(reterr, BERTH_E_STORE,
-                       "the end of the audit trail is not noted in berth.db");
+                       "berth.db has no row audit_head, which names the end of the audit trail");
     sql_drop(&statement);
     return r == 0 ? skip_foreign(chain, reterr) : r;
 }
@@ -249,7 +249,7 @@ static void bind_record(sqlite3_stmt *statement, const struct audit_record *reco
     sql_bind_blob(statement, at + 2, hash, 32);
 }
 
-/* Hash it behind the present head and write it. Returns SQLite's code. */
+/* Chain it to the present head and write it. Returns SQLite's code. */
 static int add_record(struct audit_chain *chain, struct audit_record *record)
 {
     unsigned char hash[32];
@@ -258,7 +258,7 @@ static int add_record(struct audit_chain *chain, struct audit_record *record)
     record->sequence = chain->head.sequence + 1;
     memcpy(record->previous, chain->head.hash, sizeof(record->previous));
     if (!audit_hash(record, hash))
-        abort(); /* a note is a fixed struct: it always fits */
+        abort(); /* a note is a struct of fixed size, so it always fits */
 
     bind_record(chain->add, record, hash);
     rc = sql_step_once(chain->add);
@@ -372,7 +372,5 @@ json_t *audit_json(const struct audit_record *record, const unsigned char hash[3
         sealed ? personal.detail : record->detail, "user_id", id_json(record->subject_id),
         "terminal_id", id_json(record->terminal_id), "rev", (json_int_t)record->rev, "hash", hex);
     explicit_bzero(&personal, sizeof(personal));
-    return json
-               ? json
-               : json_null(); /* a text that is not UTF-8: only in a trail that was tampered with */
+    return json ? json : json_null(); /* not UTF-8: only in a trail that was tampered with */
 }

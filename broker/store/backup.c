@@ -1,4 +1,4 @@
-/* backup.c - a copy of berth.db made in steps. */
+/* backup.c - copy berth.db in steps. */
 #include "backup.h"
 
 #include <stdio.h>
@@ -7,9 +7,8 @@
 
 #include "berth/sandbox_hint.h"
 
-/* One file without companions: rollback journal in memory while it is made, synced as a whole at
- * the end. The locking mode keeps the shared-memory file of a write-ahead log from appearing beside
- * it.
+/* A single file: the rollback journal is in memory while the copy is made, and the file is synced
+ * at the end. The locking mode avoids the shared-memory file of a write-ahead log.
  */
 #define TARGET_SETTINGS \
     "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;"
@@ -20,8 +19,7 @@ static int failed(const struct backup_run *run, int rc, struct berth_error *rete
     int cause;
 
     if (status == SQL_NO_SPACE) {
-        return berth_fail(reterr, BERTH_E_NO_SPACE, "there is no room for the backup '%s'",
-                          run->path);
+        return berth_fail(reterr, BERTH_E_NO_SPACE, "no disk space for the backup '%s'", run->path);
     }
     cause = sqlite3_system_errno(run->target);
     return berth_fail(reterr, BERTH_E_IO, "the backup '%s' failed: %s%s%s", run->path,
@@ -33,7 +31,7 @@ void backup_cancel(struct backup_run *run)
     if (!*run->unfinished)
         return;
     if (run->backup)
-        (void)sqlite3_backup_finish(run->backup); /* says what the failed step said */
+        (void)sqlite3_backup_finish(run->backup); /* returns the error of the failed step again */
     (void)sqlite3_close(run->target);
     (void)unlink(run->unfinished);
     *run = (struct backup_run){ 0 };
@@ -47,17 +45,17 @@ int backup_start(sqlite3 *source, const char *path, struct backup_run *run,
     int r;
 
     *run = (struct backup_run){ 0 };
-    /* Nobody would find it, and it would go with the service. */
+    /* The administrator would not find it, and it would be deleted when the service stops. */
     if (*sandbox_hint(NULL, path, "/var/lib/berth", hidden))
-        return berth_fail(reterr, BERTH_E_INVALID, "no backup is made in '%s'%s", path, hidden);
+        return berth_fail(reterr, BERTH_E_INVALID, "no backup can be written to '%s'%s", path,
+                          hidden);
     length = snprintf(run->unfinished, sizeof(run->unfinished), "%s.unfinished", path);
     if (length < 0 || (size_t)length >= sizeof(run->unfinished))
         return berth_fail(reterr, BERTH_E_TOO_LARGE, "the path '%s' is too long", path);
     (void)snprintf(run->path, sizeof(run->path), "%s", path);
     if (folder_exists(path))
-        return berth_fail(reterr, BERTH_E_EXISTS, "'%s' exists already; it is not overwritten",
-                          path);
-    (void)unlink(run->unfinished); /* of a broker that died in the middle; usually there is none */
+        return berth_fail(reterr, BERTH_E_EXISTS, "'%s' exists already; choose another name", path);
+    (void)unlink(run->unfinished); /* left by a broker that was killed during a backup */
     r = folder_new_file(run->unfinished, reterr);
     if (r < 0)
         return r;
@@ -75,7 +73,7 @@ int backup_start(sqlite3 *source, const char *path, struct backup_run *run,
     return r;
 }
 
-/* The copy is whole: one plain file, durable, under its name. */
+/* The copy is complete: make it one file, durable, and rename it. */
 static int complete(struct backup_run *run, struct berth_error *reterr)
 {
     int rc = sqlite3_backup_finish(run->backup);

@@ -1,9 +1,9 @@
-/* backup.h - a copy of berth.db made while it is in use.
+/* backup.h - copy berth.db while it is in use.
  *
- * Module store, private; writer's thread. The copy goes in steps over the writer's own connection,
- * so what is committed between two steps is in it without beginning anew. It is written under
- * another name and gets its own when it is whole and durable; it is mode 0600, in rollback-journal
- * mode (one file), and never replaces a file.
+ * Module store, private; writer's thread. The copy is made in steps on the writer's own connection,
+ * so that commits between two steps are included without a restart. It is written under a temporary
+ * name and renamed when it is complete and durable. It has mode 0600, rollback-journal mode (one
+ * file), and never replaces a file.
  */
 #ifndef BERTH_STORE_BACKUP_H
 #define BERTH_STORE_BACKUP_H
@@ -18,18 +18,18 @@ struct backup_run {
     sqlite3_backup *backup;
 };
 
-/* Begin a backup of `source`. EXISTS: there is such a file. On a failure nothing is left behind. */
+/* Begin a backup of `source`. On failure no file is left. Errors: EXISTS. */
 int backup_start(sqlite3 *source, const char *path, struct backup_run *run,
                  struct berth_error *reterr) berth_must_check;
 
-/* Up to `pages` more. 1: there is more; 0: the backup is in place; negative: it failed and left
- * nothing behind. */
+/* Copy up to `pages` more. 1: not finished; 0: the backup is in place; negative: it failed and left
+ * no file. */
 int backup_step(struct backup_run *run, int pages, struct berth_error *reterr) berth_must_check;
 
-/* Call it off and leave nothing behind; no effect on one that is not begun. */
+/* Cancel and remove the file; no effect when it has not begun. */
 void backup_cancel(struct backup_run *run);
 
-/* All of it, holding everything else up. */
+/* The whole backup in one call, which blocks. */
 int backup_whole(sqlite3 *source, const char *path, struct berth_error *reterr) berth_must_check;
 
 #endif

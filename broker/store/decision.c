@@ -1,4 +1,4 @@
-/* decision.c - one decision, all or nothing. */
+/* decision.c - write one decision atomically. */
 #include "decision.h"
 
 #include <stdio.h>
@@ -76,8 +76,8 @@ enum sql_status decisions_begin(struct decisions *decisions, struct berth_error 
 
 void decisions_rollback(struct decisions *decisions)
 {
-    /* SQLite may have rolled back by itself; after a failure of the file nothing more can be asked
-     * of it. */
+    /* SQLite may have rolled back already; after a failure of the file the result does not matter.
+     */
     if (!sqlite3_get_autocommit(decisions->db))
         (void)sql_step_once(decisions->rollback);
     keyring_rollback(decisions->chain.keys);
@@ -100,7 +100,7 @@ enum sql_status decisions_commit(struct decisions *decisions, struct berth_error
 
     if (status == SQL_OK)
         status = audit_write_head(&decisions->chain, reterr);
-    /* First the keys: a record must never be there without the key that opens it. */
+    /* First the keys: a record must never be durable without the key that decrypts it. */
     if (status == SQL_OK)
         status = keyring_commit(decisions->chain.keys, reterr);
     if (status == SQL_OK)
@@ -121,10 +121,10 @@ static enum sql_status gone(struct decisions *decisions, const struct change *ch
     refusal_label(change->kind, &change->row, label);
     if (version > 0) {
         (void)berth_fail(reterr, BERTH_E_CONFLICT,
-                         "%s was changed meanwhile: it is at version %lld, not %lld", label,
+                         "%s was changed meanwhile: it has version %lld, not %lld", label,
                          (long long)version, (long long)change->base_version);
     } else {
-        (void)berth_fail(reterr, BERTH_E_NOT_FOUND, "%s is not there any more", label);
+        (void)berth_fail(reterr, BERTH_E_NOT_FOUND, "%s does not exist any more", label);
     }
     return SQL_REFUSED;
 }
@@ -157,10 +157,10 @@ static enum sql_status write_row(struct decisions *decisions, const struct chang
     return touched ? SQL_OK : gone(decisions, change, reterr);
 }
 
-/* Rows of one decision come in the order in which a flow thought of them. Written in that order,
- * the new connection of a session would meet the old one that the same decision ends. So: what is
- * there is changed first, then dropped, then the new is added; within a verb in the order of
- * entities.def, which puts a slot (and its epoch) before its session.
+/* The order of rows in a decision is arbitrary. Written in that order, the new connection of a
+ * session could violate a unique index, because the same decision ends the old one later. So: first
+ * changes, then deletions, then additions; within each in the order of entities.def, which puts a
+ * slot (and its epoch) before its session.
  */
 static enum sql_status write_rows(struct decisions *decisions, const struct commit_job *job,
                                   struct berth_error *reterr)
@@ -184,8 +184,8 @@ static enum sql_status write_rows(struct decisions *decisions, const struct comm
     return SQL_OK;
 }
 
-/* Foreign keys are deferred to the end of the transaction, but each decision has to answer for
- * itself. */
+/* Foreign keys are deferred to the end of the transaction; check them now, so that only this
+ * decision fails. */
 static enum sql_status check_references(struct decisions *decisions, const struct commit_job *job,
                                         struct berth_error *reterr)
 {
@@ -277,7 +277,7 @@ static enum sql_status write_guarded(struct decisions *decisions, struct commit_
 
 static void note_ids(struct decisions *decisions, const struct commit_job *job)
 {
-    /* Also those of a decision that is refused: its ids were in logs and answers. */
+    /* Also for a decision that is refused: its ids may be in logs and answers. */
     for (size_t i = 0; i < job->count; i++) {
         if (job->at[i]->verb == CHANGE_ADD && job->at[i]->row.id > decisions->last_id)
             decisions->last_id = job->at[i]->row.id;
@@ -296,7 +296,7 @@ enum sql_status decision_write(struct decisions *decisions, struct commit_job *j
         if (status != SQL_OK || job->repeated)
             return status;
     }
-    if (job->count == 0) { /* an audit record alone: its rev is the last there was */
+    if (job->count == 0) { /* an audit record without a change: its rev is the last one */
         if (feed_rev(decisions->db, &rev, reterr) < 0)
             return SQL_BROKEN;
         job->rev = (uint64_t)rev;

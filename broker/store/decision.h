@@ -1,8 +1,8 @@
 /* decision.h - one decision written into the open transaction: rows, feed, audit record, request
  * id.
  *
- * Module store, private; writer's thread. All or nothing by a savepoint: a decision that a
- * constraint refuses leaves the others of its batch alone.
+ * Module store, private; writer's thread. Atomic by a savepoint: a decision that a constraint
+ * refuses does not affect the others of its batch.
  */
 #ifndef BERTH_STORE_DECISION_H
 #define BERTH_STORE_DECISION_H
@@ -22,25 +22,25 @@ struct decisions {
     uint64_t last_id, last_id_before;
 };
 
-/* Prepare every statement of the writing connection. decisions_close is due also after a failure.
- */
+/* Prepare the statements of the writing connection. Call decisions_close also after a failure. */
 int decisions_open(sqlite3 *db, struct keyring *keys, struct decisions *decisions,
                    struct berth_error *reterr) berth_must_check;
 void decisions_close(struct decisions *decisions);
 
 /* A batch: begin, then decisions, then commit or rollback. begin and commit leave no transaction
- * open when they fail. On NO_SPACE, BUSY and BROKEN of any of them the batch is dead and
- * decisions_rollback is due.
+ * open when they fail. After NO_SPACE, BUSY or BROKEN of any of them the caller must call
+ * decisions_rollback.
  */
 enum sql_status decisions_begin(struct decisions *decisions, struct berth_error *reterr);
 enum sql_status decisions_commit(struct decisions *decisions, struct berth_error *reterr);
 void decisions_rollback(struct decisions *decisions);
 
-/* FINE: job->rev (and repeated) are set. REFUSED: nothing of it is written, the batch goes on. */
+/* SQL_OK: job->rev (and repeated) are set. SQL_REFUSED: nothing of it is written, and the batch
+ * continues. */
 enum sql_status decision_write(struct decisions *decisions, struct commit_job *job,
                                struct berth_error *reterr);
 
-/* An audit record without a change, from the store itself. */
+/* Write an audit record without a change, by the store itself. */
 enum sql_status decision_note(struct decisions *decisions, const char *action, const char *object,
                               const char *detail, int64_t wall_ms, struct berth_error *reterr);
 

@@ -1,4 +1,4 @@
-/* feed.c - the change feed and the memory of requests. */
+/* feed.c - the change feed and the request ids already used. */
 #include "feed.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 #include "audit.h"
 
-/* Rows that one step of pruning takes: a few milliseconds. */
+/* Rows that one step of pruning deletes: takes a few milliseconds. */
 #define PRUNE_STEP "500"
 
 static const char *const verb_names[] = {
@@ -158,7 +158,7 @@ int feed_rev(sqlite3 *db, int64_t *ret, struct berth_error *reterr)
 
 /* ---- pages ---- */
 
-/* Is everything after `after` still there? */
+/* Are all changes after `after` still stored? */
 static int check_floor(sqlite3 *db, int64_t after, struct berth_error *reterr)
 {
     int64_t last = 0;
@@ -171,10 +171,11 @@ static int check_floor(sqlite3 *db, int64_t after, struct berth_error *reterr)
     if (r < 0)
         return r;
     if (after < first - 1)
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "the feed begins after rev %lld; begin anew",
+        return berth_fail(reterr, BERTH_E_NOT_FOUND,
+                          "changes up to rev %lld are not stored any more; start over",
                           (long long)first - 1);
     if (after > last)
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "the feed ends at rev %lld; begin anew",
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "the last rev is %lld; start over",
                           (long long)last);
     return 0;
 }
@@ -223,7 +224,7 @@ int feed_page(sqlite3 *db, int64_t after, int limit, struct store_page *ret,
     struct store_page page = { .items = json_array(), .last = after };
     int r;
 
-    r = sql_run(db, "BEGIN", reterr); /* floor and page of one moment */
+    r = sql_run(db, "BEGIN", reterr); /* one read transaction for both queries */
     if (r == 0) {
         r = check_floor(db, after, reterr);
         if (r == 0)

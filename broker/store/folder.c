@@ -31,9 +31,9 @@ int folder_check(const char *folder, struct berth_error *reterr)
     struct stat facts;
 
     if (mkdir(folder, 0700) < 0 && errno != EEXIST)
-        return io_fail(reterr, "make the data folder", folder);
+        return io_fail(reterr, "create the data folder", folder);
     if (stat(folder, &facts) < 0)
-        return io_fail(reterr, "look at the data folder", folder);
+        return io_fail(reterr, "stat the data folder", folder);
 
     if (!S_ISDIR(facts.st_mode))
         return berth_fail(reterr, BERTH_E_DENIED, "'%s' is not a folder", folder);
@@ -45,7 +45,7 @@ int folder_check(const char *folder, struct berth_error *reterr)
     if (facts.st_mode & (S_IRWXG | S_IRWXO)) {
         return berth_fail(
             reterr, BERTH_E_DENIED,
-            "others can read the data folder '%s' (mode %04o); run 'chmod 0700' on it", folder,
+            "other users can read the data folder '%s' (mode %04o); run 'chmod 0700' on it", folder,
             (unsigned)(facts.st_mode & 07777));
     }
     return 0;
@@ -69,7 +69,8 @@ int folder_lock(const char *folder, int *ret_fd, struct berth_error *reterr)
     }
     r = errno == EWOULDBLOCK
             ? berth_fail(reterr, BERTH_E_CONFLICT,
-                         "a running broker holds the data folder '%s'; stop it first", folder)
+                         "the data folder '%s' is in use by a running broker; stop it first",
+                         folder)
             : io_fail(reterr, "lock", path);
     (void)close(fd);
     return r;
@@ -103,8 +104,7 @@ int folder_new_file(const char *path, struct berth_error *reterr)
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 
     if (fd < 0 && errno == EEXIST)
-        return berth_fail(reterr, BERTH_E_EXISTS, "'%s' exists already; it is not overwritten",
-                          path);
+        return berth_fail(reterr, BERTH_E_EXISTS, "'%s' exists already; choose another name", path);
     if (fd < 0)
         return io_fail(reterr, "make", path);
     (void)close(fd); /* nothing was written */
@@ -150,12 +150,12 @@ int folder_publish(const char *from, const char *to, struct berth_error *reterr)
     r = folder_sync_file(from, reterr);
     if (r < 0)
         return r;
-    /* Neither of the two ever replaces a file; not every file system has both. */
+    /* Neither call replaces a file; not every file system supports both. */
     if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) < 0) {
         if (errno == EINVAL || errno == ENOSYS)
             errno = link(from, to) < 0 || unlink(from) < 0 ? errno : 0;
         if (errno == EEXIST)
-            return berth_fail(reterr, BERTH_E_EXISTS, "'%s' exists already; it is not overwritten",
+            return berth_fail(reterr, BERTH_E_EXISTS, "'%s' exists already; choose another name",
                               to);
         if (errno != 0)
             return io_fail(reterr, "make", to);

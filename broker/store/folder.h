@@ -1,4 +1,4 @@
-/* folder.h - the data folder: who may read it, who holds it, and files that outlive a power cut.
+/* folder.h - the data folder: its permissions, its lock, and files that are durable.
  *
  * Module store, private.
  */
@@ -13,32 +13,31 @@
 int folder_path(const char *folder, const char *name, char out[FOLDER_PATH],
                 struct berth_error *reterr) berth_must_check;
 
-/* Make the folder if it is missing (its parent must exist), and refuse with DENIED one that is not
- * ours or that others can enter.
+/* Create the folder if it is missing (its parent must exist). Errors: DENIED (it belongs to another
+ * user, or others can enter it).
  */
 int folder_check(const char *folder, struct berth_error *reterr) berth_must_check;
 
-/* Hold the folder for this process: a second holder, in whatever process, gets CONFLICT. The
- * descriptor is closed to let go; the kernel does so when the process dies.
+/* Lock the folder for this process; closing *ret_fd (or the end of the process) unlocks it. Errors:
+ * CONFLICT (locked already, by any process).
  */
 int folder_lock(const char *folder, int *ret_fd, struct berth_error *reterr) berth_must_check;
 
-/* Make an empty file of mode 0600 if it is missing; one that exists is brought to 0600. *ret_new
- * (may be NULL) says which. */
+/* Create an empty file of mode 0600, or set the mode of an existing one. *ret_new (may be NULL): it
+ * was created. */
 int folder_file(const char *path, bool *ret_new, struct berth_error *reterr) berth_must_check;
 
 /* As folder_file, but the file must not exist yet: EXISTS. */
 int folder_new_file(const char *path, struct berth_error *reterr) berth_must_check;
 
-/* Make a file, and a folder's list of names, durable. A failure is final: IO. */
+/* Sync a file, and the folder that contains it. A failure is final: IO. */
 int folder_sync_file(const char *path, struct berth_error *reterr) berth_must_check;
 int folder_sync_of(const char *path, struct berth_error *reterr) berth_must_check;
 
-/* Give a finished file its name, without ever replacing another one (EXISTS), and make that
- * durable. */
+/* Rename a finished file durably, without replacing another one (EXISTS). */
 int folder_publish(const char *from, const char *to, struct berth_error *reterr) berth_must_check;
 
-/* Also a dangling link exists. */
+/* Also true for a dangling link. */
 bool folder_exists(const char *path);
 
 #endif

@@ -1,4 +1,4 @@
-/* job.c - jobs made, delivered and freed. */
+/* job.c - create, deliver and free jobs. */
 #include "job.h"
 
 #include <string.h>
@@ -12,7 +12,7 @@ void *job_new(enum job_kind kind, size_t size)
     return job;
 }
 
-/* The union of all rows is as large as the largest; most rows are far smaller. */
+/* Copy only the row of the kind: the union is as large as the largest kind. */
 static size_t change_size(enum entity_kind kind)
 {
     return offsetof(struct change, row) + entity_row(kind)->record->size;
@@ -102,7 +102,7 @@ void job_free(struct job *job)
     struct rows_job *rows;
 
     switch (job->kind) {
-    case JOB_COMMIT: /* rows may hold hashes */
+    case JOB_COMMIT: /* rows may contain hashes of secrets */
         commit = container_of(job, struct commit_job, base);
         for (size_t i = 0; i < commit->count; i++)
             berth_wipe_free(commit->at[i], change_size(commit->at[i]->kind));
@@ -125,7 +125,7 @@ void job_free(struct job *job)
     case JOB_BACKUP:
     case JOB_ERASE:
     case JOB_VERIFY:
-        free(job); /* each begins with its struct job */
+        free(job); /* each begins with a struct job */
         return;
     }
 }

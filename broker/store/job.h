@@ -1,8 +1,8 @@
-/* job.h - work that travels from the loop to one of the store's threads and back.
+/* job.h - jobs that the loop passes to one of the store's threads and gets back.
  *
- * Module store, private. A job owns all it needs by value; only `op` and the pointers named
- * `caller_...` belong to the loop and are touched there alone, in `deliver`. A job whose waiter was
- * cancelled (op is NULL) is finished and dropped.
+ * Module store, private. A job owns its data by value; only `op` and the pointers named
+ * `caller_...` belong to the loop, which alone uses them, in job_deliver. A job whose op was
+ * cancelled (op is NULL) is carried out, and its result dropped.
  */
 #ifndef BERTH_STORE_JOB_H
 #define BERTH_STORE_JOB_H
@@ -34,7 +34,7 @@ struct job {
     struct berth_error error;
 };
 
-/* A decision. `at` are copies; each is only as long as its kind's row. */
+/* A decision. `at` are copies, each only as large as the row of its kind. */
 struct commit_job {
     struct job base;
     struct changes *caller_changes;
@@ -47,7 +47,7 @@ struct commit_job {
     uint64_t rev;
     int64_t sequence; /* of its audit record */
     bool repeated;
-    uint64_t added_id; /* of the request that came before */
+    uint64_t added_id; /* by the earlier request with this id */
 };
 
 struct presence_job {
@@ -66,7 +66,7 @@ struct erase_job {
     uint64_t user_id;
 };
 
-/* A page of the feed or of the trail. */
+/* A page of the feed or of the audit trail. */
 struct page_job {
     struct job base;
     struct store_page *caller_page;
@@ -92,16 +92,16 @@ struct verify_job {
 /* Zeroed, of `size` bytes. */
 void *job_new(enum job_kind kind, size_t size);
 
-/* A copy of a decision, for the writer. */
+/* Copy a decision for the writer. */
 struct commit_job *job_commit_new(struct changes *changes);
 
-/* Note the outcome: 0, or a failure. */
+/* Set the outcome: 0, or a failure. */
 void job_end(struct job *job, int result, const struct berth_error *error);
 
-/* On the loop: hand the results over, complete the operation, free the job. */
+/* On the loop: copy the results to the caller, complete the operation, free the job. */
 void job_deliver(struct job *job);
 
-/* Wipe and free, without telling anybody. */
+/* Wipe and free, without completing the operation. */
 void job_free(struct job *job);
 
 #endif

@@ -21,7 +21,7 @@ struct keyring {
     sqlite3_stmt *add, *drop, *anchor;
     struct berth_random random;
 
-    pthread_mutex_t lock; /* guards all below: the reader looks keys up */
+    pthread_mutex_t lock; /* guards the members below: the reader looks up keys */
     struct map by_user;
     struct list committed;
     struct list uncommitted; /* since the last commit of the file */
@@ -43,7 +43,7 @@ static void remember(struct keyring *keyring, struct list *where, uint64_t user_
     (void)pthread_mutex_unlock(&keyring->lock);
 }
 
-/* The lock is held. */
+/* Called with the lock held. */
 static void forget(struct keyring *keyring, struct person_key *person)
 {
     (void)map_take_id(&keyring->by_user, person->user_id);
@@ -111,7 +111,7 @@ static int load_trail(struct keyring *keyring, bool *ret_new, struct berth_error
         keyring->anchored = sqlite3_column_int64(statement, 1);
         if (!sql_hash(statement, 0, keyring->trail_key) ||
             !sql_hash(statement, 2, keyring->anchored_hash))
-            r = berth_fail(reterr, BERTH_E_STORE, "keys.db holds no usable key");
+            r = berth_fail(reterr, BERTH_E_STORE, "keys.db has no usable key for the audit trail");
     } else if (rc != SQLITE_DONE) {
         r = sql_fail(keyring->db, rc, "reading keys.db", reterr);
     }
@@ -126,9 +126,9 @@ static int open_file(struct keyring *keyring, const char *path, struct berth_err
 
     r = sql_open(path, SQL_WRITE, &keyring->db, reterr);
     if (r == 0) {
-        /* One small transaction now and then: no WAL that would keep a deleted key for a while.
-         * EXTRA syncs the folder when the journal goes, without which a power cut could bring an
-         * erased key back.
+        /* No WAL, which would keep a deleted key for a while; transactions are small and rare.
+         * EXTRA syncs the folder when the journal is deleted: otherwise a power cut could restore
+         * an erased key.
          */
         r = sql_run(keyring->db,
                     "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = EXTRA; PRAGMA "
@@ -175,7 +175,7 @@ int keyring_open(const char *folder, struct keyring **ret, bool *ret_new,
     if (r == 0)
         r = load_persons(keyring, reterr);
     if (r < 0) {
-        (void)keyring_close(keyring, NULL); /* the first failure is the one to tell */
+        (void)keyring_close(keyring, NULL); /* report the first failure */
         return r;
     }
     *ret = keyring;
@@ -262,8 +262,8 @@ enum sql_status keyring_commit(struct keyring *keyring, struct berth_error *rete
 
 void keyring_rollback(struct keyring *keyring)
 {
-    /* A failed statement may have rolled back already; and what was not committed is gone at the
-     * next open anyway. */
+    /* A failed statement may have rolled back already; uncommitted data is lost at the next open
+     * anyway. */
     if (!sqlite3_get_autocommit(keyring->db))
         (void)sql_exec(keyring->db, "ROLLBACK");
     (void)pthread_mutex_lock(&keyring->lock);
@@ -290,7 +290,7 @@ enum sql_status keyring_erase(struct keyring *keyring, uint64_t user_id, struct 
     return SQL_OK;
 }
 
-/* ---- the trail's end ---- */
+/* ---- the end of the audit trail ---- */
 
 void keyring_seal(struct keyring *keyring, int64_t sequence, const unsigned char hash[32],
                   char seal[72])

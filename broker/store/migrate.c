@@ -1,4 +1,4 @@
-/* migrate.c - schema versions checked and raised. */
+/* migrate.c - check the schema version of a file and migrate it. */
 #include "migrate.h"
 
 #include <stdio.h>
@@ -20,9 +20,8 @@ int schema_version(sqlite3 *db, const struct schema *schema, int *ret, struct be
 
     if (application_id != schema->application_id &&
         (application_id != 0 || version != 0 || tables != 0))
-        return berth_fail(reterr, BERTH_E_SCHEMA,
-                          "%s is not a file of Berth's (application id %llx)", schema->file,
-                          (unsigned long long)application_id);
+        return berth_fail(reterr, BERTH_E_SCHEMA, "%s is not a file of Berth (application id %llx)",
+                          schema->file, (unsigned long long)application_id);
     if (version > schema->count) {
         return berth_fail(reterr, BERTH_E_SCHEMA,
                           "%s has schema %lld, this Berth knows up to %d; start the newer Berth, "
@@ -34,8 +33,7 @@ int schema_version(sqlite3 *db, const struct schema *schema, int *ret, struct be
     return 0;
 }
 
-/* Rows that refer to nothing: a migration that makes some is a bug, and its transaction must not
- * end well. */
+/* Dangling references: a migration that leaves some is a bug, and its transaction must fail. */
 static int check_references(sqlite3 *db, const struct migration *step, struct berth_error *reterr)
 {
     sqlite3_stmt *statement;
@@ -48,7 +46,7 @@ static int check_references(sqlite3 *db, const struct migration *step, struct be
     rc = sql_step(statement);
     if (rc == SQLITE_ROW)
         r = berth_fail(reterr, BERTH_E_SCHEMA,
-                       "migration %s leaves a row of '%s' that refers to nothing", step->name,
+                       "migration %s leaves a row of '%s' with a dangling reference", step->name,
                        sql_text(statement, 0));
     else if (rc != SQLITE_DONE)
         r = sql_fail(db, rc, "foreign_key_check", reterr);
@@ -90,8 +88,8 @@ int schema_migrate(sqlite3 *db, const struct schema *schema, int version,
 
     if (version >= schema->count)
         return 0;
-    /* A migration may rebuild a table that others refer to; the check at its end replaces the one
-     * at each statement. */
+    /* A migration may rebuild a table that others refer to, so foreign keys are checked at its end
+     * only. */
     r = sql_run(db, "PRAGMA foreign_keys = OFF", reterr);
     for (int to = version + 1; r == 0 && to <= schema->count; to++)
         r = migrate_step(db, schema, to, reterr);

@@ -1,8 +1,7 @@
-/* migrations.c - the migrations, as the linker took them from migrations/. */
+/* migrations.c - the SQL files of migrations/, embedded by the assembler. */
 #include "migrate.h"
 
-/* A file as a NUL-terminated text; the path is looked up in the folder that migrations.cmake names.
- */
+/* A file as a NUL-terminated text; migrations.cmake sets the include path. */
 #define EMBED(symbol, path)                       \
     __asm__(".pushsection .rodata\n"              \
             ".hidden " #symbol "\n"               \

@@ -1,4 +1,4 @@
-/* open.c - the files of the data folder opened, brought up to date, and checked. */
+/* open.c - open the files of the data folder, migrate and check them. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "migrate.h"
 #include "store_internal.h"
 
-/* Larger files are checked by backup and restore; a broker that restarts must serve within a
+/* Larger files are checked by backup and restore only: a broker that restarts must serve within a
  * second. */
 #define CHECK_BYTES (32 << 20)
 
@@ -26,15 +26,15 @@ static int set_wal(sqlite3 *db, const char *synchronous, struct berth_error *ret
         return r;
     rc = sql_step(statement);
     if (rc != SQLITE_ROW)
-        r = sql_fail(db, rc, "beginning a write-ahead log", reterr);
+        r = sql_fail(db, rc, "switching to a write-ahead log", reterr);
     else if (strcmp(sql_text(statement, 0), "wal") != 0)
         r = berth_fail(reterr, BERTH_E_STORE,
-                       "the data folder's file system cannot hold a write-ahead log");
+                       "the file system of the data folder does not support a write-ahead log");
     sql_drop(&statement);
     return r < 0 ? r : sql_run(db, synchronous, reterr);
 }
 
-/* Whatever was written before a migration can be had again. */
+/* Back up the file before it is migrated. */
 static int backup_before_migration(sqlite3 *db, const char *path, const struct schema *schema,
                                    int version, struct berth_error *reterr)
 {
@@ -42,7 +42,7 @@ static int backup_before_migration(sqlite3 *db, const char *path, const struct s
     int64_t at_ms = clock_wall_ms();
     int r;
 
-    /* An attempt that failed a moment ago has left its own, and the wall clock may stand still. */
+    /* An earlier attempt in the same second may have left one of this name. */
     do
         (void)snprintf(kept, sizeof(kept), "%s.schema-%d.%" PRId64, path, version, at_ms++);
     while (folder_exists(kept));
@@ -120,8 +120,8 @@ int open_main(const char *folder, sqlite3 **ret, struct berth_error *reterr)
     if (r < 0)
         return r;
     r = quick_check(db, folder, reterr);
-    /* What was deleted (hashes of passwords, names of the erased) is overwritten where that costs
-     * no page of its own. */
+    /* Overwrite deleted data (password hashes, names of erased users) where that needs no extra
+     * page write. */
     if (r == 0)
         r = sql_run(db, "PRAGMA secure_delete = FAST", reterr);
     if (r < 0) {
@@ -138,7 +138,7 @@ int open_presence(const char *folder, sqlite3 **ret, struct berth_error *reterr)
 
     return r < 0 ? berth_fail_in(
                        reterr,
-                       "presence.db (it only holds when terminals were last seen; move it away)")
+                       "presence.db (it only stores when terminals were last seen; move it away)")
                  : 0;
 }
 

@@ -1,4 +1,4 @@
-/* presence_file.c - last-seen facts on disk. */
+/* presence_file.c - store when terminals were last seen. */
 #include "presence_file.h"
 
 #include <stdio.h>
@@ -102,6 +102,6 @@ int store_presence_load(struct store *store,
         each(context, &row);
     }
     sql_drop(&statement);
-    (void)sqlite3_close(db); /* query only: nothing to lose */
+    (void)sqlite3_close(db); /* query-only: closing cannot lose data */
     return r;
 }

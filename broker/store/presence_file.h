@@ -19,14 +19,14 @@ struct presence_file {
 int presence_file_open(const char *folder, struct presence_file *file,
                        struct berth_error *reterr) berth_must_check;
 
-/* One transaction. On a failure nothing of it was written. */
+/* Write the rows in one transaction. */
 enum sql_status presence_file_put(struct presence_file *file, const struct presence_row *rows,
                                   size_t count, struct berth_error *reterr);
 
-/* Fold the log back into the file. */
+/* Checkpoint the write-ahead log. */
 enum sql_status presence_file_checkpoint(struct presence_file *file, struct berth_error *reterr);
 
-/* A failure is told: what was flushed may not be where it should be. */
+/* A failure is returned: rows that were flushed may not be on disk. */
 int presence_file_close(struct presence_file *file, struct berth_error *reterr) berth_must_check;
 
 #endif

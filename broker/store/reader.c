@@ -1,4 +1,4 @@
-/* reader.c - pages of the feed and of the trail, and the trail verified. */
+/* reader.c - read pages of the feed and of the audit trail, and verify the trail. */
 #include "reader.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "store_internal.h"
 #include "verify.h"
 
-/* Records that one step of a walk takes: some ten milliseconds, then others have their turn. */
+/* Records that one step of a verification reads: about ten milliseconds, then other jobs run. */
 #define VERIFY_RECORDS 5000
 
 struct reader {
@@ -58,8 +58,8 @@ static int read_records(sqlite3 *db, struct keyring *keys, struct page_job *job,
         struct audit_record record;
         unsigned char hash[32] = { 0 };
 
-        (void)audit_read(statement, &record,
-                         hash); /* a malformed one is shown; verifying is another question */
+        /* A malformed record is shown as it is; `audit verify` reports it. */
+        (void)audit_read(statement, &record, hash);
         job->page.last = record.sequence;
         (void)json_array_append_new(job->page.items, audit_json(&record, hash, keys));
     }
@@ -89,7 +89,7 @@ static void run_rows(struct reader *reader, struct rows_job *job)
     end(reader, &job->base, r, &error);
 }
 
-/* ---- walks ---- */
+/* ---- verification ---- */
 
 static void walk_step(struct reader *reader)
 {
@@ -131,7 +131,7 @@ static void run(struct reader *reader, struct job *job)
     case JOB_ERASE:
         break;
     }
-    abort(); /* never put into this queue */
+    abort(); /* not a job of this thread */
 }
 
 static void *reader_main(void *argument)
@@ -168,7 +168,7 @@ int reader_start(struct store *store, struct berth_error *reterr)
     int error = pthread_create(&store->reader->thread, NULL, reader_main, store->reader);
 
     if (error)
-        return berth_fail(reterr, BERTH_E_STORE, "the store's thread does not start: %s",
+        return berth_fail(reterr, BERTH_E_STORE, "cannot start a thread of the store: %s",
                           strerror(error));
     store->reader->running = true;
     return 0;
@@ -182,7 +182,7 @@ void reader_close(struct store *store)
         return;
     if (reader->running)
         (void)pthread_join(reader->thread, NULL);
-    (void)sqlite3_close(reader->db); /* query only: nothing to lose */
+    (void)sqlite3_close(reader->db); /* query-only: closing cannot lose data */
     store->reader = NULL;
     free(reader);
 }

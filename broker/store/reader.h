@@ -1,7 +1,8 @@
-/* reader.h - the thread that reads pages and walks the trail, on a query-only connection.
+/* reader.h - the thread that reads pages and verifies the audit trail, on a query-only connection.
  *
- * Module store, private. Its read transactions are short (one page, or one step of a walk), so the
- * log can be folded back between them; it never checkpoints, and it is closed before the writer.
+ * Module store, private. Its read transactions are short (one page, or one step of a verification),
+ * so that the writer can checkpoint between them; it never checkpoints itself, and it is closed
+ * before the writer.
  */
 #ifndef BERTH_STORE_READER_H
 #define BERTH_STORE_READER_H
@@ -14,7 +15,7 @@ struct store;
 int reader_open(struct store *store, struct berth_error *reterr) berth_must_check;
 int reader_start(struct store *store, struct berth_error *reterr) berth_must_check;
 
-/* After the store was told to close: wait for the thread, close the connection. */
+/* After store->closing was set: wait for the thread, close the connection. */
 void reader_close(struct store *store);
 
 #endif

@@ -1,4 +1,4 @@
-/* refusal.c - sentences for constraints. */
+/* refusal.c - the sentences for constraints. */
 #include "refusal.h"
 
 #include <stdio.h>
@@ -12,28 +12,28 @@ struct reason {
 
 /* clang-format off */
 static const struct reason reasons[] = {
-    { "assignments.desktop_id, assignments.slot",       BERTH_E_CONFLICT, "the desktop belongs to somebody else already" },
-    { "assignments.user_id, assignments.pool_id",       BERTH_E_CONFLICT, "the user has a desktop of this pool already" },
-    { "sessions.assignment_id",                         BERTH_E_CONFLICT, "a session already lives on this assignment" },
-    { "connections.session_id",                         BERTH_E_CONFLICT, "the session is on a screen already" },
-    { "connections.terminal_id",                        BERTH_E_CONFLICT, "the terminal shows a session already" },
-    { "slots.desktop_id, slots.number",                 BERTH_E_EXISTS,   "the desktop has this slot already" },
-    { "image_versions.image_id, image_versions.number", BERTH_E_EXISTS,   "the image has a version of this number already" },
+    { "assignments.desktop_id, assignments.slot",       BERTH_E_CONFLICT, "the desktop is assigned to another user" },
+    { "assignments.user_id, assignments.pool_id",       BERTH_E_CONFLICT, "the user already has a desktop of this pool" },
+    { "sessions.assignment_id",                         BERTH_E_CONFLICT, "the assignment already has a session" },
+    { "connections.session_id",                         BERTH_E_CONFLICT, "the session is already shown on a terminal" },
+    { "connections.terminal_id",                        BERTH_E_CONFLICT, "the terminal already shows a session" },
+    { "slots.desktop_id, slots.number",                 BERTH_E_EXISTS,   "the desktop already has this slot" },
+    { "image_versions.image_id, image_versions.number", BERTH_E_EXISTS,   "the image already has a version with this number" },
     { "desktops.uuid",                                  BERTH_E_EXISTS,   "another desktop has this UUID" },
     { "desktops.host_id, desktops.volume",              BERTH_E_EXISTS,   "another desktop of the host has this volume" },
     { "desktops.address, desktops.port",                BERTH_E_EXISTS,   "another desktop of a manual pool is at this address and port" },
-    { "identities.key_hash",                            BERTH_E_EXISTS,   "the key belongs to a terminal already" },
+    { "identities.key_hash",                            BERTH_E_EXISTS,   "the key already belongs to a terminal" },
     { "terminals.waiting_key",                          BERTH_E_EXISTS,   "another terminal waits with this key" },
-    { "invitations.token_hash",                         BERTH_E_EXISTS,   "there is an invitation with this token already" },
-    { "tokens.token_hash",                              BERTH_E_EXISTS,   "there is such a token already" },
-    { "badges.uid_hash",                                BERTH_E_EXISTS,   "the badge belongs to a person already" },
-    { "memberships.group_id, memberships.user_id",      BERTH_E_EXISTS,   "the user is in this group already" },
-    { "assignment_is_whole",  BERTH_E_CONFLICT, "an open assignment has its user, pool and desktop" },
-    { "session_is_whole",     BERTH_E_CONFLICT, "a living session has its assignment, user, pool and desktop" },
-    { "entitlement_names_one", BERTH_E_INVALID, "an entitlement names one subject of its kind" },
-    { "profile_names_one",     BERTH_E_INVALID, "a profile names one subject of its level" },
-    { "invitation_names_one",  BERTH_E_INVALID, "an invitation is for a new terminal or for one that is there" },
-    { "connection_is_whole",  BERTH_E_CONFLICT, "a connection that has not ended has its session and terminal" },
+    { "invitations.token_hash",                         BERTH_E_EXISTS,   "an invitation with this token exists already" },
+    { "tokens.token_hash",                              BERTH_E_EXISTS,   "the token exists already" },
+    { "badges.uid_hash",                                BERTH_E_EXISTS,   "the badge already belongs to a user" },
+    { "memberships.group_id, memberships.user_id",      BERTH_E_EXISTS,   "the user is already in this group" },
+    { "assignment_is_whole",  BERTH_E_CONFLICT, "an open assignment must have a user, a pool and a desktop" },
+    { "session_is_whole",     BERTH_E_CONFLICT, "a session that has not ended must have an assignment, a user, a pool and a desktop" },
+    { "entitlement_names_one", BERTH_E_INVALID, "an entitlement must name exactly one subject, of its kind" },
+    { "profile_names_one",     BERTH_E_INVALID, "a profile must name exactly one subject, of its level" },
+    { "invitation_names_one",  BERTH_E_INVALID, "an invitation must be for a new terminal or for an existing one" },
+    { "connection_is_whole",  BERTH_E_CONFLICT, "a connection that has not ended must have a session and a terminal" },
 };
 /* clang-format on */
 
@@ -70,8 +70,8 @@ static int refuse_unique(const char *columns, const struct change *change, const
         return berth_fail(reterr, reason->code, "%s", reason->sentence);
     (void)snprintf(name, sizeof(name), "%s.name", entity->table);
     if (strcmp(columns, name) == 0)
-        return berth_fail(reterr, BERTH_E_EXISTS, "there is already a %s", label);
-    return berth_fail(reterr, BERTH_E_CONFLICT, "%s: %s is taken already", label, columns);
+        return berth_fail(reterr, BERTH_E_EXISTS, "a %s exists already", label);
+    return berth_fail(reterr, BERTH_E_CONFLICT, "%s: %s is in use already", label, columns);
 }
 
 int refusal_of(sqlite3 *db, int rc, const struct change *change, struct berth_error *reterr)
@@ -87,16 +87,16 @@ int refusal_of(sqlite3 *db, int rc, const struct change *change, struct berth_er
         return refuse_unique(what, change, label, reterr);
     case SQLITE_CONSTRAINT_PRIMARYKEY:
     case SQLITE_CONSTRAINT_ROWID:
-        return berth_fail(reterr, BERTH_E_CONFLICT, "the id of %s is taken already", label);
+        return berth_fail(reterr, BERTH_E_CONFLICT, "the id of %s is in use already", label);
     case SQLITE_CONSTRAINT_NOTNULL:
-        return berth_fail(reterr, BERTH_E_INVALID, "%s: '%s' must be given", label, what);
+        return berth_fail(reterr, BERTH_E_INVALID, "%s: '%s' is required", label, what);
     case SQLITE_CONSTRAINT_TRIGGER:
         return berth_fail(reterr, BERTH_E_CONFLICT, "%s: %s", label, message);
     case SQLITE_CONSTRAINT_CHECK:
         if (reason_of(what))
             return berth_fail(reterr, reason_of(what)->code, "%s: %s", label,
                               reason_of(what)->sentence);
-        return berth_fail(reterr, BERTH_E_INVALID, "%s: a value is not possible (%s)", label, what);
+        return berth_fail(reterr, BERTH_E_INVALID, "%s: a value is not allowed (%s)", label, what);
     default:
         return berth_fail(reterr, BERTH_E_CONFLICT, "%s: %s", label, message);
     }
@@ -111,11 +111,11 @@ static bool has_row(sqlite3 *db, const char *table, const char *column, uint64_t
 
     (void)snprintf(text, sizeof(text), "SELECT EXISTS (SELECT 1 FROM \"%s\" WHERE \"%s\" = %llu)",
                    table, column, (unsigned long long)value);
-    /* Only words for a refusal that stands already: a failure here leaves the general sentence. */
+    /* The decision is refused in any case: when this query fails, the general sentence is used. */
     return sql_number(db, text, 0, &count, NULL) == 0 && count > 0;
 }
 
-/* A row that names something which is not there. */
+/* A row that refers to a missing row. */
 static bool refuse_dangling(sqlite3 *db, const struct change *change, struct berth_error *reterr)
 {
     const struct record *record = entity_row(change->kind)->record;
@@ -131,14 +131,14 @@ static bool refuse_dangling(sqlite3 *db, const struct change *change, struct ber
         if (!id || has_row(db, entity_row(entity_kind_of(field->refers))->table, "id", id))
             continue;
         refusal_label(change->kind, &change->row, label);
-        (void)berth_fail(reterr, BERTH_E_CONFLICT, "%s: there is no %s %llu", label, field->refers,
-                         (unsigned long long)id);
+        (void)berth_fail(reterr, BERTH_E_CONFLICT, "%s: %s %llu does not exist", label,
+                         field->refers, (unsigned long long)id);
         return true;
     }
     return false;
 }
 
-/* A dropped row that others still name. */
+/* A deleted row that others still refer to. */
 static bool refuse_needed(sqlite3 *db, const struct change *change, struct berth_error *reterr)
 {
     const char *own = entity_row(change->kind)->name;
@@ -172,5 +172,5 @@ int refusal_of_references(sqlite3 *db, const struct change *const *at, size_t co
         if (found)
             return BERTH_E_CONFLICT;
     }
-    return berth_fail(reterr, BERTH_E_CONFLICT, "a row would refer to something that is not there");
+    return berth_fail(reterr, BERTH_E_CONFLICT, "a row would have a dangling reference");
 }

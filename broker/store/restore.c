@@ -1,8 +1,8 @@
-/* restore.c - a backup checked and put into place, while no broker runs.
+/* restore.c - check a backup and install it, while no broker runs.
  *
- * What was given out after the backup was made must not be given again, though the backup does not
- * know of it: ids, revs and epochs jump ahead, so that a guest that saw a later epoch is not handed
- * an old one and a client of the feed begins anew. The trail says that it happened.
+ * Ids, revs and epochs that were assigned after the backup must not be assigned again, so they jump
+ * ahead: a guest that has seen a later epoch does not get an old one, and readers of the feed start
+ * over. The audit trail records the restore.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #include "store_internal.h"
 #include "verify.h"
 
-/* More than a site gives out between two backups. */
+/* More than a site uses between two backups. */
 #define RESTORE_ADVANCE "1000000"
 
 #define COPY_BYTES 65536
@@ -107,14 +107,14 @@ static int check_references(sqlite3 *db, const char *backup, struct berth_error 
     r = sql_number(db, "SELECT count(*) FROM pragma_foreign_key_check", 0, &count, reterr);
     if (r == 0 && count > 0) {
         r = berth_fail(reterr, BERTH_E_STORE,
-                       "the backup '%s' is damaged: %" PRId64 " rows refer to nothing", backup,
-                       count);
+                       "the backup '%s' is damaged: %" PRId64 " rows have dangling references",
+                       backup, count);
     }
     return r;
 }
 
-/* The chain; its end only where the backup's own note tells it, for keys.db belongs to another
- * moment. */
+/* Verify the chain; its end only against audit_head, because keys.db is not from the time of the
+ * backup. */
 static int check_trail(sqlite3 *db, const char *backup, struct berth_error *reterr)
 {
     struct audit_verdict verdict;
@@ -122,7 +122,7 @@ static int check_trail(sqlite3 *db, const char *backup, struct berth_error *rete
 
     r = verify_all(db, NULL, &verdict, reterr);
     if (r == 0 && verdict.first_bad) {
-        r = berth_fail(reterr, BERTH_E_STORE, "the audit trail in '%s' does not hold: %s", backup,
+        r = berth_fail(reterr, BERTH_E_STORE, "the audit trail in '%s' was changed: %s", backup,
                        verdict.reason);
     }
     return r;
@@ -138,9 +138,9 @@ static int check_all(sqlite3 *db, const char *backup, struct berth_error *reterr
     if (r == 0)
         r = sql_number(db, "PRAGMA page_count", 0, &pages, reterr);
     if (r < 0)
-        return berth_fail_in(reterr, "'%s' is no usable backup", backup);
+        return berth_fail_in(reterr, "'%s' is not a usable backup", backup);
     if (version == 0)
-        return berth_fail(reterr, BERTH_E_SCHEMA, "'%s' holds nothing of Berth's", backup);
+        return berth_fail(reterr, BERTH_E_SCHEMA, "'%s' is not a backup of Berth", backup);
     r = check_integrity(db, backup, reterr);
     if (r == 0)
         r = schema_migrate(db, &schema_main, version, reterr);
@@ -151,7 +151,7 @@ static int check_all(sqlite3 *db, const char *backup, struct berth_error *reterr
     return r;
 }
 
-/* ---- moving ahead ---- */
+/* ---- moving ids, revs and epochs ahead ---- */
 
 static const char advance_sql[] =
     "UPDATE \"sequence\" SET \"last_id\" = \"last_id\" + " RESTORE_ADVANCE
@@ -255,10 +255,11 @@ int store_restore(const char *backup, const char *folder, struct berth_error *re
     if (r == 0 && folder_exists(path)) {
         r = berth_fail(
             reterr, BERTH_E_EXISTS,
-            "the data folder '%s' holds a berth.db; move it (and berth.db-wal) away first", folder);
+            "the data folder '%s' already has a berth.db; move it (and berth.db-wal) away first",
+            folder);
     }
     if (r == 0) {
-        (void)unlink(unfinished); /* of a restore that was cut off; usually there is none */
+        (void)unlink(unfinished); /* left by a restore that was interrupted */
         r = prepare(folder, unfinished, backup, reterr);
         if (r == 0)
             r = folder_publish(unfinished, path, reterr);
@@ -266,6 +267,6 @@ int store_restore(const char *backup, const char *folder, struct berth_error *re
             (void)unlink(unfinished);
     }
     if (lock_fd >= 0)
-        (void)close(lock_fd); /* the lock goes with it; nothing was written */
+        (void)close(lock_fd); /* this releases the lock; nothing was written */
     return r;
 }

@@ -1,4 +1,4 @@
-/* row_sql.c - SQL made from record tables. */
+/* row_sql.c - generate SQL from the record tables. */
 #include "row_sql.h"
 
 #include <stdio.h>
@@ -36,11 +36,11 @@ static void put(struct text *text, const char *format, ...)
     length = vsnprintf(text->at + text->length, sizeof(text->at) - text->length, format, list);
     va_end(list);
     if (length < 0 || (size_t)length >= sizeof(text->at) - text->length)
-        abort(); /* a table of our own that is too wide for its buffer: seen at the first start */
+        abort(); /* the table has too many columns for the buffer: seen at the first start */
     text->length += (size_t)length;
 }
 
-/* Does the schema clear this reference when its target is dropped? */
+/* Does the schema clear this reference when its target is deleted (ON DELETE SET NULL)? */
 static int is_cleared(sqlite3 *db, const struct entity_row *entity, const struct field *field,
                       bool *ret, struct berth_error *reterr)
 {
@@ -150,7 +150,7 @@ void row_sql_free(struct row_sql *rows)
     free(rows);
 }
 
-/* ---- rows in ---- */
+/* ---- writing ---- */
 
 static void bind_enum(sqlite3_stmt *statement, int at, const struct field *field, int value)
 {
@@ -161,7 +161,7 @@ static void bind_enum(sqlite3_stmt *statement, int at, const struct field *field
     if (value > 0 && value < count)
         sql_bind_text(statement, at, field->names[value]);
     else
-        (void)sqlite3_bind_null(statement, at); /* refused by NOT NULL, with the column's name */
+        (void)sqlite3_bind_null(statement, at); /* NOT NULL refuses it and names the column */
 }
 
 static void bind_field(sqlite3_stmt *statement, int at, const struct field *field, const void *row)
@@ -196,7 +196,7 @@ static void bind_field(sqlite3_stmt *statement, int at, const struct field *fiel
         return;
     case FIELD_SECRET:
     case FIELD_LIST:
-        abort(); /* entities have none; test_schema says so before anybody starts a broker */
+        abort(); /* entities have none; test_schema checks that */
     }
 }
 
@@ -258,7 +258,7 @@ int64_t row_sql_version(struct row_sql *rows, enum entity_kind kind, uint64_t id
     return version;
 }
 
-/* ---- rows out ---- */
+/* ---- reading ---- */
 
 static int read_number(const struct field *field, int64_t number, char *member)
 {
@@ -312,15 +312,15 @@ int row_sql_read(sqlite3_stmt *statement, enum entity_kind kind, union row *row,
     for (size_t i = 0; i < record->count; i++) {
         if (read_field(statement, (int)i, &record->fields[i], row) < 0) {
             return berth_fail(reterr, BERTH_E_STORE,
-                              "%s %lld: the store holds a value of '%s' that is not possible",
-                              record->name, (long long)sqlite3_column_int64(statement, 0),
+                              "%s %lld: the store has an invalid value of '%s'", record->name,
+                              (long long)sqlite3_column_int64(statement, 0),
                               record->fields[i].name);
         }
     }
     return 0;
 }
 
-/* What core_has_ended says, in SQL, and the index that holds what is open and nothing else. */
+/* The negation of core_has_ended in SQL, and the partial index of the rows that have not ended. */
 static const struct {
     const char *is_open, *index;
 } open_rows[ENTITY_KINDS] = {
@@ -346,7 +346,7 @@ void row_sql_select(enum entity_kind kind, char out[ROW_SQL_TEXT])
     memcpy(out, text.at, text.length + 1);
 }
 
-/* INDEXED BY makes it an error, and not a slow start, when the index does not serve. */
+/* INDEXED BY: an error, and not a slow start, when the index cannot be used. */
 static void put_each(struct text *text, enum entity_kind kind, bool all)
 {
     put_select(text, entity_row(kind));

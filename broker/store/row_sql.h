@@ -1,7 +1,7 @@
-/* row_sql.h - the statements of the entities, made from the record tables once and kept.
+/* row_sql.h - prepared statements for the entities, generated from the record tables.
  *
- * Module store, private. Nobody lists the columns a second time: they are the fields of
- * entities.def in order. Ids of 0 are NULL, enums stand by name, times and numbers as integers.
+ * Module store, private. The columns are the fields of entities.def, in order. Ids of 0 are NULL,
+ * enums are stored by name, times and numbers as integers.
  */
 #ifndef BERTH_STORE_ROW_SQL_H
 #define BERTH_STORE_ROW_SQL_H
@@ -16,12 +16,12 @@ struct row_sql;
 int row_sql_new(sqlite3 *db, struct row_sql **ret, struct berth_error *reterr) berth_must_check;
 void row_sql_free(struct row_sql *rows);
 
-/* Each returns SQLite's code (SQLITE_DONE when it went well) and in *ret_rows how many rows it
- * touched: 0 when no row has this id and version. `row` is the struct of the kind, its version the
- * new one.
+/* Each returns SQLite's code (SQLITE_DONE on success) and in *ret_rows the number of rows affected:
+ * 0 when no row has this id and version. `row` is the struct of the kind, with the new version.
  *
- * A change of a row whose reference the schema clears when its target goes (ON DELETE SET NULL:
- * history) clears it too if the target went meanwhile, for the memory's copy still names it.
+ * References that the schema clears when their target is deleted (ON DELETE SET NULL: history) are
+ * written as NULL when the target does not exist any more, because the copy in memory still names
+ * it.
  */
 int row_sql_add(struct row_sql *rows, enum entity_kind kind, const void *row, int *ret_rows);
 int row_sql_set(struct row_sql *rows, enum entity_kind kind, const void *row, int64_t base_version,
@@ -29,19 +29,19 @@ int row_sql_set(struct row_sql *rows, enum entity_kind kind, const void *row, in
 int row_sql_drop(struct row_sql *rows, enum entity_kind kind, uint64_t id, int64_t base_version,
                  int *ret_rows);
 
-/* The version of a row, 0 when there is none, -1 when the store failed. */
+/* The version of a row; 0: no such row; -1: the query failed. */
 int64_t row_sql_version(struct row_sql *rows, enum entity_kind kind, uint64_t id);
 
 #define ROW_SQL_TEXT 4096
-/* "SELECT ... FROM ..." with the columns that row_sql_read takes. */
+/* "SELECT ... FROM ..." with the columns that row_sql_read expects. */
 void row_sql_select(enum entity_kind kind, char out[ROW_SQL_TEXT]);
 
-/* The row that such a statement stands on; the whole union is set. Errors: STORE. */
+/* Read the current row of such a statement; the whole union is set. Errors: STORE. */
 int row_sql_read(sqlite3_stmt *statement, enum entity_kind kind, union row *row,
                  struct berth_error *reterr) berth_must_check;
 
-/* The rows of a kind in order of id, on any connection: those that are not over, by an index that
- * holds no others, or `all`. `each` may stop the walk by a negative code. */
+/* Call `each` for the rows of a kind in order of id, on any connection: for those that have not
+ * ended (by a partial index), or for `all`. A negative return value of `each` stops it. */
 typedef int row_sql_fn(void *context, enum entity_kind kind, const void *row,
                        struct berth_error *reterr);
 int row_sql_each(sqlite3 *db, enum entity_kind kind, bool all, row_sql_fn *each, void *context,

@@ -1,4 +1,4 @@
-/* rows_page.c - see rows_page.h. */
+/* rows_page.c - read a page of rows from the file, by id or by the index of a reference. */
 #include "rows_page.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 #include "row_sql.h"
 
-/* Rows that one page reads at most: some ten milliseconds, in which events wait. */
+/* Rows that one page reads at most: about ten milliseconds, during which other readers wait. */
 #define ROWS_READ 20000
 
 static uint64_t id_at(const union row *row, const struct field *field)
@@ -19,7 +19,7 @@ static uint64_t id_at(const union row *row, const struct field *field)
     return id;
 }
 
-/* Every reference of a kind with history has an index (unit-store-rows looks). */
+/* Every reference of a kind with history has an index (checked by unit-store-rows). */
 static const struct field *indexed(const struct rows_query *query)
 {
     for (size_t i = 0; i < query->filters; i++)
@@ -57,7 +57,7 @@ static bool matches_query(const struct rows_query *query, const union row *row)
     return true;
 }
 
-/* Steps until the page is full or enough was read. Returns SQLite's last code. */
+/* Step until the page is full or the limit of rows read is reached. Returns SQLite's last code. */
 static int read_some(sqlite3_stmt *statement, const struct rows_query *query,
                      struct rows_page *page, int *ret_result, struct berth_error *reterr)
 {

@@ -1,16 +1,15 @@
-/* sql.c - small helpers on SQLite, and what its failures mean for us. */
+/* sql.c - helpers for SQLite, and the classification of its failures. */
 #include "sql.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Only a foreign program can hold the file: we have one writing connection. */
+/* Only another program can lock the file: there is one writing connection. */
 #define BUSY_LIMIT_MS 5000
 
-/* The system's error of the last call. SQLite's own note of it (sqlite3_system_errno) misses a
- * COMMIT that failed and keeps what an earlier call said; errno, cleared before the call, tells
- * what happened in it.
+/* errno of the last call. sqlite3_system_errno() is not set by a failed COMMIT and keeps the value
+ * of an earlier call; errno, cleared before the call, is right.
  */
 static _Thread_local int system_error;
 
@@ -30,7 +29,7 @@ static bool is_no_space(void)
     return system_error == ENOSPC || system_error == EDQUOT;
 }
 
-/* Somebody takes them all, or the limit was lowered: it passes, and nothing is broken. */
+/* Out of descriptors is temporary, and nothing is broken. */
 static bool is_no_descriptor(void)
 {
     return system_error == EMFILE || system_error == ENFILE;
@@ -99,7 +98,7 @@ enum sql_status sql_failed(sqlite3 *db, int rc, const char *what, struct berth_e
         (void)(is_no_descriptor()
                    ? berth_fail(reterr, BERTH_E_BUSY,
                                 "%s: no file descriptor is left; nothing was changed", what)
-                   : berth_fail(reterr, BERTH_E_BUSY, "%s: another program holds the database",
+                   : berth_fail(reterr, BERTH_E_BUSY, "%s: another program has locked the database",
                                 what));
         break;
     case SQL_REFUSED:
@@ -220,18 +219,17 @@ int sql_step_once(sqlite3_stmt *statement)
 {
     int rc = sql_step(statement);
 
-    (void)sqlite3_reset(statement); /* says the same again */
+    (void)sqlite3_reset(statement); /* returns the same error again */
     return rc;
 }
 
 void sql_drop(sqlite3_stmt **statement)
 {
-    (void)sqlite3_finalize(*statement); /* says what its last step said */
+    (void)sqlite3_finalize(*statement); /* returns the error of the last step again */
     *statement = NULL;
 }
 
-/* A bind fails only for a wrong position, which the tests would have shown, or for want of memory.
- */
+/* A bind fails only for a wrong position, which tests would show, or without memory. */
 static void bound(int rc)
 {
     if (rc != SQLITE_OK)

@@ -1,4 +1,4 @@
-/* store.c - the interface of the module: operations begun and completed on the loop. */
+/* store.c - the interface of the module: begin operations and complete them on the loop. */
 #include "store/store.h"
 
 #include <stdio.h>
@@ -16,12 +16,12 @@
 #include "store_internal.h"
 #include "writer.h"
 
-/* More waiting than this is no load but a disk that stands still: honest to say so. */
+/* With more jobs than this in the queue the disk must be stuck: refuse further ones. */
 #define QUEUE_MAX 65536
 #define PRESENCE_WAITING_MAX 64
 #define PAGE_MAX 1000
 
-/* ---- the meeting point of the threads ---- */
+/* ---- queues between the threads ---- */
 
 static void queue_init(struct job_queue *queue)
 {
@@ -91,7 +91,7 @@ void store_break(struct store *store, const struct berth_error *error)
     if (first)
         store->broken = *error;
     (void)pthread_mutex_unlock(&store->lock);
-    if (first) /* the turn then tells the broker, which logs it and ends */
+    if (first) /* store_turn then tells the broker, which logs it and exits */
         store->setup.wake(store->setup.context);
 }
 
@@ -129,7 +129,7 @@ void store_turn(struct store *store)
 
 void store_stats(const struct store *store, struct store_stats *ret)
 {
-    /* The lock is not part of what the caller promised to leave alone. */
+    /* Casting const away is allowed for the lock. */
     pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&store->lock;
 
     (void)pthread_mutex_lock(lock);
@@ -145,9 +145,9 @@ void store_set_feed_retention(struct store *store, int64_t retention_ms)
     (void)pthread_mutex_unlock(&store->lock);
 }
 
-/* ---- beginning ---- */
+/* ---- begin operations ---- */
 
-/* Why nothing is begun any more; 0 when it is. The lock is held. */
+/* 0, or why no operation can begin. Called with the lock held. */
 static int refuse(const struct store *store, const struct job_queue *queue,
                   struct berth_error *reterr)
 {
@@ -183,7 +183,7 @@ static int submit(struct store *store, struct job_queue *queue, struct job *job,
     return r;
 }
 
-/* For what changes nothing: nobody waits any more, the job is finished and dropped. */
+/* For operations that change nothing: the job is carried out, and its result dropped. */
 static void cancel(struct op *op)
 {
     ((struct job *)op->handle)->op = NULL;
@@ -221,7 +221,8 @@ void store_presence(struct store *store, const struct presence_row *rows, size_t
         job_free(&job->base);
         return;
     }
-    /* Not awaited, so nobody is told: the store says by itself when it is broken or full. */
+    /* Not awaited, so no failure is returned: the store reports by other means that it is broken or
+     * full. */
     if (submit(store, &store->to_writer, &job->base, &unheard) < 0) {
         (void)pthread_mutex_lock(&store->lock);
         store->presence_waiting--;
@@ -334,7 +335,7 @@ int store_open(const struct store_setup *setup, struct store **ret, struct berth
 
     if (strlen(setup->folder) >= sizeof(store->folder))
         return berth_fail(reterr, BERTH_E_TOO_LARGE, "the path of the data folder is too long");
-    /* Counting every allocation costs a lock; refused (and harmless) when SQLite was used before.
+    /* Counting allocations takes a lock each time; fails, harmlessly, when SQLite was used before.
      */
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 
@@ -380,7 +381,7 @@ void store_close(struct store *store)
     store_turn(store);
 
     if (store->lock_fd >= 0)
-        (void)close(store->lock_fd); /* the lock goes with it; nothing was written */
+        (void)close(store->lock_fd); /* this releases the lock; nothing was written */
     (void)pthread_cond_destroy(&store->to_writer.filled);
     (void)pthread_cond_destroy(&store->to_reader.filled);
     (void)pthread_mutex_destroy(&store->lock);
@@ -418,7 +419,7 @@ static int load_numbers(sqlite3 *db, struct core *core, struct berth_error *rete
 
 int store_load(struct store *store, struct core *core, struct berth_error *reterr)
 {
-    /* A recorded history also says what became of that which has ended. */
+    /* A recorded history includes the rows that have ended. */
     bool all = core->history != NULL;
     sqlite3 *db;
     int r;
@@ -426,7 +427,7 @@ int store_load(struct store *store, struct core *core, struct berth_error *reter
     r = open_read_only(store->folder, &schema_main, &db, reterr);
     if (r < 0)
         return r;
-    r = sql_run(db, "BEGIN", reterr); /* all of one moment */
+    r = sql_run(db, "BEGIN", reterr); /* one read transaction */
     if (r == 0)
         r = load_numbers(db, core, reterr);
     for (int kind = ENTITY_NONE + 1; r == 0 && kind < ENTITY_KINDS; kind++)
@@ -434,6 +435,6 @@ int store_load(struct store *store, struct core *core, struct berth_error *reter
     if (r == 0)
         core_load_end(core);
     (void)sql_exec(db, "COMMIT"); /* nothing was written */
-    (void)sqlite3_close(db);      /* query only: nothing to lose */
+    (void)sqlite3_close(db);      /* query-only: closing cannot lose data */
     return r;
 }

@@ -1,15 +1,16 @@
-/* store_internal.h - the store from the inside: who owns what, and which thread touches it.
+/* store_internal.h - the store's own struct: who owns what, and which thread uses it.
  *
  * Module store, private.
  *
- *     loop    store.c   begin functions put jobs into a queue; store_turn delivers those that are
- * done writer  writer.c  the one connection that writes and checkpoints: decisions, presence,
- * backup, pruning reader  reader.c  a query-only connection for pages and for verifying, so that
- * they never hold up a commit
+ *   thread  file      does
+ *   loop    store.c   begin functions put jobs into a queue; store_turn delivers finished jobs
+ *   writer  writer.c  the one connection that writes and checkpoints: decisions, presence, backup,
+ *                     pruning
+ *   reader  reader.c  a query-only connection for pages and verification, so that they never delay
+ *                     a commit
  *
- * The three meet in struct store under its lock, for as long as it takes to move a list. A file
- * that cannot be trusted any more is told to store_break by whoever finds out; from then on every
- * job ends with that error.
+ * The threads share struct store under its lock, which is held only while a list is moved. The
+ * thread that finds a file broken calls store_break; from then on every job ends with that error.
  */
 #ifndef BERTH_STORE_STORE_INTERNAL_H
 #define BERTH_STORE_STORE_INTERNAL_H
@@ -39,13 +40,13 @@ struct store {
     struct reader *reader;
     bool failure_reported; /* loop: setup.failed was called */
 
-    pthread_mutex_t lock; /* guards all below */
+    pthread_mutex_t lock; /* guards the members below */
     struct job_queue to_writer, to_reader;
     struct list done;
     int64_t feed_retention_ms;
     size_t presence_waiting;
     bool closing;
-    struct berth_error broken; /* code 0: the store is good */
+    struct berth_error broken; /* code 0: not broken */
     struct store_stats stats;
 };
 
@@ -58,20 +59,20 @@ bool store_take(struct store *store, struct job_queue *queue, int64_t wait_ms, s
 /* Any thread: these jobs have ended; the loop is woken to deliver them. */
 void store_done(struct store *store, struct list *jobs);
 
-/* Any thread: the store cannot be trusted any more. The first one counts. */
+/* Any thread: the store failed for good; the first error is kept. */
 void store_break(struct store *store, const struct berth_error *error);
 
 /* Any thread. */
 bool store_broken(struct store *store, struct berth_error *ret);
 
-/* Open a file of the folder to write (open.c): make it if it is missing, refuse what is not ours or
- * newer, migrate. precious: synchronous=FULL, and a backup before a
+/* Open a file of the folder for writing (open.c): create it if it is missing, refuse a file of
+ * another program or a newer version, migrate. precious: synchronous=FULL, and a backup before a
  * migration.
  */
 int open_migrated(const char *folder, const struct schema *schema, bool precious, sqlite3 **ret,
                   struct berth_error *reterr) berth_must_check;
 
-/* The files as their threads need them. */
+/* Open the files as their threads need them (open.c). */
 int open_main(const char *folder, sqlite3 **ret, struct berth_error *reterr) berth_must_check;
 int open_presence(const char *folder, sqlite3 **ret, struct berth_error *reterr) berth_must_check;
 int open_read_only(const char *folder, const struct schema *schema, sqlite3 **ret,

@@ -1,4 +1,4 @@
-/* upkeep.c - chores of the writer between batches, one step each. */
+/* upkeep.c - the writer's periodic work between batches, in steps. */
 #include "upkeep.h"
 
 #include <fcntl.h>
@@ -10,16 +10,16 @@
 
 #include "writer.h"
 
-/* There is room again when this much can be had: several batches. */
+/* There is space again when this much can be allocated: several batches. */
 #define PROBE_BYTES (256 << 10)
 #define PRUNE_EVERY_MS 60000
-/* Rows and pages of one step: some milliseconds that commits wait at most. */
+/* Rows and pages of one step: commits wait some milliseconds at most. */
 #define PRESENCE_STEP 500
 #define BACKUP_STEP 256
-/* Frames of the log that were not folded back yet: 4 MiB. */
+/* Frames of the log before a checkpoint: 4 MiB. */
 #define CHECKPOINT_FRAMES 1000
 
-/* A transaction of the store's own: audit notes, pruning, the trial write. */
+/* A transaction of the store itself: audit records, pruning, the trial write. */
 typedef enum sql_status work_fn(struct writer *writer, struct berth_error *reterr);
 
 static enum sql_status in_transaction(struct writer *writer, work_fn *work,
@@ -47,7 +47,7 @@ static void presence_step(struct writer *writer)
     struct berth_error error = { 0 };
     enum sql_status status = SQL_OK;
 
-    /* On a full disk last-seen facts are dropped: the next ones say more. */
+    /* On a full disk last-seen rows are dropped: later ones replace them. */
     if (!writer->degraded && !store_broken(writer->store, NULL)) {
         status = presence_file_put(&writer->presence, job->rows + job->written, count, &error);
         job->written += count;
@@ -86,7 +86,7 @@ static void backup_continue(struct writer *writer)
     writer_end(writer, &job->base, r, &error);
 }
 
-/* ---- standing chores ---- */
+/* ---- periodic work ---- */
 
 static enum sql_status prune(struct writer *writer, struct berth_error *reterr)
 {
@@ -109,8 +109,7 @@ static enum sql_status trial_write(struct writer *writer, struct berth_error *re
     return rc == SQLITE_OK ? SQL_OK : sql_failed(writer->db, rc, "trial write", reterr);
 }
 
-/* Frames that were folded back; a reader that holds an old view makes this come short, the next
- * time does the rest. */
+/* Checkpoint. A reader with an older snapshot limits it; the next checkpoint does the rest. */
 static void checkpoint(struct writer *writer)
 {
     struct berth_error error = { 0 };
@@ -126,7 +125,7 @@ static void checkpoint(struct writer *writer)
     writer_handle_failure(writer, status, &error);
 }
 
-/* Can a file grow by as much as a few batches need? */
+/* Can a file grow by the size of a few batches? */
 static bool has_room(const struct store *store)
 {
     char path[FOLDER_PATH + 8];
@@ -138,7 +137,7 @@ static bool has_room(const struct store *store)
     if (fd < 0)
         return false;
     has_space = posix_fallocate(fd, 0, PROBE_BYTES) == 0;
-    (void)close(fd); /* the file goes at once */
+    (void)close(fd);
     (void)unlink(path);
     return has_space;
 }
@@ -204,7 +203,7 @@ static void maintain(struct writer *writer)
         writer_handle_failure(writer, in_transaction(writer, prune, &error), &error);
     }
     if (writer->wal_frames < writer->wal_folded)
-        writer->wal_folded = 0; /* the log began anew */
+        writer->wal_folded = 0; /* the log was restarted */
     if (writer->wal_frames - writer->wal_folded >= CHECKPOINT_FRAMES)
         checkpoint(writer);
     if (now >= writer->anchor_at_ms)
@@ -219,7 +218,7 @@ void upkeep_step(struct writer *writer)
         backup_continue(writer);
     if (!store_broken(writer->store, NULL)) {
         maintain(writer);
-    } else { /* nothing is touched any more; the loop ends the program */
+    } else { /* write nothing any more; the loop ends the program */
         writer->prune_more = false;
         writer->degraded = false;
         writer->prune_at_ms = writer->anchor_at_ms = clock_mono_ms() + PRUNE_EVERY_MS;

@@ -1,9 +1,9 @@
-/* upkeep.h - what the writer does between batches.
+/* upkeep.h - the writer's periodic work between batches.
  *
- * Module store, private; writer's thread. Presence rows and backups go on by a step, the feed is
- * pruned, the log folded back, the trail's end noted in keys.db; on a full disk nothing of that,
- * but once a second the question whether there is room: a file of some size can be made, and then a
- * small commit goes through.
+ * Module store, private; writer's thread. Steps of presence rows and backups, pruning of the feed,
+ * checkpoints, and anchoring the end of the audit trail in keys.db. On a full disk none of these;
+ * instead a test once a second whether there is space: a file of some size can be created, and then
+ * a small commit succeeds.
  */
 #ifndef BERTH_STORE_UPKEEP_H
 #define BERTH_STORE_UPKEEP_H
@@ -15,13 +15,13 @@ struct writer;
 #define PROBE_EVERY_MS 1000
 #define ANCHOR_EVERY_MS 60000
 
-/* Milliseconds until a chore is due; 0: now. */
+/* Milliseconds until work is due; 0: now. */
 int64_t upkeep_wait_ms(const struct writer *writer);
 
-/* One step of each that is due. */
+/* Do one step of all that is due. */
 void upkeep_step(struct writer *writer);
 
-/* Note the trail's end in keys.db, if it moved. */
+/* Store the end of the audit trail in keys.db, if it moved. */
 void upkeep_anchor(struct writer *writer);
 
 #endif

@@ -1,4 +1,4 @@
-/* verify.c - is the audit trail as Berth wrote it? */
+/* verify.c - verify that the audit trail is as Berth wrote it. */
 #include "verify.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 static void bad(struct audit_verdict *verdict, int64_t sequence, const char *format, ...)
     berth_printf(3, 4);
 
-/* The first fault stands. */
+/* Keep the first fault. */
 static void bad(struct audit_verdict *verdict, int64_t sequence, const char *format, ...)
 {
     va_list list;
@@ -42,9 +42,9 @@ static void check_record(struct verify_walk *walk, sqlite3_stmt *statement, int6
     else if (memcmp(hash, claimed, 32) != 0)
         bad(verdict, wanted, "record %lld was altered", wanted);
     else if (wanted == anchored && memcmp(hash, anchored_hash, 32) != 0)
-        bad(verdict, wanted, "record %lld is not the one that was noted in keys.db", wanted);
+        bad(verdict, wanted, "record %lld is not the one that keys.db has", wanted);
     else if (strcmp(record.action, "audit.broken") == 0)
-        bad(verdict, wanted, "the end of the trail was not Berth's when record %lld was written",
+        bad(verdict, wanted, "the end of the trail had been changed when record %lld was written",
             wanted);
     if (verdict->first_bad)
         return;
@@ -74,7 +74,7 @@ static int read_end(sqlite3 *db, struct end_note *ret, struct berth_error *reter
         ret->head.sequence = sqlite3_column_int64(statement, 0);
         (void)snprintf(ret->seal, sizeof(ret->seal), "%s", sql_text(statement, 2));
         if (!sql_hash(statement, 1, ret->head.hash))
-            ret->head.sequence = -1; /* equal to no record */
+            ret->head.sequence = -1; /* matches no record */
     } else if (rc != SQLITE_DONE) {
         r = sql_fail(db, rc, "audit trail", reterr);
     }
@@ -82,7 +82,7 @@ static int read_end(sqlite3 *db, struct end_note *ret, struct berth_error *reter
     return r;
 }
 
-/* `at` is the last record there is. */
+/* `at` is the last record. */
 static void check_end(const struct end_note *note, struct keyring *keys,
                       const struct audit_head *at, struct audit_verdict *verdict)
 {
@@ -103,13 +103,13 @@ static void check_end(const struct end_note *note, struct keyring *keys,
         return;
     keyring_seal(keys, note->head.sequence, note->head.hash, seal);
     if (strcmp(seal, note->seal) != 0)
-        bad(verdict, note->head.sequence, "the end of the trail does not bear Berth's seal");
+        bad(verdict, note->head.sequence, "the seal of the end of the trail is wrong");
     if (keyring_anchored(keys, anchored_hash) > at->sequence)
         bad(verdict, at->sequence + 1,
-            "the trail ends before a record that was noted in keys.db: an older copy");
+            "the trail ends before a record that keys.db has: an older copy");
 }
 
-/* Within the read transaction of the step. */
+/* Called within the read transaction of the step. */
 static int walk_records(sqlite3 *db, struct keyring *keys, int64_t limit, struct verify_walk *walk,
                         struct berth_error *reterr)
 {

@@ -15,7 +15,7 @@
 
 #include "upkeep.h"
 
-/* Beyond this a batch gains nothing and only makes its first operation wait. */
+/* Larger batches are not faster; they only delay their first operation. */
 #define BATCH_MAX 256
 
 /* ---- failures ---- */
@@ -48,8 +48,8 @@ void writer_handle_failure(struct writer *writer, enum sql_status status,
     case SQL_BROKEN:
         store_break(writer->store, error);
         return;
-    case SQL_REFUSED: /* the caller's own */
-    /* another program holds the file, or nothing can be opened; the next batch tries again */
+    case SQL_REFUSED: /* reported to the caller of that decision */
+    /* another program locks the file, or no file can be opened; the next batch tries again */
     case SQL_BUSY:
     case SQL_OK:
         return;
@@ -68,12 +68,12 @@ static void end_all(struct list *jobs, int code, const struct berth_error *error
     list_each (jobs, node) {
         struct job *job = list_entry(node, struct job, node);
 
-        if (job->result == 0) /* one that was refused keeps its own reason */
+        if (job->result == 0) /* a refused decision keeps its own error */
             job_end(job, code, error);
     }
 }
 
-/* ---- the history: what is on the disk, before anybody is told ---- */
+/* ---- the history: record what is durable, before it is acknowledged ---- */
 
 static void note_job(struct writer *writer, const struct commit_job *job)
 {
@@ -163,8 +163,8 @@ static int64_t mono_us(void)
     return now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-/* Either the whole batch (but for what a constraint refused) is on the disk when this returns, or
- * nothing of it is told. */
+/* When this returns, either the whole batch (except decisions refused by a constraint) is durable,
+ * or none of it is acknowledged. */
 static void run_batch(struct writer *writer, struct list *jobs, int64_t size)
 {
     struct berth_error error = { 0 };
@@ -247,12 +247,12 @@ static void run_other(struct writer *writer, struct job *job)
     case JOB_VERIFY:
         break;
     }
-    abort(); /* never put into this queue */
+    abort(); /* not a job of this thread */
 }
 
 /* ---- the thread ---- */
 
-/* Decisions that stand next to each other are one transaction; the order of all jobs is kept. */
+/* Adjacent decisions share a transaction; the order of all jobs is kept. */
 static void run_jobs(struct writer *writer, struct list *jobs)
 {
     struct list batch;

@@ -1,4 +1,4 @@
-/* writer_open.c - the writer's files opened at the start and closed at the end. */
+/* writer_open.c - open the writer's files at the start and close them at the end. */
 #include <string.h>
 
 #include "berth/log.h"
@@ -36,14 +36,15 @@ static int raise_incarnation(struct writer *writer, const struct beginning *begi
             status = sql_failed(writer->db, rc, "incarnation", reterr);
     }
     if (status == SQL_OK && beginning->new_keys && decisions->chain.head.sequence > 0) {
-        status = decision_note(decisions, "audit.keys-made", "keys.db",
-                               "there were no keys; personal fields sealed before cannot be read",
-                               wall_ms, reterr);
+        status =
+            decision_note(decisions, "audit.keys-made", "keys.db",
+                          "keys.db was missing; personal fields of earlier records cannot be read",
+                          wall_ms, reterr);
     } else if (status == SQL_OK && beginning->end.first_bad) {
         status = decision_note(decisions, "audit.broken", "berth.db", beginning->end.reason,
                                wall_ms, reterr);
     }
-    decisions->chain.moved = true; /* so that the end bears a seal from the beginning on */
+    decisions->chain.moved = true; /* write the seal of the end at once */
     if (status == SQL_OK)
         status = decisions_commit(decisions, reterr);
     if (status != SQL_OK)
@@ -104,23 +105,23 @@ int writer_start(struct store *store, struct berth_error *reterr)
     int error = pthread_create(&store->writer->thread, NULL, writer_main, store->writer);
 
     if (error)
-        return berth_fail(reterr, BERTH_E_STORE, "the store's thread does not start: %s",
+        return berth_fail(reterr, BERTH_E_STORE, "cannot start a thread of the store: %s",
                           strerror(error));
     store->writer->running = true;
     return 0;
 }
 
-/* Fold the log back whole. Readers are closed by now. */
+/* Checkpoint the whole log. Readers are closed by now. */
 static int close_main(struct writer *writer, bool fold, struct berth_error *reterr)
 {
     int rc = SQLITE_OK;
     int r = 0;
 
-    /* After a failure not even the closing may try the sync again. */
+    /* After a failure the sync must not be repeated, not even by closing. */
     (void)sqlite3_db_config(writer->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, fold ? 0 : 1, NULL);
     if (fold)
         rc = sql_checkpoint(writer->db, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-    /* On a full disk the log stays as it is and is folded back by the next broker. */
+    /* On a full disk the log stays; the next broker checkpoints it. */
     if (sql_status_of(rc) != SQL_OK && sql_status_of(rc) != SQL_NO_SPACE)
         r = sql_fail(writer->db, rc, "the last checkpoint", reterr);
     rc = sqlite3_close(writer->db);
@@ -129,7 +130,7 @@ static int close_main(struct writer *writer, bool fold, struct berth_error *rete
     return r;
 }
 
-/* The first failure is told, the others are logged. */
+/* The first failure is returned, the others are logged. */
 static int first_failure(int r, const struct berth_error *error, struct berth_error *reterr)
 {
     if (r == 0)

@@ -117,8 +117,9 @@ static int check_session(const struct disk *disk, const struct row_session *was,
                           "the epoch of a session is never above its slot's");
     if (is->state != session_ENDED &&
         (!is->assignment_id || !is->user_id || !is->pool_id || !is->desktop_id))
-        return berth_fail(reterr, BERTH_E_CONFLICT,
-                          "a living session has its assignment, user, pool and desktop");
+        return berth_fail(
+            reterr, BERTH_E_CONFLICT,
+            "a session that has not ended must have an assignment, a user, a pool and a desktop");
     return 0;
 }
 

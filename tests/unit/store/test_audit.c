@@ -219,7 +219,7 @@ TEST(tamper, a_cut_tail_whose_note_was_put_right_is_found_by_its_seal)
     expect_found(
         "DELETE FROM audit WHERE sequence > 15;"
         "UPDATE audit_head SET sequence = 15, hash = (SELECT hash FROM audit WHERE sequence = 15)",
-        15, "the end of the trail does not bear Berth's seal");
+        15, "the seal of the end of the trail is wrong");
 }
 
 TEST(tamper, an_appended_forgery_is_found)
@@ -262,7 +262,7 @@ TEST(tamper, a_forged_end_is_found_at_the_next_start_and_never_forgotten)
         verdict = verify(w);
         EXPECT_INT(verdict.first_bad, 5);
         EXPECT_SAYS(verdict.reason,
-                    "the end of the trail was not Berth's when record 5 was written");
+                    "the end of the trail had been changed when record 5 was written");
         note(w, "anna", "user", "desktop", 100);
         world_close(w);
         EXPECT_OK(world_open(w));

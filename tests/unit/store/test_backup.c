@@ -231,7 +231,7 @@ TEST(restore, refuses_a_living_folder)
     (void)snprintf(path, sizeof(path), "%s", world_path(w, "copy.db"));
     EXPECT_OK(backup(w, path));
     EXPECT_ERR(store_restore(path, w->folder, &error), BERTH_E_CONFLICT);
-    EXPECT_SAYS(error.text, "a running broker holds the data folder");
+    EXPECT_SAYS(error.text, "is in use by a running broker");
     (void)add_user(w, "anna");
     world_free(w);
 }
@@ -279,7 +279,7 @@ TEST(restore, refuses_what_is_damaged_foreign_or_newer)
     assert_int_equal(truncate(path, 5000), 0);
     expect_no_restore(w, path, BERTH_E_STORE, "");
     assert_int_equal(truncate(path, 0), 0);
-    expect_no_restore(w, path, BERTH_E_SCHEMA, "holds nothing of Berth's");
+    expect_no_restore(w, path, BERTH_E_SCHEMA, "is not a backup of Berth");
     expect_no_restore(w, "/nowhere/copy.db", BERTH_E_IO,
                       "cannot read the backup '/nowhere/copy.db'");
     world_free(w);

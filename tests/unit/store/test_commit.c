@@ -130,13 +130,13 @@ TEST(commit, an_older_version_is_refused)
 
     EXPECT_OK(set_row(w, ENTITY_user, &fresh));
     EXPECT_ERR(set_row(w, ENTITY_user, &stale), BERTH_E_CONFLICT);
-    EXPECT_STR(w->error.text, "user 'anna' was changed meanwhile: it is at version 2, not 1");
+    EXPECT_STR(w->error.text, "user 'anna' was changed meanwhile: it has version 2, not 1");
     EXPECT_ERR(drop_row(w, ENTITY_user, &stale), BERTH_E_CONFLICT);
 
     fresh = *ROW(w, user, id);
     EXPECT_OK(drop_row(w, ENTITY_user, &fresh));
     EXPECT_ERR(set_row(w, ENTITY_user, &fresh), BERTH_E_NOT_FOUND);
-    EXPECT_STR(w->error.text, "user 'anna' is not there any more");
+    EXPECT_STR(w->error.text, "user 'anna' does not exist any more");
     world_free(w);
 }
 
@@ -148,7 +148,7 @@ TEST(commit, a_name_is_given_once)
     (void)add_user(w, "anna");
     row = new_user(w, "anna");
     EXPECT_ERR(add_row(w, ENTITY_user, &row), BERTH_E_EXISTS);
-    EXPECT_STR(w->error.text, "there is already a user 'anna'");
+    EXPECT_STR(w->error.text, "a user 'anna' exists already");
     world_free(w);
 }
 
@@ -371,7 +371,7 @@ TEST(commit, references_are_checked_at_the_end_of_each_decision)
     struct changes *changes = deciding("pool.drop");
 
     EXPECT_ERR(add_row(w, ENTITY_desktop, &lost), BERTH_E_CONFLICT);
-    EXPECT_STR(w->error.text, "desktop 'w11-2': there is no pool 999");
+    EXPECT_STR(w->error.text, "desktop 'w11-2': pool 999 does not exist");
     EXPECT_ERR(drop_row(w, ENTITY_pool, &row), BERTH_E_CONFLICT);
     EXPECT_STR(w->error.text, "pool 'ward-3' is still used by desktops");
 
@@ -391,7 +391,7 @@ TEST(commit, a_value_that_must_be_given_is_named)
                             .kind = pool_kind_MANUAL };
 
     EXPECT_ERR(add_row(w, ENTITY_pool, &row), BERTH_E_INVALID);
-    EXPECT_STR(w->error.text, "pool 'ward-3': 'pools.release' must be given");
+    EXPECT_STR(w->error.text, "pool 'ward-3': 'pools.release' is required");
     world_free(w);
 }
 
@@ -403,7 +403,7 @@ TEST(commit, a_file_that_another_program_holds_is_refused_and_tried_again)
 
     assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     EXPECT_ERR(add_row(w, ENTITY_user, &row), BERTH_E_BUSY);
-    EXPECT_SAYS(w->error.text, "another program holds the database");
+    EXPECT_SAYS(w->error.text, "another program has locked the database");
     assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
     (void)sqlite3_close(other);
     EXPECT_OK(add_row(w, ENTITY_user, &row));

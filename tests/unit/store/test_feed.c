@@ -92,7 +92,7 @@ TEST(feed, refuses_pages_that_make_no_sense)
     EXPECT_ERR(page(w, 0, 1001, &none), BERTH_E_INVALID);
     EXPECT_ERR(page(w, 1, 10, &none),
                BERTH_E_NOT_FOUND); /* a rev that was never given: another site's client */
-    EXPECT_SAYS(w->error.text, "begin anew");
+    EXPECT_SAYS(w->error.text, "start over");
     EXPECT_OK(page(w, 0, 10, &none));
     json_decref(none.items);
     world_free(w);
@@ -139,7 +139,7 @@ TEST(feed, forgets_what_is_old_and_says_so)
     EXPECT_INT(sql_count(w, "berth.db", "SELECT count(*) FROM request"), MANY / 30 - 23);
 
     EXPECT_ERR(page(w, 699, 10, &rest), BERTH_E_NOT_FOUND);
-    EXPECT_STR(w->error.text, "the feed begins after rev 700; begin anew");
+    EXPECT_STR(w->error.text, "changes up to rev 700 are not stored any more; start over");
     EXPECT_OK(page(w, 700, 10, &rest));
     EXPECT_INT(json_array_size(rest.items), 10);
     json_decref(rest.items);

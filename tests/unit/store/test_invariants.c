@@ -51,9 +51,9 @@ TEST(invariant, a_desktop_has_one_owner_and_a_user_one_desktop_of_a_pool)
 
     EXPECT_OK(claim(&ward, 0, 0, &first));
     EXPECT_ERR(claim(&ward, 1, 0, &other), BERTH_E_CONFLICT);
-    EXPECT_STR(ward.w->error.text, "the desktop belongs to somebody else already");
+    EXPECT_STR(ward.w->error.text, "the desktop is assigned to another user");
     EXPECT_ERR(claim(&ward, 0, 1, &other), BERTH_E_CONFLICT);
-    EXPECT_STR(ward.w->error.text, "the user has a desktop of this pool already");
+    EXPECT_STR(ward.w->error.text, "the user already has a desktop of this pool");
 
     /* Given back and handed to the next in one decision. */
     row = *ROW(ward.w, assignment, first.assignment_id);
@@ -86,7 +86,7 @@ TEST(invariant, an_assignment_has_one_living_session)
     second = *ROW(ward.w, session, c.session_id);
     second.id = core_next_id(ward.w->core);
     EXPECT_ERR(add_row(ward.w, ENTITY_session, &second), BERTH_E_CONFLICT);
-    EXPECT_STR(ward.w->error.text, "a session already lives on this assignment");
+    EXPECT_STR(ward.w->error.text, "the assignment already has a session");
 
     second = *ROW(ward.w, session, c.session_id);
     second.state = session_ENDED;
@@ -114,10 +114,10 @@ TEST(invariant, a_session_is_on_one_screen_and_a_screen_shows_one_session)
 
     row = connecting(&ward, &c[0], 1);
     EXPECT_ERR(add_row(ward.w, ENTITY_connection, &row), BERTH_E_CONFLICT);
-    EXPECT_STR(ward.w->error.text, "the session is on a screen already");
+    EXPECT_STR(ward.w->error.text, "the session is already shown on a terminal");
     row = connecting(&ward, &c[1], 0);
     EXPECT_ERR(add_row(ward.w, ENTITY_connection, &row), BERTH_E_CONFLICT);
-    EXPECT_STR(ward.w->error.text, "the terminal shows a session already");
+    EXPECT_STR(ward.w->error.text, "the terminal already shows a session");
 
     /* A roam is one decision: the new connection may even stand before the end of the old one. */
     row = connecting(&ward, &c[0], 1);
@@ -245,7 +245,7 @@ TEST(invariant, a_revoked_key_is_refused_for_ever)
     again.id = core_next_id(ward.w->core);
     again.terminal_id = ward.terminal[1];
     EXPECT_ERR(add_row(ward.w, ENTITY_identity, &again), BERTH_E_EXISTS);
-    EXPECT_STR(ward.w->error.text, "the key belongs to a terminal already");
+    EXPECT_STR(ward.w->error.text, "the key already belongs to a terminal");
 
     row = *ROW(ward.w, identity, row.id);
     row.state = identity_REVOKED;

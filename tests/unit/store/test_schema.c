@@ -212,7 +212,7 @@ TEST(open, refuses_a_folder_that_others_can_read)
 
     assert_int_equal(chmod(w->folder, 0750), 0);
     EXPECT_ERR(world_open(w), BERTH_E_DENIED);
-    EXPECT_SAYS(w->error.text, "others can read the data folder");
+    EXPECT_SAYS(w->error.text, "other users can read the data folder");
     EXPECT_SAYS(w->error.text, "(mode 0750); run 'chmod 0700' on it");
     assert_int_equal(chmod(w->folder, 0701), 0);
     EXPECT_ERR(world_open(w), BERTH_E_DENIED);
@@ -246,7 +246,7 @@ TEST(open, refuses_a_second_broker_on_the_same_folder)
     pid_t child;
 
     EXPECT_ERR(store_open(&setup, &second, &error), BERTH_E_CONFLICT);
-    EXPECT_SAYS(error.text, "a running broker holds the data folder");
+    EXPECT_SAYS(error.text, "is in use by a running broker");
 
     child = fork();
     if (child == 0)

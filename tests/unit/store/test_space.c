@@ -206,7 +206,7 @@ TEST(space, a_backup_that_does_not_fit_is_its_own_matter)
     (void)snprintf(path, sizeof(path), "%s/copy.db", where);
     wait_init(w, &wait);
     EXPECT_ERR(settle(w, &wait, store_backup_begin(w->store, path, &wait.op)), BERTH_E_NO_SPACE);
-    EXPECT_SAYS(w->error.text, "there is no room for the backup");
+    EXPECT_SAYS(w->error.text, "no disk space for the backup");
     EXPECT(access(path, F_OK) < 0);
     EXPECT_OK(add_numbered(w, 11));
     EXPECT_INT(w->failures, 0);
