@@ -1,4 +1,4 @@
-/* admin.c - rows that people add, change and delete, by the rules of admin_rules.c. */
+/* admin.c - rows that administrators add, change and delete, by the rules of admin_rules.c. */
 #include "flow/admin.h"
 
 #include <stdio.h>
@@ -32,7 +32,7 @@ void admin_pending_add(struct context *context, struct pending_request *pending,
     list_append(&reactor_of(context)->pending_requests, &pending->node);
 }
 
-/* What a row is called: by its name where it has one, else by its number. */
+/* Names the row in the audit record: by its name where it has one, else by its id. */
 static void name_object(struct changes *changes, enum entity_kind kind, const union row *row)
 {
     const struct field *name = record_field(entity_row(kind)->record, "name");
@@ -45,8 +45,7 @@ static void name_object(struct changes *changes, enum entity_kind kind, const un
         changes->audit.subject_user_id = row->id;
 }
 
-/* The API names fields by themselves; a name that is taken is refused before the store
- * has to. */
+/* Refused here, because the store's error does not say which name is taken. */
 static int name_is_free(struct core *core, enum entity_kind kind, const union row *row,
                         struct berth_error *reterr)
 {
@@ -153,16 +152,16 @@ static int set_checked(struct context *context, const struct admin_actor *actor,
     return decide_begin(context, changes, NULL, op);
 }
 
-/* ---- a pool's template is looked at before the pool is written ---- */
+/* ---- the template of a pool is checked before the pool is written ---- */
 
 struct pool_job {
     struct pending_request pending;
     struct context *context;
     struct admin_actor actor;
     struct row_pool row;
-    uint64_t *ret_id; /* NULL: it is changed */
+    uint64_t *ret_id; /* NULL: the pool is changed, not added */
     struct op *caller;
-    struct op step; /* the look, then the decision */
+    struct op step; /* the check of the template, then the decision */
 };
 
 static void pool_job_drop(struct pending_request *pending)
@@ -204,7 +203,7 @@ static void template_checked(struct op *op, int result)
         pool_job_done(op, r);
 }
 
-/* Does this row bring a template that nobody has looked at? */
+/* Does this row contain a template that was not checked yet? */
 static bool has_new_template(struct context *context, enum entity_kind kind, const void *given)
 {
     const struct row_pool *row = given;
@@ -294,7 +293,8 @@ int admin_host_mode(struct context *context, const struct admin_actor *actor, ui
     struct row_host *row;
 
     if (!host)
-        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such host");
+        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no host with the id %llu",
+                          (unsigned long long)host_id);
     changes = admin_changes(actor, "host.mode");
     changes_object(changes, "host %s", host->row.name);
     changes_detail(changes, "%s -> %s", host_mode_names[host->row.mode], host_mode_names[mode]);
@@ -324,8 +324,8 @@ int admin_flow_find(struct context *context, uint64_t flow_id, struct flow **ret
             continue;
         if (!flow->kind->admin_cancel)
             return berth_fail(reterr, BERTH_E_STATE,
-                              "flow %llu (%s, %s) cannot be cancelled: what it works on would be "
-                              "left half done; it ends by itself",
+                              "flow %llu (%s, %s) cannot be cancelled: its work would be left half "
+                              "done; it ends by itself",
                               (unsigned long long)flow_id, flow->kind->name, flow->who);
         *ret = flow;
         return 0;
@@ -341,6 +341,6 @@ int admin_flow_cancel(struct context *context, const struct admin_actor *actor, 
     int r = admin_flow_find(context, flow_id, &flow, reterr);
 
     if (flow)
-        flow_cancel(flow, BERTH_E_CANCELLED, "called off by %s", actor->name);
+        flow_cancel(flow, BERTH_E_CANCELLED, "cancelled by %s", actor->name);
     return r;
 }

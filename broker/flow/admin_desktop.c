@@ -1,4 +1,5 @@
-/* admin_desktop.c - what people ask of desktops: recorded first, then done by the machine. */
+/* admin_desktop.c - actions of administrators on desktops: recorded first, then carried out by
+ * power flows. */
 #include <stdio.h>
 #include <string.h>
 
@@ -17,9 +18,9 @@ static const char *const action_names[] = {
     [DESKTOP_DELETE] = "desktop.delete",
 };
 
-/* Recorded; then the machine has it to do; then it is recorded that it has done it. The request's
- * id counts as done only with that: sent again before, after a failure or a restart, it is done;
- * sent again afterwards it disturbs nobody a second time.
+/* An action on its way: its start is recorded, its machine carries it out, and its end is recorded.
+ * The request's id counts as done only with the end. So a repeated request is carried out again
+ * after a failure or a restart, and does not disturb a user a second time after success.
  */
 struct desktop_job {
     struct pending_request pending;
@@ -74,7 +75,7 @@ static void desktop_job_drop(struct pending_request *pending)
     op_complete(caller, BERTH_E_CLOSING, NULL);
 }
 
-/* Is there something for the machine to do, beyond what the row says? */
+/* Does the machine have to do something, or only the row? */
 static bool has_work(enum desktop_act act)
 {
     return act != DESKTOP_QUARANTINE && act != DESKTOP_RELEASE;
@@ -84,7 +85,7 @@ static void finished(struct op *op, int result)
 {
     struct desktop_job *job = container_of(op, struct desktop_job, finished);
 
-    /* The machine has done it, whether or not its record got to disk. */
+    /* The machine has done it, even if that could not be recorded. */
     if (result < 0)
         log_failure(EV_STORE_REFUSED, &op->error, action_names[job->act]);
     end(job, 0, &op->error);
@@ -101,7 +102,7 @@ static void machine_done(struct op *op, int result)
     }
     changes = admin_changes(&job->actor, action_names[job->act]);
     changes_object(changes, "%s", job->object);
-    changes_detail(changes, "its machine has done it");
+    changes_detail(changes, "carried out by its machine");
     if (decide_begin(job->context, changes, NULL, &job->finished) < 0)
         end(job, 0, &op->error);
 }
@@ -117,7 +118,7 @@ static void recorded(struct op *op, int result)
         return;
     }
     if (!desktop) {
-        end(job, 0, &op->error); /* it went meanwhile */
+        end(job, 0, &op->error); /* it was deleted meanwhile */
         return;
     }
     if (job->act == DESKTOP_RELEASE) {
@@ -130,7 +131,7 @@ static void recorded(struct op *op, int result)
         end(job, r, &job->machine.error);
 }
 
-/* May it be done to a desktop that somebody uses? */
+/* May it be done to a desktop that is in use? */
 static int check_use(struct core *core, const struct desktop *desktop,
                      const struct desktop_action *action, struct berth_error *reterr)
 {
@@ -144,11 +145,11 @@ static int check_use(struct core *core, const struct desktop *desktop,
         return 0;
     if (action->act == DESKTOP_DELETE)
         return berth_fail(reterr, BERTH_E_STATE, "desktop '%s' belongs to %s", desktop->row.name,
-                          user ? user->row.name : "somebody");
+                          user ? user->row.name : "another user");
     if (disturbs && !action->force && session_on(core, row->id))
         return berth_fail(reterr, BERTH_E_STATE,
-                          "desktop '%s': %s has a session on it; force it, or sign them off",
-                          desktop->row.name, user ? user->row.name : "somebody");
+                          "desktop '%s': %s has a session on it; use force, or sign them off first",
+                          desktop->row.name, user ? user->row.name : "another user");
     return 0;
 }
 
@@ -160,7 +161,8 @@ static int check_kind(struct core *core, const struct desktop *desktop, enum des
     if (pool && pool->row.kind == pool_kind_MANUAL && act != DESKTOP_QUARANTINE &&
         act != DESKTOP_RELEASE)
         return berth_fail(reterr, BERTH_E_UNSUPPORTED,
-                          "desktop '%s' is a machine of somebody else's; it is not ours to %s",
+                          "desktop '%s' is an existing machine that Berth does not run; %s it "
+                          "outside of Berth",
                           desktop->row.name, strrchr(action_names[act], '.') + 1);
     return 0;
 }
@@ -196,7 +198,8 @@ int admin_desktop_check(struct core *core, const struct desktop_action *action,
     int r;
 
     if (!desktop)
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such desktop");
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no desktop with the id %llu",
+                          (unsigned long long)action->desktop_id);
     r = check_kind(core, desktop, action->act, reterr);
     return r < 0 ? r : check_use(core, desktop, action, reterr);
 }

@@ -1,7 +1,7 @@
-/* admin_image.c - versions of golden images: publish, roll back, and move a pool's desktops.
+/* admin_image.c - versions of golden images: publish, roll back, recompose a pool.
  *
- * Each begins with a look at the version's files on the hosts: nothing is given up for a version
- * that cannot be there.
+ * Each begins with a check of the version's files on the hosts: no desktop is given up for a
+ * version whose files are missing.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -14,11 +14,11 @@
 #include "flow/image_check.h"
 #include "flow/recompose.h"
 
-/* ---- what is asked for ---- */
+/* ---- what an action is about ---- */
 
 struct subject_of {
     struct image *image;
-    struct image_version *version; /* the one to be made current, or to be moved to */
+    struct image_version *version; /* the one to make current, or to move to */
     struct pool *pool;             /* recompose only */
 };
 
@@ -28,7 +28,8 @@ static int find_published(struct core *core, uint64_t version_id, struct subject
     ret->version = image_version_find(core, version_id);
     ret->image = ret->version ? image_find(core, ret->version->row.image_id) : NULL;
     if (!ret->image)
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such image version");
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no image version with the id %llu",
+                          (unsigned long long)version_id);
     if (ret->image->row.current_id == version_id)
         return berth_fail(reterr, BERTH_E_STATE, "image '%s': version %lld is published already",
                           ret->image->row.name, (long long)ret->version->row.number);
@@ -52,7 +53,8 @@ static int find_previous(struct core *core, uint64_t image_id, struct subject_of
 {
     ret->image = image_find(core, image_id);
     if (!ret->image)
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such image");
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no image with the id %llu",
+                          (unsigned long long)image_id);
     ret->version = admin_image_previous(core, ret->image);
     if (!ret->version)
         return berth_fail(reterr, BERTH_E_STATE,
@@ -77,7 +79,8 @@ static int find_recomposed(struct core *core, uint64_t pool_id, struct subject_o
 {
     ret->pool = pool_find(core, pool_id);
     if (!ret->pool)
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such pool");
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no pool with the id %llu",
+                          (unsigned long long)pool_id);
     if (admin_pool_is_managed(ret->pool, reterr) < 0)
         return BERTH_E_UNSUPPORTED;
     ret->image = image_find(core, ret->pool->row.image_id);
@@ -121,9 +124,9 @@ static int find_subject(struct core *core, const struct image_action *action,
     return r;
 }
 
-/* ---- what is decided ---- */
+/* ---- the decision ---- */
 
-/* A pool that was being moved to the version that is current no longer stays as it is. */
+/* Stop the recomposes of pools to the version that is no longer current. */
 static void end_recomposes(struct core *core, const struct subject_of *subject,
                            struct changes *changes)
 {
@@ -140,8 +143,8 @@ static void end_recomposes(struct core *core, const struct subject_of *subject,
     }
 }
 
-/* One version becomes the current one; the one before is kept for a rollback. What a rollback
- * withdraws is not: a second rollback would put it back. */
+/* One version becomes current; the one before is kept for a rollback. A rollback keeps none: a
+ * second rollback would bring back the version that the first one withdrew. */
 static struct changes *make_current(struct context *context, const struct admin_actor *actor,
                                     enum image_act act, const struct subject_of *subject,
                                     struct berth_error *reterr)
@@ -167,7 +170,7 @@ static struct changes *make_current(struct context *context, const struct admin_
     return changes;
 }
 
-/* Its desktops follow one after the other: recompose.c. */
+/* The desktops follow one after the other: recompose.c. */
 static struct changes *begin_recompose(const struct admin_actor *actor,
                                        const struct subject_of *subject)
 {
@@ -203,7 +206,7 @@ static void note_unchecked(struct changes *changes, const char *unchecked)
                        "; files not checked on %s", unchecked);
 }
 
-/* ---- first the look, then the decision ---- */
+/* ---- first the check of the files, then the decision ---- */
 
 struct image_job {
     struct pending_request pending;
@@ -238,7 +241,7 @@ static void image_job_done(struct op *op, int result)
     op_complete(caller, result, &error);
 }
 
-/* What is true now decides: it may have changed while the hosts were asked. */
+/* Decide by the present facts: they may have changed while the hosts were asked. */
 static int decide(struct image_job *job, struct op *op)
 {
     struct subject_of subject;
@@ -306,7 +309,8 @@ int admin_pool_retry(struct context *context, const struct admin_actor *actor, u
     struct changes *changes;
 
     if (!pool)
-        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such pool");
+        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no pool with the id %llu",
+                          (unsigned long long)pool_id);
     if (admin_pool_is_managed(pool, &op->error) < 0)
         return BERTH_E_UNSUPPORTED;
     changes = admin_changes(actor, "pool.retry");

@@ -1,4 +1,5 @@
-/* admin_internal.h - how every administrative decision begins.
+/* admin_internal.h - what the files admin*.c share: new changes, and jobs that wait before a
+ * decision.
  *
  * Module flow, inner header of admin*.c.
  */
@@ -8,11 +9,11 @@
 #include "flow/admin.h"
 #include "flow/reactor.h"
 
-/* Changes in the actor's name, with the request's idempotency key. */
+/* New changes in the actor's name, with the idempotency key of the request. */
 struct changes *admin_changes(const struct admin_actor *actor, const char *action);
 
-/* Remember what waits, so that an orderly or a sudden stop frees it; list_remove(&pending->node) when
- * it is done. */
+/* Register a job that waits, so that reactor_stop can drop it: `drop` completes its caller with
+ * CLOSING and frees it. The job calls list_remove(&pending->node) when it is done. */
 void admin_pending_add(struct context *context, struct pending_request *pending,
                        void (*drop)(struct pending_request *pending));
 

@@ -1,5 +1,4 @@
-/* admin_people.c - passwords, tokens and badges: secrets are made or hashed, and only hashes are
- * kept. */
+/* admin_people.c - passwords, API tokens and badges: only hashes of them are stored. */
 #include <stdio.h>
 #include <string.h>
 
@@ -55,7 +54,7 @@ static void password_stored(struct op *op, int result)
     password_done(password, result, &op->error);
 }
 
-/* The row as it is now, not as it was before hashing took its time. */
+/* Change the present row: it may have changed while the password was hashed. */
 static int put_hash(struct new_password *password, struct berth_error *reterr)
 {
     struct entity *entity = core_find(password->context->core, password->kind, password->id);
@@ -100,7 +99,8 @@ int admin_password(struct context *context, const struct admin_actor *actor, enu
     int r = 0;
 
     if ((kind != ENTITY_user && kind != ENTITY_admin) || !entity)
-        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such account");
+        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no account with the id %llu",
+                          (unsigned long long)id);
     password = berth_new(struct new_password);
     password->context = context;
     password->kind = kind;
@@ -141,7 +141,9 @@ int admin_token(struct context *context, const struct admin_actor *actor,
     char hex[2 * TOKEN_BYTES + 1];
 
     if (!admin)
-        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such administrator");
+        return berth_fail(&op->error, BERTH_E_NOT_FOUND,
+                          "there is no administrator with the id %llu",
+                          (unsigned long long)given->admin_id);
     random_hex(context->random, hex, TOKEN_BYTES);
     (void)snprintf(ret_token->text, sizeof(ret_token->text), "berth_%s", hex);
     explicit_bzero(hex, sizeof(hex));
@@ -167,7 +169,8 @@ int admin_badge(struct context *context, const struct admin_actor *actor, uint64
     struct changes *changes;
 
     if (!user)
-        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such user");
+        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no user with the id %llu",
+                          (unsigned long long)user_id);
     if (!uid[0])
         return berth_fail(&op->error, BERTH_E_INVALID, "a badge needs its identifier");
     auth_badge_hash(context->auth, uid, row.uid_hash);

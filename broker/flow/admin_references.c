@@ -1,4 +1,5 @@
-/* admin_references.c - see admin_references.h. */
+/* admin_references.c - turning names into ids, refusing to delete what rules name, and following
+ * renames. */
 #include "flow/admin_references.h"
 
 #include <stdio.h>
@@ -25,7 +26,7 @@ static int find_named(struct core *core, enum entity_kind kind, const char *word
     return 0;
 }
 
-/* Whom a rule names: as it was given, and as it stands. */
+/* The subject of a rule: as given in the request, and as it is now. */
 struct naming {
     const char *rule; /* "entitlement 12", "profile 'ward'" */
     const char *kind; /* word for the subject's kind */
@@ -34,7 +35,7 @@ struct naming {
     char *text; /* the row's subject */
 };
 
-/* The id that is meant: from the text where there is one, else as given. */
+/* The id of the subject: from the text where there is one, else as given. */
 static int resolve(struct core *core, const struct naming *naming, uint64_t *ret,
                    struct berth_error *reterr)
 {
@@ -46,9 +47,11 @@ static int resolve(struct core *core, const struct naming *naming, uint64_t *ret
 
     if (!naming->is_new && subject_is_gone(&naming->now) && same_text && !given &&
         subject->kind == naming->now.kind)
-        return berth_fail(reterr, BERTH_E_STATE,
-                          "%s names the %s '%s', which is gone: name another, or delete it",
-                          naming->rule, naming->kind, naming->text);
+        return berth_fail(
+            reterr, BERTH_E_STATE,
+            "%s names the %s '%s', which does not exist any more: name another, or delete the "
+            "rule",
+            naming->rule, naming->kind, naming->text);
     if (naming->text[0] && !(same_text && given)) {
         r = find_named(core, subject->kind, naming->text, &id, reterr);
         if (r < 0)
@@ -58,7 +61,8 @@ static int resolve(struct core *core, const struct naming *naming, uint64_t *ret
                               naming->text, naming->kind, (unsigned long long)subject->id);
     }
     if (!id)
-        return berth_fail(reterr, BERTH_E_INVALID, "%s: which %s?", naming->rule, naming->kind);
+        return berth_fail(reterr, BERTH_E_INVALID, "%s: the %s is missing", naming->rule,
+                          naming->kind);
     if (!core_find(core, subject->kind, id))
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "%s: there is no %s %llu", naming->rule,
                           naming->kind, (unsigned long long)id);
@@ -67,12 +71,12 @@ static int resolve(struct core *core, const struct naming *naming, uint64_t *ret
     return 0;
 }
 
-/* A tag is one word, exactly as terminals have it. */
+/* A tag is one word, spelled as terminals have it. */
 static int check_tag(const char *rule, char *tag, struct berth_error *reterr)
 {
     admin_normalize_tags(tag);
     if (!tag[0] || strchr(tag, ' '))
-        return berth_fail(reterr, BERTH_E_INVALID, "%s: '%s' is not one tag", rule, tag);
+        return berth_fail(reterr, BERTH_E_INVALID, "%s: '%s' is not a single tag", rule, tag);
     return 0;
 }
 
@@ -108,9 +112,10 @@ int admin_check_entitlement(struct core *core, void *row_, const void *now,
     if (!row->effect)
         row->effect = effect_ALLOW;
     if (!row->subject_kind)
-        return berth_fail(reterr, BERTH_E_INVALID,
-                          "entitlement: whose? everyone, user, group, terminal, tag, "
-                          "place or network");
+        return berth_fail(
+            reterr, BERTH_E_INVALID,
+            "entitlement: subject_kind is missing; give everyone, user, group, terminal, "
+            "tag, place or network");
     if (!pool_find(core, row->pool_id))
         return berth_fail(reterr, BERTH_E_NOT_FOUND,
                           "entitlement: there is no pool with the id %llu",
@@ -119,7 +124,7 @@ int admin_check_entitlement(struct core *core, void *row_, const void *now,
         row->subject[0] = '\0';
     if (row->subject_kind == subject_kind_NETWORK && !policy_is_network(row->subject))
         return berth_fail(reterr, BERTH_E_INVALID,
-                          "entitlement: '%s' is no network such as 10.1.0.0/16", row->subject);
+                          "entitlement: '%s' is not a network such as 10.1.0.0/16", row->subject);
     if (row->subject_kind == subject_kind_TAG) {
         int r = check_tag("entitlement", row->subject, reterr);
 
@@ -242,14 +247,14 @@ void admin_normalize_tags(char *tags)
 
     tags[0] = '\0';
     while ((word = strsep(&rest, " "))) {
-        if (*word && !policy_has_word(tags, word)) /* never longer than it was */
+        if (*word && !policy_has_word(tags, word)) /* the result is never longer than the input */
             length +=
                 (size_t)snprintf(tags + length, size - length, "%s%s", length ? " " : "", word);
     }
     free(copy);
 }
 
-/* ---- who is named by what ---- */
+/* ---- which rules name an entity ---- */
 
 static bool is_named(const struct subject *subject, enum entity_kind kind, uint64_t id)
 {
@@ -353,7 +358,7 @@ void admin_drop_rules_of(struct core *core, enum entity_kind kind, uint64_t id,
 
 /* ---- renames ---- */
 
-/* The name a place will have, as `changes` leave it. */
+/* The name that a place will have after `changes`. */
 static const char *name_after(struct changes *changes, const struct row_place *place)
 {
     const struct row_place *row = changes_find(changes, ENTITY_place, place->id);
@@ -361,7 +366,7 @@ static const char *name_after(struct changes *changes, const struct row_place *p
     return row ? row->name : place->name;
 }
 
-/* What is below a place keeps being below it: the paths change with it. */
+/* Places below it stay below it: their paths change with it. */
 static int rename_below(struct core *core, const struct row_place *row, const struct row_place *now,
                         struct changes *changes, struct berth_error *reterr)
 {
@@ -383,7 +388,8 @@ static int rename_below(struct core *core, const struct row_place *row, const st
     return 0;
 }
 
-/* Is every place below the one with this id that was below it, and no other? */
+/* The first place that would come under the place with this id, or leave it, by `changes`; NULL:
+ * none. */
 static const struct row_place *first_moved(struct core *core, uint64_t named_id,
                                            struct changes *changes)
 {
@@ -400,8 +406,8 @@ static const struct row_place *first_moved(struct core *core, uint64_t named_id,
     return NULL;
 }
 
-/* A rule of a place holds below it, by the path. A new path that takes a place out of a rule, or
- * puts it under one, would be a decision about rights that nobody took. */
+/* A rule for a place also applies below it, by path. A rename that takes a place out of a rule, or
+ * puts it under one, would change rights that nobody decided to change. */
 static int keep_rules(struct core *core, struct changes *changes, struct berth_error *reterr)
 {
     const struct row_place *moved;

@@ -1,4 +1,5 @@
-/* admin_rules.c - the rules for rows that people write, one entity after the other. */
+/* admin_rules.c - the checks of rows that administrators write, one kind of entity after the
+ * other. */
 #include "flow/admin_rules.h"
 
 #include <stdio.h>
@@ -8,9 +9,9 @@
 #include "core/index.h"
 #include "flow/admin_references.h"
 
-/* ---- words that several rules use ---- */
+/* ---- checks that several rules use ---- */
 
-/* Names are typed, listed and separated by spaces; a number would be taken for an id. */
+/* Names are typed and listed with spaces between; a number would be taken for an id. */
 static int check_name(const char *what, const char *name, const char *also,
                       struct berth_error *reterr)
 {
@@ -48,9 +49,9 @@ static int check_refers(struct core *core, enum entity_kind kind, uint64_t id, c
                       entity_row(kind)->name, (unsigned long long)id);
 }
 
-/* An entity of `kind` that is not over and whose id at `offset` of its row is `id`; for rules that
- * are rarely asked. History holds nothing back: memory has little of it, and the store clears what
- * refers to a row that goes. */
+/* An entity of `kind` that has not ended and whose id at `offset` of its row is `id`; for checks
+ * that are rare. Rows that have ended do not prevent a deletion: memory has few of them, and the
+ * store clears their references to a deleted row. */
 static struct entity *first_that_refers(struct core *core, enum entity_kind kind, size_t offset,
                                         uint64_t id)
 {
@@ -93,7 +94,7 @@ static int unused_site(struct core *core, const void *row_, struct berth_error *
     return admin_check_unreferenced(core, ENTITY_site, row->id, row->name, reterr);
 }
 
-/* With one site only, nobody has to name it. */
+/* When there is one site only, it is the default. */
 static int check_place(struct core *core, void *row_, berth_unused const void *now,
                        struct berth_error *reterr)
 {
@@ -108,7 +109,7 @@ static int check_place(struct core *core, void *row_, berth_unused const void *n
     if (!row->site_id && core->of[ENTITY_site].count == 1)
         row->site_id = container_of(entity_of(sites->next), struct site, base)->row.id;
     if (!row->site_id)
-        return berth_fail(reterr, BERTH_E_INVALID, "place '%s': which site?", row->name);
+        return berth_fail(reterr, BERTH_E_INVALID, "place '%s': the site is missing", row->name);
     if (!site_find(core, row->site_id))
         return check_refers(core, ENTITY_site, row->site_id, "place", reterr);
     return check_name("place", row->name, "/", reterr);
@@ -128,7 +129,7 @@ static int unused_place(struct core *core, const void *row_, struct berth_error 
 
 /* ---- host ---- */
 
-/* Its forwarded desktops are probed and shown there. */
+/* Forwarded desktops of the host are probed and shown at this address. */
 static int check_host_address(struct row_host *row, const struct row_host *now,
                               struct berth_error *reterr)
 {
@@ -145,9 +146,9 @@ static int check_host_address(struct row_host *row, const struct row_host *now,
     return r;
 }
 
-#define HOST_PORT_MIN 1024 /* QEMU runs as an account that may not open those below */
+#define HOST_PORT_MIN 1024 /* QEMU runs as an account that may not open lower ports */
 
-/* Another host on the same machine whose desktops would get the same ports, or NULL. */
+/* Another host at the same address with an overlapping range of ports, or NULL. */
 static const struct host *ports_taken(struct core *core, const struct row_host *row)
 {
     const char *address = row->address[0] ? row->address : "127.0.0.1";
@@ -195,19 +196,19 @@ static int check_host_ports(struct core *core, const struct row_host *row,
     if (row->port_first > 0 && strchr(row->address, ':'))
         return berth_fail(
             reterr, BERTH_E_INVALID,
-            "host '%s': QEMU forwards ports of IPv4 addresses only, and '%s' is none; "
+            "host '%s': QEMU forwards ports of IPv4 addresses only, and '%s' is not one; "
             "give an IPv4 address, or no port_first and port_last",
             row->name, row->address);
     return 0;
 }
 
-/* Another hypervisor does not have their machines: it would make them a second time. */
+/* Another hypervisor does not have the machines, so the broker would create them a second time. */
 static int check_host_uri(struct core *core, const struct row_host *row, const struct row_host *now,
                           struct berth_error *reterr)
 {
     if (!strstr(row->uri, "://"))
         return berth_fail(reterr, BERTH_E_INVALID,
-                          "host '%s': '%s' is no libvirt URI such as qemu:///system", row->name,
+                          "host '%s': '%s' is not a libvirt URI such as qemu:///system", row->name,
                           row->uri);
     if (now && strcmp(now->uri, row->uri) != 0 && index_first(core, DESKTOPS_OF_HOST, row->id))
         return berth_fail(reterr, BERTH_E_STATE,
@@ -276,13 +277,13 @@ static int unused_image(struct core *core, const void *row_, struct berth_error 
     return 0;
 }
 
-/* A host looks a file up by its folder and its name. */
+/* Hosts find a file by its folder and its name. */
 static int check_file_path(const char *what, const char *path, struct berth_error *reterr)
 {
     size_t size = strlen(path);
 
     if (path[0] != '/')
-        return berth_fail(reterr, BERTH_E_INVALID, "image version: %s '%s' is no absolute path",
+        return berth_fail(reterr, BERTH_E_INVALID, "image version: %s '%s' is not an absolute path",
                           what, path);
     if (strchr("/ \t", path[size - 1]))
         return berth_fail(reterr, BERTH_E_INVALID,
@@ -302,7 +303,8 @@ static int check_file_paths(const struct row_image_version *row, struct berth_er
     return r;
 }
 
-/* Disks lie on the file: two versions of it would be one, and taking one away would take both. */
+/* Disks are backed by the file: two versions with one file would be the same version, and deleting
+ * one would break the other. */
 static int check_image_path(struct core *core, const struct row_image_version *row,
                             struct berth_error *reterr)
 {
@@ -323,7 +325,8 @@ static int check_image_path(struct core *core, const struct row_image_version *r
     return 0;
 }
 
-/* A version never changes: it is added as a draft and may only be published, retired and deleted.
+/* A version never changes: it is added as a draft, and may then only be published, retired and
+ * deleted.
  */
 static int check_image_version(struct core *core, void *row_, const void *now,
                                struct berth_error *reterr)
@@ -372,7 +375,7 @@ static int unused_image_version(struct core *core, const void *row_, struct bert
     return 0;
 }
 
-/* A rollback cannot go there any more. */
+/* A rollback to it is not possible any more. */
 static void image_version_gone(struct core *core, const void *row_, struct changes *changes)
 {
     const struct row_image_version *row = row_;
@@ -406,12 +409,12 @@ static void complete_pool(struct row_pool *row)
     if (!row->start_limit_s)
         row->start_limit_s = 120;
     if (row->kind == pool_kind_MANUAL && !row->max)
-        row->max = 1000; /* its machines are added by hand, one by one */
+        row->max = 1000; /* its machines are added one by one */
     if (managed && !row->account[0])
         (void)snprintf(row->account, sizeof(row->account), "berth");
 }
 
-/* What the broker keeps of a recompose; it was to a version of the image that the pool had. */
+/* The state of a recompose is the broker's. It ends when the pool gets another image. */
 static void keep_recompose(struct row_pool *row, const struct row_pool *now)
 {
     bool stays = now && now->image_id == row->image_id;
@@ -452,8 +455,8 @@ static int check_pool_manual(const struct row_pool *row, struct berth_error *ret
     return 0;
 }
 
-/* A guest was told a password for the account, and is told another one for it when the session
- * ends. */
+/* Guests with an open session have a password for the present account, which the end of the session
+ * changes. */
 static int check_pool_account(struct core *core, const struct row_pool *row,
                               const struct row_pool *now, struct berth_error *reterr)
 {
@@ -476,10 +479,11 @@ static int check_pool(struct core *core, void *row_, const void *now_, struct be
 
     if (!row->kind)
         return berth_fail(reterr, BERTH_E_INVALID,
-                          "pool '%s': which kind? floating, dedicated or manual", row->name);
-    if (row->kind == pool_kind_SHARED)
-        return berth_fail(reterr, BERTH_E_UNSUPPORTED, "pool '%s': shared pools are not there yet",
+                          "pool '%s': kind is missing; give floating, dedicated or manual",
                           row->name);
+    if (row->kind == pool_kind_SHARED)
+        return berth_fail(reterr, BERTH_E_UNSUPPORTED,
+                          "pool '%s': shared pools are not supported yet", row->name);
     if (now && now->kind != row->kind && index_first(core, DESKTOPS_OF_POOL, row->id))
         return berth_fail(reterr, BERTH_E_STATE,
                           "pool '%s': its kind cannot change while it has desktops", row->name);
@@ -520,7 +524,7 @@ static int unused_pool(struct core *core, const void *row_, struct berth_error *
     return admin_check_pool_unwanted(core, row, reterr);
 }
 
-/* Entitlements to a pool mean nothing without it. */
+/* Entitlements to a pool go with it. */
 static void pool_gone(struct core *core, const void *row_, struct changes *changes)
 {
     const struct row_pool *row = row_;
@@ -531,10 +535,10 @@ static void pool_gone(struct core *core, const void *row_, struct changes *chang
     }
 }
 
-/* ---- desktop: by hand only in manual pools ---- */
+/* ---- desktop: added and changed by administrators in manual pools only ---- */
 
-/* Two desktops that are one machine would put two people on it. What an older Berth took stays as
- * it is until it is changed. */
+/* Two desktops on one machine would put two users on it. Rows of older versions stay as they are
+ * until they are changed. */
 static int check_place_of(struct core *core, struct row_desktop *row, const struct row_desktop *now,
                           struct berth_error *reterr)
 {
@@ -617,7 +621,7 @@ static void desktop_gone(struct core *core, const void *row_, struct changes *ch
     }
 }
 
-/* ---- terminal: joins by itself; people may name and place it ---- */
+/* ---- terminal: joins by itself; administrators name and place it ---- */
 
 static int check_terminal(struct core *core, void *row_, const void *now_,
                           struct berth_error *reterr)
@@ -667,7 +671,7 @@ static void terminal_gone(struct core *core, const void *row_, struct changes *c
     admin_drop_rules_of(core, ENTITY_terminal, row->id, changes);
 }
 
-/* ---- people ---- */
+/* ---- users, badges, groups ---- */
 
 static int check_user(berth_unused struct core *core, void *row_, const void *now_,
                       struct berth_error *reterr)
@@ -766,7 +770,7 @@ static int check_admin(berth_unused struct core *core, void *row_, const void *n
     const struct row_admin *now = now_;
 
     if (!row->role)
-        return berth_fail(reterr, BERTH_E_INVALID, "admin '%s': which role?", row->name);
+        return berth_fail(reterr, BERTH_E_INVALID, "admin '%s': the role is missing", row->name);
     (void)snprintf(row->password_hash, sizeof(row->password_hash), "%s",
                    now ? now->password_hash : "");
     return check_name("admin", row->name, "", reterr);

@@ -1,7 +1,6 @@
-/* admin_rules.h - what a row that people write must be like.
+/* admin_rules.h - checks of rows that administrators write, one rule per kind of entity.
  *
- * Module flow, inner header of admin*.c. One rule per entity that people may add, change or delete;
- * the table in admin_rules.c is the list of them.
+ * Module flow, inner header of admin*.c. The table in admin_rules.c lists all rules.
  */
 #ifndef BERTH_FLOW_ADMIN_RULES_H
 #define BERTH_FLOW_ADMIN_RULES_H
@@ -9,13 +8,13 @@
 #include "flow/admin.h"
 
 struct admin_rule {
-    /* Fill in what was left open, and refuse what cannot be. `now` is the row as it stands, NULL
-     * for a new one; fields that only flows decide are taken from it.
+    /* Fill in defaults and refuse what is not valid. now: the present row, NULL for a new one;
+     * fields that only flows decide are taken from it.
      */
     int (*check)(struct core *core, void *row, const void *now, struct berth_error *reterr);
-    /* Who needs it? Refuses with a sentence. NULL: can always go. */
+    /* Refuse to delete a row that is in use. NULL: it can always be deleted. */
     int (*unused)(struct core *core, const void *row, struct berth_error *reterr);
-    /* Rows that come or go with it. NULL: none. */
+    /* Rows that are added or dropped with it. NULL: none. */
     void (*with_new)(struct core *core, const void *row, struct changes *changes);
     void (*with_gone)(struct core *core, const void *row, struct changes *changes);
     /* Rows that change with it. NULL: none. */
@@ -24,12 +23,14 @@ struct admin_rule {
     bool may_add, may_set, may_drop;
 };
 
-/* NULL: people do not write rows of this kind. */
+/* NULL: administrators do not write rows of this kind. */
 const struct admin_rule *admin_rule(enum entity_kind kind);
 
-/* Names are typed, listed and separated by spaces, and a number stands for an id: INVALID for what
- * cannot be told from those. what: word for the entity. also: characters that this kind may have,
- * too.
+/* Check a name. Names are typed and listed with spaces between, and a number stands for an id; a
+ * name must not be confused with those.
+ *
+ * what: word for the entity. also: further characters that this kind permits.
+ * Errors: INVALID.
  */
 int admin_check_name(const char *what, const char *name, const char *also,
                      struct berth_error *reterr) berth_must_check;

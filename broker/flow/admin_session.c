@@ -1,11 +1,11 @@
-/* admin_session.c - what people do to sessions of others. */
+/* admin_session.c - administrators sign off and disconnect sessions. */
 #include <stdio.h>
 
 #include "flow/admin_internal.h"
 #include "flow/release.h"
 #include "flow/session_detach.h"
 
-/* The sentence goes to the person at the terminal and into the record. */
+/* The sentence is shown at the terminal and kept in the audit record. */
 static const char *sentence(const char *why, const char *otherwise)
 {
     return why && why[0] ? why : otherwise;

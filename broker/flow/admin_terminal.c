@@ -1,4 +1,4 @@
-/* admin_terminal.c - terminals: permission to join, their state, and commands. */
+/* admin_terminal.c - invitations, states and commands of terminals. */
 #include <stdio.h>
 #include <string.h>
 
@@ -32,7 +32,8 @@ int admin_terminal_state(struct context *context, const struct admin_actor *acto
     int r;
 
     if (!terminal)
-        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such terminal");
+        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no terminal with the id %llu",
+                          (unsigned long long)terminal_id);
     (void)snprintf(action, sizeof(action), "terminal.%s", terminal_state_names[state]);
     changes = admin_changes(actor, action);
     changes_object(changes, "terminal %s", terminal->row.name);
@@ -48,8 +49,8 @@ int admin_terminal_state(struct context *context, const struct admin_actor *acto
     return decide_begin(context, changes, NULL, op);
 }
 
-/* The latest invitation for a terminal is the one that counts: an earlier one that was mislaid
- * would put the new device out.
+/* Only the latest invitation for a terminal is valid: an earlier one that was lost could be used to
+ * take the place of the new device.
  */
 static void void_earlier(struct core *core, const struct row_invitation *latest,
                          struct changes *changes)
@@ -68,8 +69,8 @@ static void void_earlier(struct core *core, const struct row_invitation *latest,
     }
 }
 
-/* For a terminal that is there the invitation is for that one, whatever it is called when it comes;
- * else the name is kept for a new one. */
+/* An invitation that names an existing terminal is for that one, whatever it is called when it
+ * comes; otherwise the name is kept for a new one. */
 static int resolve_invited(struct core *core, struct row_invitation *row,
                            struct berth_error *reterr)
 {
@@ -98,7 +99,8 @@ int admin_invite(struct context *context, const struct admin_actor *actor,
     int r;
 
     if (row.place_id && !place_find(context->core, row.place_id))
-        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such place");
+        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no place with the id %llu",
+                          (unsigned long long)row.place_id);
     if (row.terminal[0] && row.uses_left > 1)
         return berth_fail(&op->error, BERTH_E_INVALID,
                           "an invitation for terminal '%s' can be used once only", row.terminal);
@@ -132,10 +134,11 @@ int admin_command(struct context *context, const struct admin_actor *actor,
     struct changes *changes;
 
     if (!terminal)
-        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such terminal");
+        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no terminal with the id %llu",
+                          (unsigned long long)spec->terminal_id);
     if (terminal->row.state != terminal_ACCEPTED && terminal->row.state != terminal_QUARANTINED)
-        return berth_fail(&op->error, BERTH_E_STATE, "terminal '%s' is %s", terminal->row.name,
-                          terminal_state_names[terminal->row.state]);
+        return berth_fail(&op->error, BERTH_E_STATE, "terminal '%s' is %s and takes no commands",
+                          terminal->row.name, terminal_state_names[terminal->row.state]);
     if (spec->kind == command_kind_MESSAGE && !spec->text[0])
         return berth_fail(&op->error, BERTH_E_INVALID, "a message needs a text");
     row.id = core_next_id(context->core);
@@ -149,6 +152,6 @@ int admin_command(struct context *context, const struct admin_actor *actor,
     changes_detail(changes, "%s", command_kind_names[spec->kind]);
     changes->audit.terminal_id = spec->terminal_id;
     (void)changes_add(changes, ENTITY_command, &row);
-    /* Its notice sends it. */
+    /* The notice of the new row sends it. */
     return decide_begin(context, changes, &(struct decide_then){ .ret_added_id = ret_id }, op);
 }

@@ -1,4 +1,5 @@
-/* backoff.c - see backoff.h. */
+/* backoff.c - counting failures, beginning and ending back-offs, and creating failed desktops
+ * again. */
 #include "flow/backoff.h"
 
 #include <stdio.h>
@@ -16,7 +17,7 @@
 
 /* ---- what the desktops of a pool are made from ---- */
 
-/* FNV-1a: two causes are compared, nobody chooses them to collide. */
+/* FNV-1a: only two states are compared, and nobody gains by a collision. */
 static uint64_t mix(uint64_t hash, const void *bytes, size_t size)
 {
     const unsigned char *at = bytes;
@@ -55,10 +56,10 @@ static uint64_t made_from(struct core *core, const struct pool *pool)
         hash = mix_text(hash, host->row.uri);
         hash = mix_text(hash, host->row.storage);
     }
-    return hash | 1; /* 0 says that none failed */
+    return hash | 1; /* 0 means that none failed */
 }
 
-/* ---- its end ---- */
+/* ---- the end of a back-off ---- */
 
 static void backoff_end(struct context *context, struct pool *pool)
 {
@@ -79,8 +80,9 @@ static void try_all_now(struct pool *pool)
         container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base)->not_before_ms = 0;
 }
 
-/* Nothing is lost with it: nobody has it, and nobody had it since its disk was made. */
-static bool is_nobodys(const struct desktop *desktop)
+/* Nothing is lost when it is deleted: it is unassigned, and was not used since its disk was
+ * made. */
+static bool is_disposable(const struct desktop *desktop)
 {
     return desktop->row.host_id && !desktop->row.dirty && !desktop->row.delete_pending &&
            !desktop->power && placement_is_free(desktop);
@@ -88,11 +90,12 @@ static bool is_nobodys(const struct desktop *desktop)
 
 bool backoff_may_recreate(const struct desktop *desktop)
 {
-    return desktop->row.quarantined && !desktop->row.quarantined_by_admin && is_nobodys(desktop);
+    return desktop->row.quarantined && !desktop->row.quarantined_by_admin && is_disposable(desktop);
 }
 
-/* The cause is repaired: what failed for it goes, and what is off and of the version that failed.
- * What a person put into quarantine stays there. */
+/* Did it fail for the cause that is repaired now? Desktops in quarantine for it did; so did those
+ * that are off and of the version that failed. What an administrator put into quarantine stays
+ * there. */
 static bool failed_for_it(const struct pool *pool, const struct desktop *desktop)
 {
     const struct image *image = image_find(pool->base.core, pool->row.image_id);
@@ -101,7 +104,7 @@ static bool failed_for_it(const struct pool *pool, const struct desktop *desktop
         return desktop->failed_inputs == pool->failed_inputs && backoff_may_recreate(desktop);
     return image && desktop->row.image_version_id == pool->failed_version_id &&
            desktop->row.image_version_id != image->row.current_id && desktop->class == CLASS_IDLE &&
-           is_nobodys(desktop);
+           is_disposable(desktop);
 }
 
 static void recreate(const struct desktop *desktop, struct changes *changes)
@@ -110,11 +113,11 @@ static void recreate(const struct desktop *desktop, struct changes *changes)
 
     row->quarantined = false;
     row->delete_pending = true;
-    berth_text(row->reason, sizeof(row->reason), "it is made anew: %s",
+    berth_text(row->reason, sizeof(row->reason), "it is created again: %s",
                desktop->row.reason[0] ? desktop->row.reason : "what it needs was changed");
 }
 
-/* They are out of quarantine by their rows: now also by what their machines are taken for. */
+/* Their rows are out of quarantine; their observed states follow. */
 static void recreated(struct context *context, uint64_t pool_id, int result)
 {
     if (result < 0)
@@ -144,7 +147,7 @@ static void repaired(struct context *context, struct pool *pool)
             recreate(desktop, changes);
     }
     (void)decide_begin(context, changes, &then,
-                       NULL); /* a failure is logged; `pool retry` is left */
+                       NULL); /* a failure is logged; `pool retry` remains possible */
 }
 
 void backoff_check(struct context *context, struct pool *pool)
@@ -183,7 +186,7 @@ int backoff_retry(struct context *context, struct pool *pool, struct changes *ch
     return decide_begin(context, changes, &then, op);
 }
 
-/* ---- beginning it ---- */
+/* ---- the beginning of a back-off ---- */
 
 bool backoff_active(struct context *context, struct pool *pool)
 {
@@ -226,7 +229,7 @@ void backoff_shared_fault(struct context *context, struct desktop *desktop, cons
     context_mark_pool(context, pool->row.id);
 }
 
-/* When none of a version comes up it is not the machines that are at fault. */
+/* When no desktop of a version comes up, the version is at fault, not the machines. */
 static void say_why(struct core *core, struct pool *pool, const struct desktop *desktop,
                     const char *why)
 {

@@ -1,4 +1,4 @@
-/* claim.c - see claim.h. */
+/* claim.c - the rows of a claim: slot, assignment, session, connections. */
 #include "flow/claim.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "core/placement.h"
 
-/* The epoch belongs to the slot for ever; no guest and no terminal hears of a number before it is
+/* The epoch belongs to the slot for ever. No guest and no terminal hears of an epoch before it is
  * durable. */
 static int raise_epoch(struct context *context, struct claim *claim, struct changes *changes,
                        struct berth_error *reterr)
@@ -26,8 +26,8 @@ static int raise_epoch(struct context *context, struct claim *claim, struct chan
     return 0;
 }
 
-/* Open the assignment unless it is open; answers its number, or 0 when the desktop became somebody
- * else's. */
+/* Open the assignment unless it is open. Returns its id, or 0 when the desktop is assigned to
+ * another user by now. */
 static uint64_t take_desktop(struct context *context, const struct claim *claim,
                              const struct desktop *desktop, struct changes *changes)
 {
@@ -94,7 +94,7 @@ static int move_session(struct context *context, struct claim *claim, struct ses
             return r;
     }
     if (session->row.state == session_PREPARING) {
-        /* An earlier sign-on was overtaken on its way: the session is taken over as it stands. */
+        /* An earlier sign-on was superseded: take over the session as it is. */
         row = changes_set(changes, ENTITY_session, &session->row);
         row->changed_ms = context->timers->wall_ms;
     } else {
@@ -107,7 +107,7 @@ static int move_session(struct context *context, struct claim *claim, struct ses
     return 0;
 }
 
-/* Somebody else's session may be on this screen: it comes off and stays. */
+/* Another user's session may be shown at this terminal: disconnect it. */
 static int clear_screen(struct context *context, struct claim *claim, struct changes *changes,
                         struct berth_error *reterr)
 {
@@ -159,7 +159,7 @@ static int build(struct context *context, struct claim *claim, struct changes *c
         return r;
     assignment_id = take_desktop(context, claim, desktop, changes);
     if (!assignment_id)
-        return berth_fail(reterr, BERTH_E_STATE, "desktop '%s' belongs to somebody else by now",
+        return berth_fail(reterr, BERTH_E_STATE, "desktop '%s' was given to another user meanwhile",
                           desktop->row.name);
     if (claim->session_id) {
         struct session *session = session_find(core, claim->session_id);
@@ -170,7 +170,8 @@ static int build(struct context *context, struct claim *claim, struct changes *c
         if (r < 0)
             return r;
     } else if (session_on(core, assignment_id)) {
-        return berth_fail(reterr, BERTH_E_STATE, "there is a session on it by now");
+        return berth_fail(reterr, BERTH_E_STATE, "desktop '%s' has a session meanwhile",
+                          desktop->row.name);
     } else {
         add_session(context, claim, assignment_id, changes);
     }

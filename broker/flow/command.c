@@ -11,19 +11,18 @@
 #include "flow/reactor.h"
 #include "flow/terminal_handlers.h"
 
-/* A terminal that acknowledged has this much longer to finish before the command counts as expired.
- */
+/* A terminal that has acknowledged gets this much longer to finish before the command expires. */
 #define FINISH_MS 3600000
-/* Expired in one go at most; the timer comes back for the rest. */
+/* Commands that expire in one turn at most; the timer comes back for the rest. */
 #define EXPIRE_AT_ONCE 16
 
-/* What the store refused is tried again after so long. */
-#define AGAIN_MS 1000
+/* Time until a refused write is tried again. */
+#define RETRY_MS 1000
 
 static void decided(struct context *context, uint64_t command_id, int result);
 static void look_at_all(struct berth_timer *timer);
 
-/* One change at a time: what the terminal says meanwhile waits in `reported`. */
+/* One write at a time: what the terminal reports meanwhile waits in `reported`. */
 static void transition(struct context *context, struct command *command, enum command_state next,
                        const char *result, const char *actor)
 {
@@ -63,7 +62,7 @@ static void send(struct context *context, struct terminal *terminal, const struc
     context_tell(context, terminal->peer, &msg);
 }
 
-/* A command is sent only when it is durable that it was: no answer can come before that. */
+/* A command is sent only after SENT is durable: no answer can come before that. */
 static void go_on(struct context *context, struct terminal *terminal, struct command *command)
 {
     bool there = terminal->peer && terminal->presence->state == presence_PRESENT;
@@ -74,7 +73,7 @@ static void go_on(struct context *context, struct terminal *terminal, struct com
         transition(context, command, command->reported, command->reported_result,
                    terminal->row.name);
     else if (!there || left_ms(context, command) <= 0)
-        return; /* the timer will say so */
+        return; /* the timer expires it */
     else if (command->row.state == command_QUEUED)
         transition(context, command, command_SENT, "", "broker");
     else if (command->row.state == command_SENT)
@@ -93,7 +92,7 @@ static void decided(struct context *context, uint64_t command_id, int result)
     if (result >= 0)
         go_on(context, terminal, command);
     else
-        timer_start(context->timers, &reactor_of(context)->command_expiry, AGAIN_MS, look_at_all);
+        timer_start(context->timers, &reactor_of(context)->command_expiry, RETRY_MS, look_at_all);
 }
 
 void command_send_waiting(struct context *context, struct terminal *terminal)
@@ -114,14 +113,13 @@ void handle_command_state(struct context *context, uint64_t peer, const struct m
         return;
     if (!command || command->row.terminal_id != terminal->row.id) {
         log_event(EV_MESSAGE_REFUSED, "terminal", terminal->row.name, "reason",
-                  "it speaks of a command that is not its own", "command",
-                  msg->command_state.command_id);
+                  "command of another terminal", "command", msg->command_state.command_id);
         return;
     }
     if (next != command_ACKED && next != command_DONE && next != command_FAILED)
         return;
     if (next <= command->reported || command->reported == command_DONE)
-        return; /* it says it again; the first answer stands */
+        return; /* repeated; the first answer stands */
     context_note_peer(context, history_peer_event_ACTED, terminal->row.id, command->row.terminal_id,
                       NULL);
     command->reported = next;
@@ -130,14 +128,14 @@ void handle_command_state(struct context *context, uint64_t peer, const struct m
     go_on(context, terminal, command);
 }
 
-/* Is there something to be written of it? */
+/* Is there something to be sent or written for it? */
 static bool is_behind(const struct command *command)
 {
     return command->row.state == command_QUEUED ||
            (command->reported && command->reported != command->row.state);
 }
 
-/* What is due expires; what could not be written goes on. */
+/* Expire what is due, and continue what could not be written. */
 static void look_at_all(struct berth_timer *timer)
 {
     struct reactor *reactor = container_of(timer, struct reactor, command_expiry);
@@ -151,7 +149,8 @@ static void look_at_all(struct berth_timer *timer)
         if (command->row.state >= command_DONE || command->writing)
             continue;
         if (left_ms(reactor->context, command) <= 0 && expired++ < EXPIRE_AT_ONCE)
-            transition(reactor->context, command, command_EXPIRED, "its time was over", "broker");
+            transition(reactor->context, command, command_EXPIRED, "not finished in time",
+                       "broker");
         else if (terminal && is_behind(command))
             go_on(reactor->context, terminal, command);
     }
@@ -171,5 +170,5 @@ void command_watch(struct context *context)
     timer_stop(context->timers, &reactor_of(context)->command_expiry);
     if (soonest_ms != INT64_MAX)
         timer_start(context->timers, &reactor_of(context)->command_expiry,
-                    soonest_ms > AGAIN_MS ? soonest_ms : AGAIN_MS, look_at_all);
+                    soonest_ms > RETRY_MS ? soonest_ms : RETRY_MS, look_at_all);
 }

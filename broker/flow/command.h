@@ -1,19 +1,20 @@
-/* command.h - things that a terminal shall do once: sent when it is there, repeated until it has
- * them, expired in time.
+/* command.h - commands for terminals: sent when the terminal is connected, repeated until it
+ * acknowledges, expired in time.
  *
- * Module flow. A command is durable before it is sent. Its id makes repetition harmless: the terminal
- * answers a known id again and does nothing. States: states.def.
+ * Module flow. A command is durable before it is sent. Its id makes repetition harmless: a terminal
+ * that knows the id acknowledges again and does nothing. States: states.def. handle_command_state,
+ * in terminal_handlers.h, takes the answers.
  */
 #ifndef BERTH_FLOW_COMMAND_H
 #define BERTH_FLOW_COMMAND_H
 
 #include "flow/context.h"
 
-/* Send what waits for this terminal, and again what it never acknowledged: after an announce, and
- * when a command is new. */
+/* Send all commands that wait for this terminal, and again those it has not acknowledged. Called
+ * after an announcement, and when a command is new. */
 void command_send_waiting(struct context *context, struct terminal *terminal);
 
-/* Arm the timer for the next command whose time is over; at the start and after a new command. */
+/* Arm the timer for the next command to expire. Called at the start and after a new command. */
 void command_watch(struct context *context);
 
 #endif

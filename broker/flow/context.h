@@ -1,7 +1,8 @@
-/* context.h - what a flow may reach: the modules below it by handle, the link above it by two calls.
+/* context.h - what a flow may use: the modules below it by handle, the link above it by two
+ * functions.
  *
- * Module flow. Each handle is a port: berthd links the real module, stories and the simulator link
- * tests/fakes with the same headers. Flows include only this and core.
+ * Module flow. Each handle is a port: berthd links the real module; stories and the simulator link
+ * tests/fakes with the same headers. Flows include only this header, those of core, and their own.
  */
 #ifndef BERTH_FLOW_CONTEXT_H
 #define BERTH_FLOW_CONTEXT_H
@@ -29,7 +30,8 @@ struct context {
     struct berth_timers *timers;
     struct berth_random *random;
 
-    /* Outward: the link to terminals sends (the message is copied) or closes; peer 0 is ignored. */
+    /* Set by the link to terminals: tell sends a message (which is copied), hang_up closes a
+     * connection. peer 0 is ignored. NULL while there is no link. */
     void (*tell)(void *link, uint64_t peer, const struct msg *msg);
     void (*hang_up)(void *link, uint64_t peer, int code, const char *why);
     void *link;
@@ -37,7 +39,7 @@ struct context {
     struct {
         int64_t recovery_ms; /* after a start, until when nothing is destroyed */
     } settings;
-    struct reactor *reactor; /* what module flow itself keeps: flow/reactor.h */
+    struct reactor *reactor; /* state of module flow itself: flow/reactor.h */
 };
 
 #endif

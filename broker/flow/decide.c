@@ -1,4 +1,4 @@
-/* decide.c - commit, apply, tell whoever waits; and facts that are tried until they are on disk. */
+/* decide.c - commit, apply, complete; and writes that are tried until they are durable. */
 #include "flow/decide.h"
 
 #include <stdio.h>
@@ -10,21 +10,21 @@
 #include "flow/reactor.h"
 
 #define WRITE_RETRY_MS 1000
-#define WRITE_CONFLICTS_MAX 20 /* in a row; more is no race, and is tried at the slower pace */
+#define WRITE_CONFLICTS_MAX 20 /* consecutive; more are no race, so the retry is delayed then */
 
 struct decision {
     struct list node; /* of reactor.decisions */
     struct context *context;
     struct changes *changes;
     struct decide_then then;
-    struct op *caller; /* NULL: nobody waits */
+    struct op *caller; /* NULL: no caller waits */
     struct op commit;
-    char action[48];   /* for the log, when nobody waits */
-    bool unheard;      /* the flows were stopped meanwhile */
-    bool acknowledged; /* before its time: a planted bug */
+    char action[48];   /* for the log, when no caller waits */
+    bool dropped;      /* module flow was stopped meanwhile: drop the outcome */
+    bool acknowledged; /* completed before the commit: planted bug ACK_EARLY */
 };
 
-/* The request was done before: what of it holds now? */
+/* The request was done before: what does the caller get of that? */
 static int judge_repeated(const struct decision *decision, struct berth_error *reterr)
 {
     const struct decide_then *then = &decision->then;
@@ -46,7 +46,7 @@ static void committed(struct op *op, int result)
     struct decision *decision = container_of(op, struct decision, commit);
     struct context *context = decision->context;
 
-    if (decision->unheard) { /* the flows have ended before the store */
+    if (decision->dropped) { /* module flow ends before the store does */
         changes_free(decision->changes);
         free(decision);
         return;
@@ -73,7 +73,7 @@ static void committed(struct op *op, int result)
 }
 
 #ifdef BERTH_PLANTS
-/* ACK_EARLY: what is decided is applied and told now; a copy is on its way to the disk. */
+/* ACK_EARLY: applies and completes now, while a copy is still being written. */
 static void acknowledge(struct decision *decision)
 {
     struct changes *copy = berth_new(struct changes);
@@ -98,7 +98,7 @@ static int refuse_closed(struct changes *changes, struct op *op)
     struct berth_error error = { 0 };
 
     changes_free(changes);
-    return berth_fail(op ? &op->error : &error, BERTH_E_CLOSING, "the broker is being stopped");
+    return berth_fail(op ? &op->error : &error, BERTH_E_CLOSING, "the broker is stopping");
 }
 
 int decide_begin(struct context *context, struct changes *changes, const struct decide_then *then,
@@ -145,7 +145,7 @@ struct pending_write {
     struct context *context;
     struct retried_write write;
     int conflicts;
-    bool again; /* the same was asked for meanwhile, perhaps with other facts behind it */
+    bool again; /* a write with the same id and action was asked for meanwhile: build again */
     struct op op;
     struct berth_timer retry;
 };
@@ -171,7 +171,7 @@ static void pending_write_committed(struct op *op, int result)
         pending_write_done(pending);
     else if (result >= 0 ||
              (result == BERTH_E_CONFLICT && pending->conflicts++ < WRITE_CONFLICTS_MAX))
-        pending_write_try(pending); /* what is true now decides */
+        pending_write_try(pending); /* built again from the present facts */
     else
         timer_start(pending->context->timers, &pending->retry, WRITE_RETRY_MS, pending_write_retry);
 }
@@ -213,12 +213,12 @@ void decide_close(struct reactor *reactor)
     struct list *node;
 
     reactor->closed = true;
-    (void)berth_fail(&closing, BERTH_E_CLOSING, "the broker is being stopped");
+    (void)berth_fail(&closing, BERTH_E_CLOSING, "the broker is stopping");
     while ((node = list_shift(&reactor->decisions))) {
         struct decision *decision = list_entry(node, struct decision, node);
         struct op *caller = decision->caller;
 
-        decision->unheard = true;
+        decision->dropped = true;
         decision->caller = NULL;
         if (caller)
             op_complete(caller, closing.code, &closing);

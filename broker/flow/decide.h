@@ -1,7 +1,7 @@
-/* decide.h - one durable decision that needs no flow around it: committed, applied, announced.
+/* decide.h - one durable decision: committed, applied, announced.
  *
- * Module flow. Flows with more than one step commit by themselves; what people change, and small
- * facts such as the state of a command, go through here.
+ * Module flow. Flows commit through it as one of their steps; so do administrative changes, and
+ * observations that must be recorded, such as the state of a command.
  */
 #ifndef BERTH_FLOW_DECIDE_H
 #define BERTH_FLOW_DECIDE_H
@@ -10,33 +10,39 @@
 
 struct reactor;
 
-/* Called with the result: after the apply or the failure, before the completion. Not when
- * decide_begin itself fails. */
+/* Called with the result, after the apply or the failure and before the op completes. Not called
+ * when decide_begin itself fails. */
 struct decide_then {
     void (*decided)(struct context *context, uint64_t id, int result);
     uint64_t id;
-    bool *ret_repeated; /* NULL, or filled before the completion of `op`: the request with this id
-                           was done before, and nothing was applied now */
-    /* What to do when the request was done before: the id that was given to the row now, and any
-     * secret that was made for it, are of a row that is not there. */
-    enum entity_kind adds;  /* not ENTITY_NONE: `op` fails with EXISTS and names the row of then */
-    uint64_t *ret_added_id; /* not NULL: set to the row of then */
+    /* NULL, or set before `op` completes: the request with this id was done before, and nothing was
+     * applied now. */
+    bool *ret_repeated;
+    /* What to do when the request was done before: the id that was assigned now, and a secret that
+     * was made for it, belong to no row. */
+    enum entity_kind
+        adds; /* not ENTITY_NONE: `op` fails with EXISTS and names the row of that time */
+    uint64_t *ret_added_id; /* not NULL: set to the id of the row of that time */
 };
 
-/* Commit `changes` (owned from now on, also when this fails) and apply them. then: NULL or by
- * value. op: completes after the apply, or with the store's error and nothing changed; it cannot be
- * cancelled. NULL when nobody waits: a failure is logged.
+/* Commit `changes` and apply them. Takes ownership of `changes`, also when it fails.
+ *
+ * then: NULL, or copied.
+ * op: completes after the apply, or with the store's error and nothing changed; it cannot be
+ * cancelled. NULL: the caller does not wait; a failure is logged.
+ * Errors: CLOSING (module flow is being stopped), and those of the store.
  */
 int decide_begin(struct context *context, struct changes *changes, const struct decide_then *then,
                  struct op *op);
 
-/* A fact that must get to disk whenever it can be: tried again every second until it is there or
- * `build` finds that it is not needed any more (NULL). Facts of one id and action do not pile up.
+/* A write that is tried again every second until it is durable, or until `build` finds that it is
+ * not needed any more and returns NULL. A second write with the same id and action replaces the
+ * first.
  */
 struct retried_write {
     struct changes *(*build)(struct context *context, const struct retried_write *write);
     uint64_t id;
-    uint64_t other_id; /* these three mean what `build` makes of them */
+    uint64_t other_id; /* these three are arguments for `build` */
     int64_t number;
     int64_t number2;
     const char *action;
@@ -44,13 +50,12 @@ struct retried_write {
 };
 void retried_write_start(struct context *context, const struct retried_write *write);
 
-/* At reactor_stop, first: whoever waits for a decision is told CLOSING now, although it may still get
- * to disk; when the store comes back to it nobody hears of that any more. From now on nothing is
- * decided.
+/* At reactor_stop, first: complete all who wait for a decision with CLOSING, although it may still
+ * be written; its outcome is not reported any more. No new decision begins.
  */
 void decide_close(struct reactor *reactor);
 
-/* At reactor_stop, last: the facts that were to be tried again are forgotten. */
+/* At reactor_stop, last: drop the writes that wait to be tried again. */
 void decide_stop(struct reactor *reactor);
 
 #endif

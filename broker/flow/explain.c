@@ -1,4 +1,4 @@
-/* explain.c - the rules of a sign-on, asked without deciding anything. */
+/* explain.c - applies the rules of a sign-on without deciding anything. */
 #include "flow/explain.h"
 
 #include <stdio.h>
@@ -13,10 +13,11 @@ static const struct assignment *assigned(struct core *core, uint64_t user_id, ui
     return assignment_open_of(core, user_id, pool_id);
 }
 
-static void theirs(struct core *core, const struct desktop *desktop, struct explain_desktop *ret)
+static void explain_own(struct core *core, const struct desktop *desktop,
+                        struct explain_desktop *ret)
 {
     const struct host *host = host_find(core, desktop->row.host_id);
-    bool starting = desktop->state == desktop_STARTING; /* then it says what it waits for */
+    bool starting = desktop->state == desktop_STARTING; /* its reason says then what it waits for */
     char text[HOST_TEXT] = "";
 
     if (host && host->state != host_UP)
@@ -35,7 +36,7 @@ static void explain_desktop(struct core *core, const struct desktop *desktop,
     (void)snprintf(ret->desktop, sizeof(ret->desktop), "%s", desktop->row.name);
     if (desktop->row.id == own_desktop_id) {
         ret->fits = true;
-        theirs(core, desktop, ret);
+        explain_own(core, desktop, ret);
     } else if (taken) {
         berth_text(ret->reason, sizeof(ret->reason), "it belongs to another user");
     } else {
@@ -82,7 +83,7 @@ static void own_verdict(struct core *core, const struct user *user, const struct
                desktop ? desktop->row.name : "?", pool->row.name, text[0] ? "; its " : "", text);
 }
 
-/* What would come of the pool that is handed out. */
+/* What the user would get from the pool with the highest priority. */
 static void judge_pool(struct core *core, const struct user *user, struct pool *pool,
                        struct explain *ret)
 {
@@ -149,9 +150,11 @@ int explain_user(struct context *context, uint64_t user_id, uint64_t terminal_id
 
     memset(ret, 0, sizeof(*ret));
     if (!user)
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such user");
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no user with the id %llu",
+                          (unsigned long long)user_id);
     if (terminal_id && !terminal)
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such terminal");
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no terminal with the id %llu",
+                          (unsigned long long)terminal_id);
     (void)snprintf(ret->user, sizeof(ret->user), "%s", user->row.name);
     if (terminal)
         (void)snprintf(ret->terminal, sizeof(ret->terminal), "%s", terminal->row.name);

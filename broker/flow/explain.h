@@ -1,8 +1,8 @@
-/* explain.h - why a user would, or would not, get which desktop: data for `berthctl explain USER
+/* explain.h - which desktop a user would get, or why none: data for `berthctl explain USER
  * [--terminal T]`.
  *
- * Module flow. Nothing is reserved or changed: the same rules (core/policy.h, core/placement.h) are
- * asked as at sign-on.
+ * Module flow. Called by module api. Nothing is reserved or changed: it applies the same rules as a
+ * sign-on (core/policy.h, core/placement.h).
  */
 #ifndef BERTH_FLOW_EXPLAIN_H
 #define BERTH_FLOW_EXPLAIN_H
@@ -27,7 +27,7 @@ struct explain_pool {
     bool allowed;
     int64_t priority;
     struct policy_flags flags;
-    char reason[200]; /* the entitlement that decides, in words */
+    char reason[200]; /* the entitlement that decides, as a sentence */
     size_t desktops_count;
     struct explain_desktop desktops[EXPLAIN_DESKTOPS];
 };
@@ -48,7 +48,9 @@ struct explain {
     } last;
 };
 
-/* terminal_id 0: as from a terminal that nothing is known of. *ret is large: allocate it.
+/* Explain a user. terminal_id 0: as from no particular terminal. *ret is large:
+ * allocate it.
+ *
  * Errors: NOT_FOUND.
  */
 int explain_user(struct context *context, uint64_t user_id, uint64_t terminal_id,

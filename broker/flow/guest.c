@@ -1,4 +1,4 @@
-/* guest.c - see guest.h. */
+/* guest.c - the flow that asks a guest for the state of its session. */
 #include "flow/guest.h"
 
 #include <stdio.h>
@@ -34,7 +34,7 @@ static const struct flow_step steps[STEPS] = {
 };
 /* clang-format on */
 
-/* When it is asked after the viewer's end. */
+/* Delays before each question, after the viewer's end. */
 static const int64_t delays_ms[] = { 500, 1500, 4000 };
 
 static struct question *question_of(struct flow *flow)
@@ -42,8 +42,8 @@ static struct question *question_of(struct flow *flow)
     return container_of(flow, struct question, flow);
 }
 
-/* Still the same claim, and nobody shows it? */
-static struct session *still(const struct question *question)
+/* The session, while it has the same claim and no sign-on works on it; else NULL. */
+static struct session *session_of(const struct question *question)
 {
     struct session *session = session_find(question->context->core, question->session_id);
 
@@ -64,7 +64,7 @@ static int wait_a_moment(struct flow *flow)
 static int ask(struct flow *flow)
 {
     struct question *question = question_of(flow);
-    const struct session *session = still(question);
+    const struct session *session = session_of(question);
     const struct desktop *desktop =
         session ? desktop_find(question->context->core, session->row.desktop_id) : NULL;
 
@@ -81,7 +81,7 @@ static int ask(struct flow *flow)
 static int hear(struct flow *flow)
 {
     struct question *question = question_of(flow);
-    const struct session *session = still(question);
+    const struct session *session = session_of(question);
     const struct ending ending = { .action = "session.guest_ended",
                                    .reason = "signed-off",
                                    .why = "The session was signed off inside the desktop",
@@ -90,8 +90,7 @@ static int hear(struct flow *flow)
                                    .epoch = question->epoch };
 
     if (!session || flow->op.result < 0)
-        return FLOW_DONE; /* a guest that cannot be asked keeps its session: its limits will end it
-                           */
+        return FLOW_DONE; /* a guest that cannot be asked keeps its session until a limit */
     if (strncmp(question->result.text, "ended", 5) == 0) {
         session_end_retried(question->context, session->row.id, &ending);
         return FLOW_DONE;

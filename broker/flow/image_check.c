@@ -1,4 +1,4 @@
-/* image_check.c - see image_check.h. */
+/* image_check.c - one question per host, and one verdict from the answers. */
 #include "flow/image_check.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include "core/placement.h"
 #include "core/reference.h"
 
-/* One host's answer. */
+/* The question to one host. */
 struct ask {
     struct image_check *check;
     uint64_t host_id;
@@ -18,12 +18,12 @@ struct ask {
 struct image_check {
     struct context *context;
     uint64_t version_id;
-    struct virt_args args; /* but for the storage, which is each host's own */
+    struct virt_args args; /* without the storage, which differs by host */
     struct ask *asks;      /* room for every host */
     size_t count, waiting;
-    size_t good;            /* hosts that have it all */
+    size_t good;            /* hosts that have all files */
     bool any_will_do;       /* no pool uses the image yet */
-    struct berth_error bad; /* what is wrong on one of them */
+    struct berth_error bad; /* the first error about a file */
     char *ret_unchecked;
     struct op *caller;
 };
@@ -75,14 +75,14 @@ static bool host_needs_it(struct core *core, const struct host *host, uint64_t p
 
 #define WHAT_TO_DO "; put the file there, or add a version that is right"
 
-/* Is it within a UTF-8 character, not its first byte? */
+/* Is it a continuation byte of UTF-8? */
 static bool is_inside(char byte)
 {
     return ((unsigned char)byte & 0xc0) == 0x80;
 }
 
-/* It begins with the host and mostly ends with the file's name: where all does not fit the advice
- * goes first, then the middle of the path. */
+/* The reason begins with the host and usually ends with the file's name. When not everything fits,
+ * first the advice is left out, then the middle of the path. */
 static int refuse(struct berth_error *error, const struct image_version *version,
                   const struct image *image, const char *bad)
 {
@@ -130,7 +130,7 @@ static void end(struct image_check *check)
     op_complete(caller, r, &error);
 }
 
-/* The host has looked: INVALID is its word for a path that names no file. */
+/* Has the host looked and found the file wrong? INVALID: the path names no file. */
 static bool is_bad_file(int result)
 {
     return result == BERTH_E_CONFIG || result == BERTH_E_INVALID;
@@ -227,7 +227,7 @@ int image_check_begin(struct context *context, uint64_t version_id, uint64_t poo
     (void)snprintf(check->args.kernel, sizeof(check->args.kernel), "%s", version->row.kernel);
     (void)snprintf(check->args.initrd, sizeof(check->args.initrd), "%s", version->row.initrd);
     ask_hosts(check, pool_id, version->row.image_id);
-    if (check->waiting == 0) { /* nobody who could tell */
+    if (check->waiting == 0) { /* no host could be asked */
         if (!ret_unchecked[0])
             (void)snprintf(ret_unchecked, IMAGE_UNCHECKED_TEXT, "any host (no host to ask)");
         check_free(check);

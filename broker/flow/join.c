@@ -1,6 +1,17 @@
-/* join.c - from a request and its evidence to a certificate, or to a place among those that wait. */
-#include "flow/join.h"
-
+/* join.c - how a terminal gets an identity: joining, and the next certificate of a known one.
+ *
+ * The request carries evidence. What valid evidence leads to is the join policy of the site:
+ *   accept      the terminal may be used
+ *   quarantine  it is admitted, but users cannot sign on
+ *   approve     it gets no certificate until an administrator has compared the code on its screen
+ * Serial number and MAC are shown to administrators, and are never evidence. An expired key that is
+ * not revoked may renew for the site's renew_days.
+ *
+ * Terminals with the same invitation take its uses one after the other. Those in line are told
+ * every few seconds that their answer still comes, so that terminal and listener keep the
+ * connection. Whether an invitation has expired is judged by the time of the request, however long
+ * the line is. One that was withdrawn or used up meanwhile admits nobody.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -18,8 +29,8 @@ static void join_ended(struct flow *flow, const struct berth_error *error);
 
 enum { CHECK, SIGN, QUEUE, RECORD, TELL };
 
-/* No limit: each wait is for work of our own that comes to its end, and whoever queues waits for
- * others. A connection that ends cancels its flow.
+/* No limits: each wait is for work of the broker itself that comes to its end, and a flow in the
+ * queue waits for others. A flow is cancelled when its connection ends.
  */
 /* clang-format off */
 static const struct flow_step join_steps[] = {
@@ -38,10 +49,10 @@ static const struct flow_kind join_kind = { .name = "join",
                                             .admin_cancel = true,
                                             .ended = join_ended };
 
-#define WAITING_MAX 1000    /* terminals that may wait for approval at once */
-#define WAIT_RETRY_MS 15000 /* how soon one that waits asks again */
-#define PENDING_MS 8000     /* an agent gives up after 20 s without a word, the listener after 60 */
-#define IDENTITIES_KEPT 8   /* retired keys of a terminal that are remembered */
+#define WAITING_MAX 1000    /* terminals that may wait for approval at the same time */
+#define WAIT_RETRY_MS 15000 /* when a terminal that waits shall ask again */
+#define PENDING_MS 8000     /* an agent gives up after 20 s of silence, the listener after 60 */
+#define IDENTITIES_KEPT 8   /* retired keys that are kept per terminal */
 #define CONFLICTS_MAX 8
 #define USED_UP "the invitation was used up"
 
@@ -50,19 +61,19 @@ struct join {
     struct context *context;
     uint64_t peer;
     uint64_t ref;
-    bool renewal;         /* by a connected terminal, not through the join listener */
-    struct msg_join said; /* a renewal fills the request only */
+    bool renewal;         /* by a connected terminal, not at the join listener */
+    struct msg_join said; /* of a renewal only `request` is set */
     char key_hash[72];
-    struct row_terminal terminal; /* as it will be */
-    uint64_t invitation_id;       /* of which this takes one use; 0: of none */
-    uint64_t asking_id;           /* identity by whose power this is; 0: of none */
+    struct row_terminal terminal; /* the row as it will be */
+    uint64_t invitation_id;       /* the invitation that this uses; 0: none */
+    uint64_t asking_id;           /* identity whose key asks; 0: none */
     struct waitq_entry wait;
-    struct berth_timer pending; /* it is told then that its answer still comes */
-    int64_t asked_ms;           /* wall clock; an invitation must have been good then */
+    struct berth_timer pending; /* sends the next MSG_join_pending */
+    int64_t asked_ms; /* time of the request, wall clock; an invitation must have been valid then */
     bool is_new;
     bool waits;
     int conflicts;
-    struct changes *changes; /* owned until they are decided */
+    struct changes *changes; /* owned until decide_begin */
     struct ca_certificate certificate;
 };
 
@@ -95,7 +106,7 @@ static enum terminal_state state_by_policy(enum join_policy policy)
     return terminal_WAITING;
 }
 
-/* A name that is free: as wanted, else with a number behind it. */
+/* A name that is not taken: from the serial number, if necessary with a number behind it. */
 static void choose_name(struct core *core, const char *wanted, char name[64])
 {
     char base[48];
@@ -129,9 +140,9 @@ static void new_terminal(struct join *join, enum terminal_state state, const cha
     berth_text(row->reason, sizeof(row->reason), "%s", why);
 }
 
-/* An invitation for a terminal we knew when it was made gives that terminal another key, whatever
- * it is called by now: a replaced device, a lost disk. One for a new terminal makes a new one, and
- * never takes over what got the name meanwhile. */
+/* An invitation for a terminal that existed when it was made gives that terminal another key,
+ * whatever it is called by now: a replaced device, a lost disk. An invitation for a new terminal
+ * makes a new one, and never takes over a terminal that got the name meanwhile. */
 static int by_invitation(struct join *join, const struct msg_join_evidence *evidence,
                          struct berth_error *reterr)
 {
@@ -144,7 +155,7 @@ static int by_invitation(struct join *join, const struct msg_join_evidence *evid
     core->digest(evidence->value.text, hash);
     entity = index_find_text(core, INVITATION_BY_TOKEN, hash);
     if (!entity)
-        return berth_fail(reterr, BERTH_E_DENIED, "the invitation is not known");
+        return berth_fail(reterr, BERTH_E_DENIED, "invalid invitation");
     invitation = container_of(entity, struct invitation, base);
     if (invitation->row.uses_left < 1)
         return berth_fail(reterr, BERTH_E_DENIED, USED_UP);
@@ -169,7 +180,7 @@ static int by_invitation(struct join *join, const struct msg_join_evidence *evid
     return 0;
 }
 
-/* By the power of this key; its terminal's row is the one that is worked on. */
+/* The key permits the request; its terminal is the one that the request is for. */
 static int by_key(struct join *join, const struct identity *identity, enum key_use use,
                   struct berth_error *reterr)
 {
@@ -215,7 +226,7 @@ static int count_waiting(struct core *core)
     return waiting;
 }
 
-/* Without evidence it may only wait, and only where the site wants to see such terminals. */
+/* Without evidence a terminal may only wait for approval, and only at a site with that policy. */
 static int by_approval(struct join *join, struct berth_error *reterr)
 {
     struct core *core = join->context->core;
@@ -228,14 +239,14 @@ static int by_approval(struct join *join, struct berth_error *reterr)
     return 0;
 }
 
-/* The first evidence that is good decides; when none is, the last reason is told. */
+/* The first valid evidence decides; when none is valid, the last reason is sent. */
 static int check_evidence(struct join *join, struct berth_error *reterr)
 {
     int r = BERTH_E_DENIED;
 
     if (join->said.evidence_count == 0)
         return by_approval(join, reterr);
-    (void)berth_fail(reterr, r, "no evidence of a kind that counts here");
+    (void)berth_fail(reterr, r, "no evidence of a kind that is accepted here");
     for (size_t i = 0; r < 0 && i < join->said.evidence_count; i++) {
         const struct msg_join_evidence *evidence = &join->said.evidence[i];
 
@@ -249,8 +260,8 @@ static int check_evidence(struct join *join, struct berth_error *reterr)
 
 /* ---- steps ---- */
 
-/* Shown on the terminal and to the administrator: both come from the key, so they agree only for
- * the right device. */
+/* Shown at the terminal and to the administrator. Both derive it from the key, so they agree for
+ * the right device only. */
 static void make_code(const char *key_hash, char code[16])
 {
     unsigned long number =
@@ -291,8 +302,8 @@ static int check_known(struct join *join, const struct row_terminal *row,
     return 0;
 }
 
-/* Its request is signed by a key that we know: when that is good for it, nothing else is needed. A
- * key that has lost its power is no more than a stranger's. */
+/* The request is signed by a known key. When that key permits it, no further evidence is needed; a
+ * key that does not is treated as unknown. */
 static int check_key(struct join *join, const struct identity *identity, struct berth_error *reterr)
 {
     char why[151];
@@ -326,7 +337,7 @@ static int check_request(struct join *join, struct berth_error *reterr)
     return terminal ? check_known(join, &terminal->row, reterr) : check_evidence(join, reterr);
 }
 
-/* Not sent to a terminal that waits for approval, nor to one without good evidence: their
+/* Not sent to a terminal that waits for approval, nor to one without valid evidence: their
  * connections end after joining_ms. */
 static void still_pending(struct berth_timer *timer)
 {
@@ -350,7 +361,7 @@ static int check(struct flow *flow)
     if (!join->renewal)
         plan_terminal(join);
     if (join->renewal || join->waits)
-        timer_stop(join->context->timers, &join->pending); /* of an earlier look */
+        timer_stop(join->context->timers, &join->pending); /* armed by an earlier pass */
     else
         timer_start(join->context->timers, &join->pending, PENDING_MS, still_pending);
     changes_object(join->changes, "terminal %s", join->terminal.name);
@@ -375,8 +386,8 @@ static int sign(struct flow *flow)
                       QUEUE);
 }
 
-/* A ward that is switched on joins with one invitation: each takes its use after the one before is
- * known, or all but one would find the invitation changed meanwhile.
+/* A ward that is switched on joins with one invitation. Each terminal waits until the use before is
+ * written; otherwise all but one would find the invitation changed.
  */
 static int queue_up(struct flow *flow)
 {
@@ -406,7 +417,8 @@ static int take_use(struct join *join, struct berth_error *reterr)
     return 0;
 }
 
-/* Retired keys are kept for old-key evidence, but a diskless terminal makes one at every boot. */
+/* Retired keys are kept as evidence of the kind OLD_KEY, but a diskless terminal makes one at every
+ * boot. */
 static void drop_oldest_key(struct join *join)
 {
     struct core *core = join->context->core;
@@ -436,8 +448,9 @@ static void plan_identity(struct join *join)
     struct row_identity fresh = { .terminal_id = join->terminal.id, .state = identity_CURRENT };
     struct row_identity *row;
 
-    /* The key that asks is written as well: of this and a replacement that is on its way to disk
-     * one is refused, or the replaced device would have a key that nobody put out. */
+    /* The key that asks is written as well: when this and a replacement of the device are written
+     * at the same time, one of them is refused. Otherwise the replaced device would get a key that
+     * is not revoked. */
     if (asking && asking != known)
         (void)changes_set(join->changes, ENTITY_identity, &asking->row);
     if (!known || join->invitation_id)
@@ -454,7 +467,7 @@ static void plan_identity(struct join *join)
     row->not_after_ms = join->certificate.not_after_ms;
 }
 
-/* While the certificate was made, the key that asks for it may have been put out. */
+/* While the certificate was signed, the key that asks may have been retired or revoked. */
 static int still_may(const struct join *join, struct berth_error *reterr)
 {
     const struct identity *identity = identity_find(join->context->core, join->asking_id);
@@ -502,7 +515,7 @@ static void tell_certificate(struct join *join)
     context_tell(join->context, join->peer, &msg);
 }
 
-/* Another decision about this terminal's keys came first: judge by what is true now. */
+/* Another decision about this terminal's keys came first: judge by the present facts. */
 static int check_again(struct join *join)
 {
     join->is_new = false;
@@ -532,7 +545,7 @@ static int tell(struct flow *flow)
     return FLOW_DONE;
 }
 
-/* A refusal goes to the terminal. */
+/* A refusal is sent to the terminal. */
 static void join_ended(struct flow *flow, const struct berth_error *error)
 {
     struct join *join = join_of(flow);
@@ -564,7 +577,7 @@ static void join_ended(struct flow *flow, const struct berth_error *error)
     reactor_flow_ended(context);
 }
 
-/* ---- the way in ---- */
+/* ---- start ---- */
 
 static void start(struct context *context, uint64_t peer_id, uint64_t ref,
                   const struct msg_join *said, bool renewal)
@@ -574,7 +587,7 @@ static void start(struct context *context, uint64_t peer_id, uint64_t ref,
     char who[96];
 
     if (!peer || peer->flow || reactor_of(context)->stopping)
-        return; /* one request at a time for each connection; the terminal asks again */
+        return; /* one request per connection at a time; the terminal asks again */
     join = berth_new(struct join);
     join->context = context;
     join->peer = peer_id;

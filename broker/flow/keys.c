@@ -1,4 +1,4 @@
-/* keys.c - see keys.h. */
+/* keys.c - what a key permits, and retiring or revoking the other keys of its terminal. */
 #include "flow/keys.h"
 
 #include "berth/plant.h"
@@ -7,7 +7,7 @@
 #include "flow/decide.h"
 
 #define DAY_MS 86400000
-#define RENEW_DAYS 14 /* where no site says */
+#define RENEW_DAYS 14 /* without a site */
 
 const struct site *keys_site(struct core *core, uint64_t place_id)
 {
@@ -41,7 +41,7 @@ int key_may(struct context *context, const struct identity *identity, enum key_u
         return berth_fail(reterr, BERTH_E_CERTIFICATE,
                           "terminal '%s': a newer key took the place of this one",
                           terminal->row.name);
-    /* At the link TLS has looked at the certificate itself, by the same clock. */
+    /* At the link TLS has checked the certificate itself, by the same clock. */
     if (use == KEY_RENEW &&
         identity->row.not_after_ms + renew_ms(context->core, terminal) < context->timers->wall_ms)
         return berth_fail(reterr, BERTH_E_CERTIFICATE,
@@ -49,7 +49,7 @@ int key_may(struct context *context, const struct identity *identity, enum key_u
     return 0;
 }
 
-/* Moves every key of the terminal that may be used, but for two, to `state`. */
+/* Retire or revoke all keys of the terminal except two. */
 static void set_other_keys(struct core *core, uint64_t terminal_id, const uint64_t but[2],
                            enum identity_state state, struct changes *changes)
 {
@@ -62,7 +62,8 @@ static void set_other_keys(struct core *core, uint64_t terminal_id, const uint64
     }
 }
 
-/* The lowest number is the key that was in use: those above it were given out later. */
+/* Is an older key still current? The lowest id is the key that was in use; higher ones were issued
+ * later. */
 static bool is_first_use(struct core *core, uint64_t terminal_id, uint64_t identity_id)
 {
     list_each (index_list(core, IDENTITIES_OF_TERMINAL, terminal_id), node) {

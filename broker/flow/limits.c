@@ -1,4 +1,4 @@
-/* limits.c - see limits.h. */
+/* limits.c - timers of sessions, and shutting out users and terminals. */
 #include "flow/limits.h"
 
 #include <stdio.h>
@@ -19,8 +19,8 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* When it was, by the monotonic clock: now, unless it is older than this broker. Only then the wall
- * clock is asked, once; one that jumped back counts as no time.
+/* The monotonic time at which a state began: now, unless it is older than this broker. Only then
+ * the wall clock is read, once; if it was set back, no time has passed.
  */
 static int64_t began_ms(const struct context *context, int64_t wall_ms, bool loaded)
 {
@@ -29,7 +29,7 @@ static int64_t began_ms(const struct context *context, int64_t wall_ms, bool loa
     return context->timers->mono_ms - (passed_ms > 0 ? passed_ms : 0);
 }
 
-/* Milliseconds left of a limit that began then. */
+/* Milliseconds left of a limit that began at since_ms. */
 static int64_t left_ms(const struct context *context, int64_t limit_s, int64_t since_ms)
 {
     int64_t limit_ms = limit_s * (planted(LIMIT_HALVED) ? 500 : 1000);
@@ -95,7 +95,7 @@ void limits_arm(struct context *context, struct session *session, bool anew)
         return;
     }
     if (session->limit_state == session->row.state && !anew)
-        return; /* something else of the row changed: the time goes on */
+        return; /* another part of the row changed: the timer goes on */
     if (!session->limit_state)
         session->begun_ms = began_ms(context, session->row.started_ms, anew);
     if (session->limit_state != session->row.state)
@@ -129,7 +129,7 @@ void limits_idle(struct context *context, struct session *session, int64_t input
     session_detach_retried(context, session, "limit", why);
 }
 
-/* A sign-on of this user that was not called off yet. */
+/* A running sign-on of this user that is not being cancelled. */
 static struct sign_on *going_on(struct context *context, const struct user *user)
 {
     struct list *same = map_get_id(&reactor_of(context)->signing_on, user->row.id);

@@ -1,7 +1,8 @@
-/* notices.c - who hears of what: a fact has changed, and its module marks or begins what follows.
+/* notices.c - dispatch of notices: for each kind of entity, the handlers that mark or begin what
+ * follows from a change.
  *
- * Called for each notice, in the order in which the facts became true. What takes longer than a
- * look at memory is marked here and done at the end of the turn (reactor.c).
+ * Called for each notice, in the order in which the changes took effect. Work that needs more than
+ * memory is marked here and done at the end of the turn (reactor.c).
  */
 #include "berth/plant.h"
 
@@ -71,7 +72,7 @@ static void session_notice(struct context *context, const struct notice *notice)
 
 static void image_notice(struct context *context, const struct notice *notice)
 {
-    (void)notice; /* any image may be a pool's */
+    (void)notice; /* any image may belong to a pool */
     list_each (core_all(context->core, ENTITY_pool), node)
         recompose_image_changed(context->core, container_of(entity_of(node), struct pool, base));
     context_mark_all_pools(context);
@@ -133,7 +134,7 @@ static void terminal_notice(struct context *context, const struct notice *notice
         detach_all_at(context, terminal);
 }
 
-/* A key has lost its power: whoever is connected with it is out, and so is what they show. */
+/* A key was retired or revoked: close the connection that uses it, and disconnect what it shows. */
 static void identity_notice(struct context *context, const struct notice *notice)
 {
     const struct identity *identity = identity_find(context->core, notice->id);
@@ -170,7 +171,7 @@ static void badge_notice(struct context *context, const struct notice *notice)
         grace_end(context->core, badge->row.user_id);
 }
 
-/* A new one is sent when its terminal is there. */
+/* A new command is sent when its terminal is connected. */
 static void command_notice(struct context *context, const struct notice *notice)
 {
     const struct command *command = command_find(context->core, notice->id);
@@ -185,11 +186,11 @@ static void command_notice(struct context *context, const struct notice *notice)
 
 #define NOTICE_HANDLERS_MAX 3
 
-/* The table is of designated rows, which a new kind of entity would not break. */
-_Static_assert(ENTITY_KINDS == 24, "say below who hears of the new kind of entity");
+/* The table has designated rows, so a new kind of entity would compile without one. */
+_Static_assert(ENTITY_KINDS == 24, "list the handlers of the new kind of entity below");
 
-/* Of each kind of entity, who hears of it, first to last. Nobody hears of the other kinds: image
- * versions, slots, invitations, groups, connections, administrators, tokens. */
+/* The handlers of each kind of entity, in order. The other kinds have none: image versions, slots,
+ * invitations, groups, connections, administrators, tokens. */
 static void (*const notice_handlers[ENTITY_KINDS][NOTICE_HANDLERS_MAX])(struct context *,
                                                                         const struct notice *) = {
     [ENTITY_desktop] = { desktop_notice },

@@ -1,4 +1,4 @@
-/* plan.c - see plan.h. */
+/* plan.c - choosing host, name, UUID and port of a new desktop, and recording it. */
 #include "flow/plan.h"
 
 #include <inttypes.h>
@@ -14,13 +14,13 @@
 #include "flow/reactor.h"
 #include "flow/refill.h"
 
-#define PLAN_AGAIN_MS 2000 /* the store refused: the disk may be full */
+#define PLAN_RETRY_MS 2000 /* after a refusal of the store, such as a full disk */
 
 struct plan {
     struct context *context;
     uint64_t pool_id;
     uint64_t host_id;
-    bool current; /* made from the version that is current */
+    bool current; /* made from the image's current version */
     struct op op;
 };
 
@@ -37,7 +37,7 @@ static void make_uuid(struct berth_random *random, char out[40])
                    b[13], b[14], b[15]);
 }
 
-/* Numbers are not given twice while the broker runs, so that a name in a log means one machine. */
+/* Numbers are not reused while the broker runs, so that a name in a log means one machine. */
 static void make_name(struct core *core, struct pool *pool, char out[64])
 {
     do {
@@ -47,7 +47,7 @@ static void make_name(struct core *core, struct pool *pool, char out[64])
 
 #define PORTS 65536
 
-/* Ports of one host's address that are taken: a bit for each. */
+/* The ports in use at one host's address, a bit for each. */
 struct taken_ports {
     unsigned char bits[PORTS / 8];
 };
@@ -63,7 +63,7 @@ static bool port_is_taken(const struct taken_ports *taken, int64_t port)
     return port <= 0 || port >= PORTS || (taken->bits[port / 8] & (1u << (port % 8)));
 }
 
-/* Machines that people added by hand may stand behind ports of the same address. */
+/* Machines of manual pools may use ports of the same address. */
 static void take_manual_ports(struct core *core, const struct host *host, struct taken_ports *taken)
 {
     const char *address = address_of_host(host);
@@ -82,7 +82,8 @@ static void take_manual_ports(struct core *core, const struct host *host, struct
     }
 }
 
-/* One pass over the desktops: with a question for each port a full host costs their product. */
+/* One pass over the desktops: testing each port by itself would cost desktops times ports on a full
+ * host. */
 static void find_taken_ports(struct core *core, const struct host *host, struct taken_ports *ret)
 {
     *ret = (struct taken_ports){ 0 };
@@ -94,7 +95,7 @@ static void find_taken_ports(struct core *core, const struct host *host, struct 
     take_manual_ports(core, host, ret);
 }
 
-/* The next free one after the one given last, so that a port rests before it is used again. */
+/* The next free port after the last one given, so that a port is not reused soon. */
 int64_t plan_free_port(struct core *core, const struct host *host)
 {
     int64_t first = host->row.port_first;
@@ -137,7 +138,7 @@ static void planned(struct op *op, int result)
     } else {
         log_failure(EV_FLOW_FAILED, &op->error, "plan a desktop");
         if (pool)
-            pool_refill_later(context, pool, PLAN_AGAIN_MS);
+            pool_refill_later(context, pool, PLAN_RETRY_MS);
     }
     free(plan);
     reactor_flow_ended(context);
@@ -159,7 +160,7 @@ static struct changes *plan_changes(struct context *context, struct pool *pool, 
     make_name(core, pool, row.name);
     make_uuid(context->random, row.uuid);
     random_hex(context->random, mark,
-               4); /* a deleted desktop's name may come again, its disk must not */
+               4); /* the name of a deleted desktop may be reused, its disk must not */
     (void)snprintf(row.volume, sizeof(row.volume), "berth-%s-%.8s.qcow2", row.name, mark);
     if (port)
         (void)snprintf(row.address, sizeof(row.address), "%s", address_of_host(host));
@@ -180,8 +181,7 @@ bool plan_desktop(struct context *context, struct pool *pool, uint64_t version_i
     const struct image *image = image_find(context->core, pool->row.image_id);
 
     if (pool->row.kind == pool_kind_MANUAL || (image && !image->row.current_id))
-        return false; /* existing machines are added by people; an image without a published version
-                         makes nothing */
+        return false; /* filled by administrators; or there is no published version yet */
     host = placement_host(context->core, pool, why, sizeof(why));
     if (!host)
         return false;

@@ -1,4 +1,4 @@
-/* power.c - requests to machines, and the one flow that works on each. */
+/* power.c - requests for machines, and the one power flow that works on each. */
 #include "flow/power.h"
 
 #include <stdio.h>
@@ -16,7 +16,7 @@
 struct machine_request {
     struct list node; /* desktop.requests */
     enum machine_goal goal;
-    struct op *op; /* NULL: nobody waits */
+    struct op *op; /* NULL: no caller waits */
 };
 
 static void power_start(struct context *context, struct desktop *desktop);
@@ -30,7 +30,7 @@ static void machine_request_cancelled(struct op *op)
 
     list_remove(&request->node);
     free(request);
-    /* Its desktop is classified anew when the work that it began has ended. */
+    /* Its desktop is reclassified when the work for it has ended. */
 }
 
 static void machine_request_add(struct desktop *desktop, enum machine_goal goal, struct op *op)
@@ -45,7 +45,7 @@ static void machine_request_add(struct desktop *desktop, enum machine_goal goal,
         (void)op_begun(op, machine_request_cancelled, request);
 }
 
-/* It is out of its list already. */
+/* The request was removed from its list. */
 static void machine_request_done(struct machine_request *request, int result,
                                  const struct berth_error *error)
 {
@@ -53,7 +53,7 @@ static void machine_request_done(struct machine_request *request, int result,
 
     free(request);
     if (op)
-        op_complete_deferred(op, result, error); /* which from now on knows how to cancel it */
+        op_complete_deferred(op, result, error); /* deferred: the op can still be cancelled */
 }
 
 int machine_request(struct context *context, struct desktop *desktop, enum machine_goal goal,
@@ -138,7 +138,7 @@ static enum machine_goal most_urgent(const struct desktop *desktop)
 
 static const char *const goal_names[] = { "delete", "refresh", "restart", "stop", "start" };
 
-/* Work that waits for its turn does not keep what is more urgent waiting. */
+/* Cancel work that waits for its turn when something more urgent is requested. */
 static void preempt_waiting(const struct desktop *desktop)
 {
     struct power_work *work = desktop->power ? power_work_of(desktop->power) : NULL;
@@ -169,11 +169,11 @@ static void power_start(struct context *context, struct desktop *desktop)
     placement_reclassify(desktop);
 }
 
-/* Which requests does this outcome answer? */
+/* Does this outcome answer the request? */
 static bool is_answered(const struct power_work *work, const struct machine_request *request,
                         bool failed)
 {
-    /* Called off by a restart, which brings it up as well. */
+    /* Preempted by a restart, which brings it up as well. */
     if (failed && work->untouched && request->goal == MACHINE_UP &&
         is_requested(work->desktop, MACHINE_RESTART))
         return false;
@@ -189,20 +189,20 @@ static bool is_answered(const struct power_work *work, const struct machine_requ
 static void answer_requests(struct power_work *work, const struct berth_error *error)
 {
     bool failed = error->code != 0;
-    struct list told;
-    struct list *node_;
+    struct list answered;
+    struct list *next;
 
-    list_init(&told);
+    list_init(&answered);
     list_each (&work->desktop->requests, node) {
         struct machine_request *request = list_entry(node, struct machine_request, node);
 
         if (is_answered(work, request, failed)) {
             list_remove(&request->node);
-            list_append(&told, &request->node);
+            list_append(&answered, &request->node);
         }
     }
-    while ((node_ = list_shift(&told)) != NULL)
-        machine_request_done(list_entry(node_, struct machine_request, node), error->code, error);
+    while ((next = list_shift(&answered)) != NULL)
+        machine_request_done(list_entry(next, struct machine_request, node), error->code, error);
 }
 
 bool failure_is_hosts(int code)
@@ -222,20 +222,21 @@ bool failure_is_machines(int code)
     case BERTH_E_STORE:
     case BERTH_E_CONFLICT:
     case BERTH_E_SUPERSEDED:
-    case BERTH_E_CONFIG: /* image, template or storage pool: what many machines share */
+    case BERTH_E_CONFIG: /* image, template or storage pool: shared by many machines */
         return false;
     default:
         return true;
     }
 }
 
-#define HOST_AGAIN_MS 10000   /* its host was in trouble: nothing is tried on it before */
-#define GONE_AGAIN_MS 300000  /* it could not be deleted */
-#define MANUAL_AGAIN_MS 30000 /* an existing machine that does not answer is asked again then */
+#define HOST_RETRY_MS 10000   /* time before it is tried again after its host failed */
+#define GONE_RETRY_MS 300000  /* after it could not be deleted */
+#define MANUAL_RETRY_MS 30000 /* after an existing machine did not answer */
 
-/* The image, the template or the storage is not right: the pool says so, and tries again by itself.
- * A desktop that was never made goes, so that another is planned from what is current then; not in
- * the recovery window, when an earlier broker may have made it: what is tried then fails once more.
+/* The image, the template or the storage is wrong: its pool backs off and tries again by itself. A
+ * desktop that was never created is deleted, so that another one is planned from what is current
+ * then. Not in the recovery window, when an earlier broker may have created it: a later attempt
+ * fails again.
  */
 static void shared_fault(struct power_work *work, const struct berth_error *error)
 {
@@ -247,16 +248,16 @@ static void shared_fault(struct power_work *work, const struct berth_error *erro
         machine_ensure(work->context, desktop, MACHINE_GONE);
 }
 
-/* The machine is not handed out before a person has looked at it. */
+/* The machine goes into quarantine until an administrator has looked at it. */
 static void machine_fault(struct power_work *work, const struct berth_error *error)
 {
     struct desktop *desktop = work->desktop;
     struct context *context = work->context;
 
     if (work->goal == MACHINE_GONE) {
-        desktop->not_before_ms = context->timers->mono_ms + GONE_AGAIN_MS;
+        desktop->not_before_ms = context->timers->mono_ms + GONE_RETRY_MS;
         if (desktop->row.quarantined)
-            return; /* it was counted when it failed first */
+            return; /* already counted when it failed first */
     }
     desktop_quarantine(context, desktop, error->text);
     backoff_machine_failed(context, desktop, error->text);
@@ -269,24 +270,24 @@ static void power_failed(struct power_work *work, const struct berth_error *erro
 
     if (work->untouched) {
         if (error->code == BERTH_E_STATE)
-            desktop->not_before_ms = context->timers->mono_ms + HOST_AGAIN_MS;
+            desktop->not_before_ms = context->timers->mono_ms + HOST_RETRY_MS;
         return;
     }
     log_failure(EV_HOST_FAILED, error, work->flow.who);
     if (!desktop->row.host_id) {
-        desktop->not_before_ms = context->timers->mono_ms + MANUAL_AGAIN_MS;
+        desktop->not_before_ms = context->timers->mono_ms + MANUAL_RETRY_MS;
         if (desktop->state == desktop_STARTING)
             desktop_set_state(desktop, desktop_OFF, error->text);
         return;
     }
     if (!failure_is_machines(error->code)) {
-        /* What became of it is seen when its host has been asked again. */
+        /* Its state is known when its host was asked again. */
         if (desktop->state == desktop_STARTING || desktop->state == desktop_STOPPING)
             desktop_set_state(desktop, desktop_LOST, error->text);
-        desktop->not_before_ms = context->timers->mono_ms + HOST_AGAIN_MS;
+        desktop->not_before_ms = context->timers->mono_ms + HOST_RETRY_MS;
         if (error->code == BERTH_E_CONFIG)
             shared_fault(work, error);
-        domain_recheck(context, desktop, "it could not be told what became of it");
+        domain_recheck(context, desktop, "the outcome of the last operation is unknown");
         return;
     }
     machine_fault(work, error);
@@ -301,7 +302,7 @@ void power_ended(struct flow *flow, const struct berth_error *error)
     const struct notice freed = { .kind = NOTICE_FREED,
                                   .entity = ENTITY_desktop,
                                   .id = desktop->row.id };
-    /* The host can start, or hold, another one: that concerns whichever pool waits for it. */
+    /* The host can start, or hold, another machine: that concerns every pool that waits for it. */
     const struct notice host_freed = { .kind = NOTICE_FREED,
                                        .entity = ENTITY_host,
                                        .id = desktop->row.host_id };

@@ -1,54 +1,57 @@
-/* power.h - work on machines: up, off, made anew, gone.
+/* power.h - power operations of machines: start, stop, restart, refresh, delete.
  *
- * Module flow. At most one flow works on a desktop at a time. Whoever wants something of its machine
- * makes a request; equal requests are one piece of work, and all who made them hear of its outcome. An
- * operation of a host whose outcome is unknown is settled by asking the host for that UUID until it
- * answers; meanwhile nothing else touches the machine.
+ * Module flow. At most one power flow works on a desktop at a time. Flows and administrators make
+ * requests for a machine; equal requests are carried out once, and all who made them get the
+ * outcome. When the outcome of an operation is unknown, the host is asked about that UUID until it
+ * answers; until then nothing else touches the machine.
  */
 #ifndef BERTH_FLOW_POWER_H
 #define BERTH_FLOW_POWER_H
 
 #include "flow/context.h"
 
-/* In order of what is done first when several are requested. */
+/* In order of priority when several are requested. */
 enum machine_goal {
-    MACHINE_GONE,    /* machine and disk deleted, then the row */
-    MACHINE_REFRESH, /* disk made anew from the pool's current image version; off afterwards */
+    MACHINE_GONE,    /* machine and disk are deleted, then the row */
+    MACHINE_REFRESH, /* disk is created again from the pool's image version; off afterwards */
     MACHINE_RESTART, /* off, then up */
     MACHINE_OFF,
-    MACHINE_UP, /* made when need be, running, answering RDP, certificate known: READY */
+    MACHINE_UP, /* created if necessary, running, answers RDP, certificate known: READY */
 };
 
-/* Completes when the machine is as requested, or with what kept it from being so. Cancelling forgets
- * the request, not the work. */
+/* Request a goal for the machine. Completes when the machine is in that state, or with the reason
+ * why it is not. Cancelling withdraws the request, not the work.
+ *
+ * Errors: CLOSING, UNSUPPORTED (a machine that Berth does not run).
+ */
 int machine_request(struct context *context, struct desktop *desktop, enum machine_goal goal,
                     struct op *op) berth_must_check;
 
-/* READY already completes at once. */
+/* Request MACHINE_UP, with priority at the host. A desktop that is READY completes at once. */
 int desktop_request_up(struct context *context, struct desktop *desktop,
                        struct op *op) berth_must_check;
 
-/* The same, with nobody waiting. */
+/* Request a goal without waiting for it; does nothing when the same goal is requested already. */
 void machine_ensure(struct context *context, struct desktop *desktop, enum machine_goal goal);
 
-/* The version of an image that its disk is being made anew from at this moment, or 0. */
+/* The image version that its disk is being created from at this moment; 0 = none. */
 uint64_t machine_refreshes_to(const struct desktop *desktop);
 
-/* A hypervisor said that the machine stopped: work that waits for its answer fails now instead of
- * at its limit. */
+/* An event said that the machine stopped: a power flow that waits for it to come up checks that now
+ * instead of at its limit. */
 void machine_stopped(struct context *context, struct desktop *desktop, const char *why);
 
-/* Does a failure of work on a machine tell something of that machine? Not when its host was away or
- * busy, when our disk is in trouble, or when something that many machines share is wrong. */
+/* Is the machine itself at fault when an operation fails with this code? Not when its host was away
+ * or busy, when the broker's disk is in trouble, or when the cause is shared by many machines. */
 bool failure_is_machines(int code);
 
-/* Was a call to a host not begun, or is its outcome unknown? Then it is made again. */
+/* Was the call to a host not begun, or is its outcome unknown? Then it is made again. */
 bool failure_is_hosts(int code);
 
-/* Keep a desktop out of hand-out, durably, with a reason. */
+/* Put a desktop into quarantine, durably, with a reason. */
 void desktop_quarantine(struct context *context, struct desktop *desktop, const char *why);
 
-/* Drop what waits and nobody will hear of: reactor_stop. */
+/* At reactor_stop: free all requests without completing them. */
 void machine_requests_drop(struct context *context);
 
 #endif

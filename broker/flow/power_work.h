@@ -1,6 +1,6 @@
-/* power_work.h - the work flow of power.c and its steps in power_steps.c.
+/* power_work.h - the power flow: started and ended in power.c, its steps in power_steps.c.
  *
- * Module flow, inner header.
+ * Module flow, inner header of power.
  */
 #ifndef BERTH_FLOW_POWER_WORK_H
 #define BERTH_FLOW_POWER_WORK_H
@@ -13,14 +13,15 @@ struct power_work {
     struct context *context;
     struct desktop *desktop; /* pinned */
     enum machine_goal goal;
-    int then;            /* step after a host operation that succeeded */
-    int unknown;         /* outcomes that had to be found out */
-    uint64_t version_id; /* refresh: what the host was told to make the disk from */
-    bool untouched;      /* it ended before anything was asked of its host */
-    bool host_was_away;  /* since the machine was asked for last */
-    bool stopped; /* an event says that the machine stopped; events come late and twice, so its host
-                     is asked first */
-    bool verifying; /* it is being asked */
+    int then;            /* next step after a host operation that succeeded */
+    int unknown;         /* calls so far whose outcome was unknown */
+    uint64_t version_id; /* refresh: image version that the host was told to create the disk from */
+    bool untouched;      /* it ended before its host was asked for anything */
+    bool host_was_away;  /* since the last inspection of the machine */
+    /* An event said that the machine stopped. Events come late and twice, so the host is asked
+     * before that is believed. */
+    bool stopped;
+    bool verifying; /* the host is being asked */
     char stopped_why[160];
     int64_t up_since_ms;
     struct virt_result result;
@@ -38,14 +39,14 @@ static inline struct power_work *power_work_of(struct flow *flow)
 
 extern const struct flow_kind power_kind;
 
-/* It waits for its host, or for its turn there: nothing was asked of the host yet. */
+/* Does it wait for its host, or for its turn there? Nothing was asked of the host yet then. */
 bool power_waits_to_begin(const struct power_work *work);
 
-/* power.c: somebody waits for this machine, or it can become the spare that somebody waits for. One
- * that is used already is not urgent: its user has the picture. */
+/* In power.c: does anyone wait for this machine, or can it become a spare that others wait for? A
+ * desktop in use is not urgent: its user has the picture. */
 bool machine_is_awaited(const struct desktop *desktop);
 
-/* power.c: last act of the flow. */
+/* In power.c: the end of the flow, flow_kind.ended. */
 void power_ended(struct flow *flow, const struct berth_error *error);
 
 #endif

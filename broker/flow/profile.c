@@ -1,4 +1,4 @@
-/* profile.c - who needs new settings, and sending them. */
+/* profile.c - marking terminals whose settings may have changed, and sending settings. */
 #include "flow/profile.h"
 
 #include <stdio.h>

@@ -1,60 +1,60 @@
-/* recompose.h - the desktops of a pool are moved to another version of its image.
+/* recompose.h - moving the desktops of a pool to another version of its image.
  *
- * Module flow. What is wanted stands in the pool's row (recompose_version_id), how far it got follows from
- * the desktops' rows and states: a restart changes nothing. First one desktop of the new version
- * must become ready, beside the old ones where the pool may have another, else in the place of one
- * that nobody uses. Then the others follow, a few at a time, each when nobody uses it. When that
- * first one fails, or later the pool is in back-off, the recompose stops, says why, and every
- * desktop that is left stays in service.
+ * Module flow. The wanted version is in the pool's row (recompose_version_id); how far the
+ * recompose got follows from the rows and states of the desktops, so a restart changes nothing.
+ *
+ * First one desktop of the new version must become ready (it proves the version): an additional one
+ * when the pool may have another, otherwise in place of one that is not in use. Then the others
+ * follow, a few at a time, each when it is not in use. When the first one fails, or later the pool
+ * is in back-off, the recompose stops, says why, and all remaining desktops stay in service.
  */
 #ifndef BERTH_FLOW_RECOMPOSE_H
 #define BERTH_FLOW_RECOMPOSE_H
 
 #include "flow/context.h"
 
-/* Go on as far as it can at this moment: a part of looking at the pool. */
+/* Continue as far as possible now. Part of pool_refill. */
 void recompose_advance(struct context *context, struct pool *pool);
 
-/* A desktop made from the version `version_id` failed: stop, where that is what the pool is being
- * moved to and no desktop of it is ready. shared: it is no fault of one machine alone; stop in
- * any case.
+/* A desktop made from the version `version_id` failed. Stops the recompose when it is to that
+ * version and no desktop of it is ready. shared: the cause is not in one machine; stop in any case.
  */
 void recompose_failed(struct context *context, struct pool *pool, uint64_t version_id, bool shared,
                       const char *why);
 
-/* In `changes`: the recompose ends before it is done, for this reason ("": nobody needs to know),
- * and what was to go for it and is not being deleted yet stays. When it is done, what is still to
- * be deleted goes as soon as its host can be told. */
+/* Add to `changes` that the recompose stops for this reason ("": none to show). Desktops that were
+ * to be deleted for it and are not being deleted yet stay. When the recompose is done instead, such
+ * desktops are deleted as soon as their hosts can be told. */
 void recompose_end(struct pool *pool, const char *why, struct changes *changes);
 
 /* How many desktops a recompose to the image's current version would replace; *ret_used: how many
- * of them are somebody's. What is in quarantine, or is being deleted, is not counted. */
+ * of them are in use. Those in quarantine or being deleted are not counted. */
 int recompose_count(struct core *core, const struct pool *pool, int *ret_used);
 
-/* Has a desktop of this version come up in the pool, and is up now? */
+/* Is a desktop of this version ready in the pool? */
 bool recompose_is_proven(struct core *core, const struct pool *pool, uint64_t version_id);
 
-/* The desktop came up: its version is proved in its pool, until the broker ends. */
+/* The desktop came up: its version is proved in its pool, until the broker stops. */
 void recompose_proved(struct core *core, struct pool *pool, const struct desktop *desktop);
 
-/* The version that the disk of a desktop is made anew from. Of a floating pool one desktop must
- * prove the image's current version before others take it: until it has come up, and for as long as
- * one that failed to is kept, others stay with the version that they have.
+/* The version for the refresh of a desktop. In a floating pool one desktop must prove the image's
+ * current version before others take it; until then, and while one that failed to prove it is kept
+ * in quarantine, the others keep their version.
  */
 uint64_t recompose_version_for(struct core *core, const struct pool *pool,
                                const struct desktop *desktop);
 
-/* The version that a new desktop is made from: the image's current one when it is proved in the
- * pool. Else one new desktop is to prove it, and others take the version that was proved last,
- * where there is one. While somebody waits for a desktop, one that failed to prove it is enough.
- * After a rollback only the current version counts: what it withdrew is not gone back to.
+/* The version for a new desktop: the image's current one when it is proved in the pool. Otherwise
+ * one new desktop is to prove it, and others take the version that was proved last, if there is
+ * one. While users wait, one that failed to prove it is enough for that. After a rollback only the
+ * current version is used: the one that was withdrawn does not come back.
  */
 uint64_t recompose_version_for_new(struct core *core, const struct pool *pool);
 
-/* Another version of the pool's image may be the current one. */
+/* The current version of the pool's image may have changed. */
 void recompose_image_changed(struct core *core, struct pool *pool);
 
-/* How it goes, as a sentence; "" when nothing is to be said. */
+/* The progress as a sentence; "" when there is no recompose and none was stopped. */
 void recompose_text(struct core *core, const struct pool *pool, char *ret, size_t size);
 
 #endif

@@ -1,9 +1,10 @@
 /* release.h - the end of a session, and what becomes of its desktop.
  *
- * Module flow. ENDING is durable before anything is undone: hide, scramble the account's password,
- * end the guest's session, then ENDED with the assignment closed (a dedicated desktop stays its
- * user's). A floating desktop that has been used is refreshed before anybody else gets it; refill.c
- * sees to that from the row's `dirty` alone, so a crash in between loses nothing.
+ * Module flow. ENDING is durable before anything is undone. Then: hide the session at its terminal,
+ * set an unknown password for the account, end the guest's session; then ENDED is written and the
+ * assignment closed (a dedicated desktop stays assigned). A floating desktop that was used is
+ * refreshed before another user gets it: refill.c decides that from the row alone, so a crash in
+ * between loses nothing.
  */
 #ifndef BERTH_FLOW_RELEASE_H
 #define BERTH_FLOW_RELEASE_H
@@ -13,26 +14,29 @@
 struct ending {
     const char *action; /* for the audit trail: "session.sign_off" */
     const char *reason; /* word of `hide`: signed-off, limit, failed */
-    const char *why;    /* sentence, also for the person */
+    const char *why;    /* sentence for the audit record and the person */
     const char *actor, *role;
-    bool limit;    /* only as long as a limit of the session has passed: its user may come back */
-    int64_t epoch; /* only as long as this claim is the latest, 0 = whichever it is */
+    bool limit;    /* only while a limit of the session is exceeded: its user may come back */
+    int64_t epoch; /* only while the claim with this epoch is the latest; 0 = any */
 };
 
-/* End a session. Completes when ENDING is durable and the terminal was told; the rest goes on by
- * itself. Errors: NOT_FOUND, STATE (it is ending already, or the reason is none any more), and
- * those of the store.
+/* End a session. Completes when ENDING is durable and the terminal was told; the release goes on by
+ * itself. *ending is copied.
+ *
+ * Errors: NOT_FOUND, STATE (it is ending already, or the reason does not hold any more), and those
+ * of the store.
  */
 int session_end(struct context *context, uint64_t session_id, const struct ending *ending,
                 struct op *op) berth_must_check;
 
-/* The same with nobody waiting; repeated until the store takes it. */
+/* The same without a caller that waits; repeated while the store refuses. */
 void session_end_retried(struct context *context, uint64_t session_id, const struct ending *ending);
 
-/* Go on with a session that is ENDING: after session_end, or at the start of the broker. */
+/* Start the release of a session that is ENDING: after session_end, or at the start of the broker.
+ * Does nothing for any other. */
 void release_start(struct context *context, struct session *session);
 
-/* For reactor_stop. */
+/* At reactor_stop: drop the ends that wait to be tried again. */
 void session_ends_drop(struct context *context);
 
 #endif

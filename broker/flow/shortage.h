@@ -1,7 +1,7 @@
-/* shortage.h - why a pool has fewer desktops ready than it should have, as a sentence for an
- * administrator: hosts that do not serve, a back-off, the maximum, ports, a recompose.
+/* shortage.h - why a pool has fewer desktops ready than it should have, as a sentence for
+ * administrators: hosts that do not serve, back-off, maximum, ports, recompose.
  *
- * Module flow. Nothing is changed: the same facts are asked as when desktops are made (refill.h,
+ * Module flow. Nothing is changed: the same facts are used as when desktops are made (refill.h,
  * plan.h).
  */
 #ifndef BERTH_FLOW_SHORTAGE_H
@@ -11,8 +11,8 @@
 
 #define SHORTAGE_TEXT 1024
 
-/* In `ret`: what holds the pool back, most decisive first, then where its desktops are; "" when as
- * many are spare as its row, its queue and `more` sign-ons ask for.
+/* Fill `ret` with what limits the pool, most important first, then the state of its desktops; ""
+ * when there are as many spares as its row, its queue and `more` sign-ons need.
  */
 void shortage_text(struct core *core, const struct pool *pool, int more, char ret[SHORTAGE_TEXT]);
 

@@ -1,4 +1,4 @@
-/* sign_on_state.h - what a sign-on carries from step to step.
+/* sign_on_state.h - the state of a sign-on from step to step.
  *
  * Module flow, inner header of sign_on.
  */
@@ -15,25 +15,25 @@
 struct sign_on {
     struct flow flow;
     struct context *context;
-    struct terminal *terminal; /* pinned; its going away cancels this */
+    struct terminal *terminal; /* pinned; its disconnection cancels this */
     uint64_t ref;
     char wanted_pool[64];
     struct msg_evidence evidence[4];
     size_t evidence_count;
-    struct resume_claim resume; /* evidence: a picture that broke; session_id 0: none */
+    struct resume_claim resume; /* evidence of kind RESUME; session_id 0: none */
     struct auth_result who;
 
     uint64_t user_id; /* known after identify */
     char user[64];
-    struct list same_user; /* reactor.signing_on of that user */
-    struct list over;      /* waitq: others wait until this one has ended */
-    bool quiet;            /* called off from its own terminal: no answer */
-    bool choices_sent;     /* several pools: the person chooses and signs on again */
+    struct list same_user; /* node in reactor.signing_on of the user */
+    struct list over;      /* wait queue of sign-ons that wait for the end of this one */
+    bool quiet;            /* cancelled by its own terminal: no answer */
+    bool choices_sent;     /* the choices were sent: the person chooses a pool and signs on again */
 
     struct policy_verdict verdict;
     struct queue_entry queue_entry;
     struct claim claim;
-    bool desktop_reached; /* resume: its desktop was reached before anything was decided */
+    bool desktop_reached; /* resume: its desktop answered before anything was decided */
     bool hide_sent;
     int conflicts;
     int64_t probing_since_ms, secret_since_ms;
@@ -53,45 +53,47 @@ static inline struct sign_on *sign_on_of(struct flow *flow)
 
 extern const struct flow_kind sign_on_flow_kind;
 
-/* sign_on_select.c: decide which session or pool it shall be, reserve, and wait for earlier
- * decisions. `again`: the step that asks once more, `next`: the one that follows when something is
+/* sign_on_select.c: choose the session or the pool, reserve a desktop, and wait for earlier
+ * decisions. again: the step that chooses again; next: the one that follows when a desktop is
  * reserved.
  */
 int sign_on_select(struct flow *flow, int again, int next);
 
-/* sign_on_resume.c: the claim on a broken picture, as it stands now. Sets whose it is and which
- * pool; on failure the flow has its error. */
+/* sign_on_resume.c: check the resume again with the present facts. Sets the user and the pool; on
+ * failure the flow has its error. */
 int sign_on_check_resume(struct flow *flow) berth_must_check;
 
-/* sign_on_resume.c, two steps: ask the desktop, and judge its answer. One that cannot be reached
- * costs the session nothing: no claim, no row. `again`: the step that asks once more, `next`: the
- * one that follows. */
+/* sign_on_resume.c, two steps: ask the desktop, then judge its answer. A desktop that cannot be
+ * reached costs the session nothing: no claim and no row is written. again: the step that asks once
+ * more; next: the one that follows. */
 int sign_on_reach(struct flow *flow, int next);
 int sign_on_reached(struct flow *flow, int again, int next);
 
-#define SIGN_ON_PROBE_DELAY_MS 250 /* before a desktop is asked again */
+#define SIGN_ON_PROBE_DELAY_MS 250 /* before a desktop is probed again */
 
-/* sign_on_orphans.c: this sign-on is one of its user's, from when the user is known to its end. */
+/* sign_on_orphans.c: list this sign-on among those of its user, from when the user is known until
+ * its end. */
 void sign_on_add_to_user(struct sign_on *s);
 void sign_on_remove_from_user(struct sign_on *s);
 
-/* sign_on_orphans.c: a sign-on of this user has ended, or has chosen. When it overtook an earlier
- * one and does not go on with its session, nobody else does: such a session is settled. user_id 0:
- * nothing happens. */
+/* sign_on_orphans.c: a sign-on of this user has ended, or has chosen. When it superseded an earlier
+ * one and does not continue that one's session, no flow owns the session any more: it becomes
+ * DISCONNECTED. user_id 0: nothing happens. */
 void sign_on_disconnect_orphans(struct context *context, uint64_t user_id);
 
-/* sign_on_messages.c: what the person at the terminal reads of a sign-on that failed. Of what failed
- * below them, such as a certificate or a host, only that it did: the reason is in the log, in the
- * audit trail and in `explain`. */
+/* sign_on_messages.c: the text that the person at the terminal sees for a failed sign-on. For
+ * technical failures, such as of a certificate or a host, it does not name the cause: that is in
+ * the log, in the audit trail and in `explain`. */
 const char *sign_on_error_text(const struct berth_error *error);
 
-/* sign_on_check.c: may this sign-on, for claim.pool_id, still go on? Fills s->verdict. The sentence
- * is for the person. Errors: CREDENTIALS, DENIED, DISABLED, STATE (its terminal), NOT_FOUND (its
- * pool), NO_ENTITLEMENT.
+/* sign_on_check.c: may this sign-on, for claim.pool_id, still go on? Fills s->verdict.
+ *
+ * Errors: CREDENTIALS, DENIED, DISABLED, STATE (its terminal), NOT_FOUND (its pool),
+ * NO_ENTITLEMENT. The text is shown to the person.
  */
 int sign_on_check(struct sign_on *s, struct berth_error *reterr) berth_must_check;
 
-/* sign_on_messages.c: what the terminal is told. */
+/* sign_on_messages.c: messages to the terminal. */
 void sign_on_send_progress(struct sign_on *s, const char *step, const char *text, int place,
                            int64_t estimate_ms);
 void sign_on_send_choices(struct sign_on *s, const struct policy_verdict *verdicts, size_t count);

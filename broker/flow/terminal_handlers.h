@@ -1,12 +1,13 @@
-/* terminal_handlers.h - where the link hands its peers and their messages to the flows.
+/* terminal_handlers.h - entry points of the link: connections of terminals, and one handler per
+ * message.
  *
- * Module flow. Thread: loop. The link has ended TLS, knows the hash of the peer's key, has decoded
- * the frame and refused what messages.def does not permit in the peer's present state. Which
- * terminal speaks is decided here, by the key alone: whatever ids a message carries, it can only
- * ever act for the terminal of its certificate.
+ * Module flow. Thread: loop. Called by module link (and by the program, see below), which has ended
+ * TLS, knows the hash of the peer's key, has decoded the frame, and has refused what messages.def
+ * does not permit in the peer's present state. Which terminal speaks is decided here, by the key
+ * alone: whatever ids a message carries, it can only act for the terminal of its certificate.
  *
- * Answers go out through context->tell, hang-ups through context->hang_up; both may happen inside these
- * calls. A peer becomes IN_PRESENT when MSG_granted is told to it and IN_OPEN again with
+ * Answers are sent by context->tell, connections closed by context->hang_up; both may happen inside
+ * these calls. A peer becomes IN_PRESENT when MSG_granted is sent to it, and IN_OPEN again with
  * MSG_presence_unknown.
  *
  * To add a message: a row in messages.def, a handler here, a row in link/dispatch.c.
@@ -16,24 +17,26 @@
 
 #include "flow/context.h"
 
-/* A peer with a valid certificate of our CA is there (berth/1). address: numeric, for entitlements
- * by network. Errors: CERTIFICATE (unknown key), REVOKED, CLOSING: the link tells the sentence and
- * closes; terminal_closed is then not called. A second connection of the same terminal takes the
- * place of the first, which is hung up with SUPERSEDED.
+/* A peer with a valid certificate of the broker's CA has connected (berth/1). address: numeric, for
+ * entitlements by network. A second connection of the same terminal replaces the first, which is
+ * closed with SUPERSEDED.
+ *
+ * Errors: CERTIFICATE (unknown or retired key), REVOKED, WAITING, CLOSING: the link sends the
+ * sentence and closes; terminal_closed is not called then.
  */
 int terminal_opened(struct context *context, uint64_t peer, const char *address,
                     const char *key_hash, struct berth_error *reterr) berth_must_check;
 
-/* Its connection ended, for whatever reason; also after context->hang_up. */
+/* The connection ended, for whatever reason; also called after context->hang_up. */
 void terminal_closed(struct context *context, uint64_t peer, const char *why);
 
-/* The same for peers of the join listener (berth-join/1), which are nobody yet. */
+/* The same for peers of the join listener (berth-join/1), which have no identity yet. */
 int joiner_opened(struct context *context, uint64_t peer, const char *address,
                   struct berth_error *reterr) berth_must_check;
 void joiner_closed(struct context *context, uint64_t peer);
 
-/* One handler per message that terminals send. The message is the caller's (who wipes it); what is
- * needed is copied. */
+/* One handler per message that terminals send. The message stays the caller's, who wipes it;
+ * handlers copy what they need. */
 typedef void terminal_handler_fn(struct context *context, uint64_t peer, const struct msg *msg);
 
 terminal_handler_fn handle_join; /* IN_JOINING */
@@ -49,29 +52,32 @@ terminal_handler_fn handle_profile_applied;
 terminal_handler_fn handle_command_state;
 terminal_handler_fn handle_renew_certificate;
 
-/* May this peer upload the file of that command now? The link stores it; that the command is done
- * comes by MSG_command_state. *ret_name (64 bytes): name of the terminal. Errors: NOT_FOUND
- * (another terminal's, or none), STATE (a command of another kind, or at its end).
+/* May this peer upload the file of that command now? The link stores the file; that the command is
+ * done comes by MSG_command_state. ret_name: 64 bytes for the name of the terminal.
+ *
+ * Errors: NOT_FOUND (no such command of this terminal), STATE (another kind of command, or it has
+ * ended).
  */
 int terminal_may_upload(struct context *context, uint64_t peer, uint64_t command_id, char *ret_name,
                         struct berth_error *reterr) berth_must_check;
 
-/* Name of the peer's terminal, for logs and listings; "" when the peer is nobody. */
+/* Name of the peer's terminal, for logs and listings; "" when the peer has none. */
 const char *context_terminal_name(struct context *context, uint64_t peer);
 
-/* Starts what module flow keeps running (queues, refilling, reconciling, housekeeping) once the store
- * is loaded; starts the hosts. Fills context->reactor. reactor_stop calls every flow off, waits for
- * nothing, and frees it: at the orderly stop after reactor_quiesce has answered, or at once when a
- * crash is simulated.
+/* reactor_start: start what module flow keeps running (queues, refill, reconciliation, timers),
+ * once the store is loaded; connects the hosts; makes context->reactor.
+ *
+ * reactor_stop: cancel every flow, wait for nothing, free context->reactor. For the orderly stop
+ * after reactor_quiesce has completed, or at once when a crash is simulated.
  */
 void reactor_start(struct context *context);
 void reactor_stop(struct context *context);
 
-/* The orderly stop: no new sign-ons, running flows may end for up to limit_ms; completes when none
- * is left or it is over. */
+/* The orderly stop: no new sign-ons; running flows may end for up to limit_ms. Completes when none
+ * is left or the time is over. */
 int reactor_quiesce(struct context *context, int64_t limit_ms, struct op *op) berth_must_check;
 
-/* For the listener of virt: main passes these on, context is struct context. */
+/* For struct virt_listener; context: struct context. */
 void reactor_host_event(void *context, uint64_t host_id, bool up, const struct virt_result *facts,
                         const char *reason);
 void reactor_machine_event(void *context, uint64_t host_id, const struct virt_event *event);

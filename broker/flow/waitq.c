@@ -1,4 +1,4 @@
-/* waitq.c - see waitq.h. */
+/* waitq.c - operations that complete when a queue is woken or a time has passed. */
 #include "flow/waitq.h"
 
 static void wait_cancelled(struct op *op)

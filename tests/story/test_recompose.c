@@ -181,11 +181,11 @@ TEST(recompose, the_files_of_a_version_have_absolute_paths)
 
     world_run_s(w, 10);
     EXPECT_ERR(try_version(w, "2.qcow2", "", ""), BERTH_E_INVALID);
-    EXPECT_SAYS(world_await_text(), "path '2.qcow2' is no absolute path");
+    EXPECT_SAYS(world_await_text(), "path '2.qcow2' is not an absolute path");
     EXPECT_ERR(try_version(w, NEXT "/", "", ""), BERTH_E_INVALID);
     EXPECT_ERR(try_version(w, NEXT " ", "", ""), BERTH_E_INVALID);
     EXPECT_ERR(try_version(w, NEXT, "vmlinuz", ""), BERTH_E_INVALID);
-    EXPECT_SAYS(world_await_text(), "kernel 'vmlinuz' is no absolute path");
+    EXPECT_SAYS(world_await_text(), "kernel 'vmlinuz' is not an absolute path");
     EXPECT_ERR(try_version(w, NEXT, " ", ""), BERTH_E_INVALID);
     EXPECT_ERR(try_version(w, NEXT, "/vmlinuz", "/boot/"), BERTH_E_INVALID);
     EXPECT_SAYS(world_await_text(), "initrd '/boot/' ends with '/' or a blank");
