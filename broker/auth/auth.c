@@ -1,9 +1,9 @@
-/* auth.c - evidence to user: passwords by argon2id on the pool, badges with a password, kiosk
+/* auth.c - authenticate: passwords by argon2id on the thread pool, badges with a password, kiosk
  * terminals.
  *
- * Whoever asks about an unknown name, an account without a password or an unknown badge waits as
- * long and reads the same sentence as for a wrong password: the password is checked against a hash
- * that no password has.
+ * An unknown name, an account without a password and an unknown badge take as long and give the
+ * same error as a wrong password: the password is checked against a dummy hash that no password
+ * matches.
  */
 #include "auth/auth.h"
 
@@ -25,7 +25,7 @@
 #define PASSWORD_MIN 8
 #define WHERE_MAX 128
 
-_Static_assert(crypto_pwhash_STRBYTES <= HASH_MAX, "a row must hold an argon2id string");
+_Static_assert(crypto_pwhash_STRBYTES <= HASH_MAX, "an argon2id string must fit into the row");
 
 struct auth {
     struct core *core;
@@ -34,13 +34,13 @@ struct auth {
     struct limiter limiter;
     struct auth_stats stats;
     unsigned char badge_key[SEAL_KEY];
-    char dummy_hash[HASH_MAX]; /* looks like the hash of a password, and no password has it */
+    char dummy_hash[HASH_MAX]; /* a valid hash string that no password matches */
 };
 
 /* ---- opening ---- */
 
-/* argon2id with libsodium's interactive limits: 64 MiB, two passes (RFC 9106 calls for at least
- * that much care). */
+/* argon2id with libsodium's interactive limits: 64 MiB, two passes (compare RFC 9106, section 4).
+ */
 static bool make_hash(const char *password, size_t size, char out[HASH_MAX])
 {
     memset(out, 0, HASH_MAX);
@@ -49,8 +49,8 @@ static bool make_hash(const char *password, size_t size, char out[HASH_MAX])
                                  crypto_pwhash_ALG_ARGON2ID13) == 0;
 }
 
-/* A hash string with salt and hash drawn at random: checking a password against it costs what any
- * check costs. Computing a true one would be most of the broker's start: 0.2 s and 64 MiB. */
+/* A hash string with random salt and hash: checking a password against it takes as long as any
+ * check. Computing a real one would dominate the start of the broker: 0.2 s and 64 MiB. */
 static int make_dummy_hash(struct auth *auth, struct berth_random *random,
                            struct berth_error *reterr)
 {
@@ -66,10 +66,12 @@ static int make_dummy_hash(struct auth *auth, struct berth_random *random,
     (void)snprintf(auth->dummy_hash, sizeof(auth->dummy_hash), "$argon2id$v=19$m=%u,t=%u,p=1$%s$%s",
                    (unsigned)(crypto_pwhash_MEMLIMIT_INTERACTIVE / 1024),
                    (unsigned)crypto_pwhash_OPSLIMIT_INTERACTIVE, salt, hash);
-    /* One that libsodium does not read would be refused at once, and tell who has an account. */
+    /* libsodium would refuse a malformed string at once, and the timing would reveal who has an
+     * account. */
     if (crypto_pwhash_str_needs_rehash(auth->dummy_hash, crypto_pwhash_OPSLIMIT_INTERACTIVE,
                                        crypto_pwhash_MEMLIMIT_INTERACTIVE) != 0)
-        return berth_fail(reterr, BERTH_E_INTERNAL, "libsodium has another form of password hash");
+        return berth_fail(reterr, BERTH_E_INTERNAL,
+                          "libsodium uses another format of password hashes");
     return 0;
 }
 
@@ -94,8 +96,9 @@ static int read_badge_key(struct auth *auth, const struct auth_setup *setup,
         memcpy(auth->badge_key, bytes, size);
     else
         r = berth_fail(reterr, BERTH_E_INVALID,
-                       "%s must have %zu bytes; with another key no badge is known", path,
-                       sizeof(auth->badge_key));
+                       "%s must have %zu bytes; restore it from a backup, or all badges must be "
+                       "enrolled again",
+                       path, sizeof(auth->badge_key));
     berth_wipe_free(bytes, size);
     return r;
 }
@@ -144,9 +147,9 @@ struct check_job {
     struct offload_job job;
     struct auth *auth;
     bool admin;
-    uint64_t id;          /* whose hash it is; 0: nobody's */
-    uint64_t terminal_id; /* where a user is; 0: an administrator's, at the management API */
-    uint64_t badge_id;    /* the badge beside the password; 0: none */
+    uint64_t id;          /* the user or administrator with this hash; 0: none */
+    uint64_t terminal_id; /* of a user; 0: an administrator at the management API */
+    uint64_t badge_id;    /* the badge given with the password; 0: none */
     char hash[HASH_MAX];
     char who[80];
     char where[WHERE_MAX];
@@ -156,7 +159,7 @@ struct check_job {
     uint64_t *ret_admin;
 };
 
-/* On the pool. */
+/* On a pool thread. */
 static int check(struct offload_job *job, struct berth_error *error)
 {
     struct check_job *at = container_of(job, struct check_job, job);
@@ -169,8 +172,8 @@ static int check(struct offload_job *job, struct berth_error *error)
     return 0;
 }
 
-/* While the hash was computed the account may have been disabled or dropped, or have got another
- * password. */
+/* While the hash was computed the account may have been disabled or deleted, or its password
+ * changed. */
 static int recheck_account(struct check_job *at, struct berth_error *error)
 {
     const struct user *user = at->admin ? NULL : user_find(at->auth->core, at->id);
@@ -186,7 +189,7 @@ static int recheck_account(struct check_job *at, struct berth_error *error)
     return 0;
 }
 
-/* From now on their badge alone is enough for a while. */
+/* From now on the badge alone is accepted for a while. */
 static void begin_grace(struct check_job *at)
 {
     struct core *core = at->auth->core;
@@ -247,11 +250,11 @@ static int fail_busy(struct auth *auth, enum offload_priority priority, struct o
 
     auth->stats.busy++;
     return berth_fail(&op->error, BERTH_E_BUSY,
-                      "many people sign on at this moment; try again in about %lld s",
+                      "many users are signing on; try again in about %lld s",
                       (long long)wait_ms / 1000 + 1);
 }
 
-/* Charge, and give the job to the pool. Takes the job over in every case. */
+/* Charge the attempt and give the job to the pool. Owns the job, also on failure. */
 static int begin_check(struct check_job *at, struct op *op)
 {
     struct auth *auth = at->auth;
@@ -291,7 +294,7 @@ static const struct msg_evidence *evidence_of(const struct msg_evidence *evidenc
     return NULL;
 }
 
-/* The terminal itself is the evidence: its key was checked by the link. */
+/* The terminal is the evidence: the link has checked its key. */
 static int identify_kiosk(struct auth *auth, uint64_t terminal_id, struct auth_result *ret,
                           struct op *op)
 {
@@ -311,7 +314,7 @@ static int identify_kiosk(struct auth *auth, uint64_t terminal_id, struct auth_r
     return 0;
 }
 
-/* The person whose badge it is; NULL when nobody's, or the badge is disabled. */
+/* The user of the badge; NULL when it is unknown or disabled. */
 static struct user *badge_user(struct auth *auth, const char *uid, uint64_t *ret_badge_id)
 {
     struct entity *entity;
@@ -331,9 +334,9 @@ static int fail_badge_alone(struct op *op)
                       "a badge names you; your password is needed too");
 }
 
-/* A badge alone: good for those who have shown their password at this site a while ago. Whoever
- * tries identifiers hears the same as an owner whose grace is over, and is slowed as with
- * passwords.
+/* A badge alone: accepted in the grace period after the password was given at this site. An unknown
+ * identifier gets the same answer as a badge whose grace period is over, and is delayed like a
+ * password.
  */
 static int identify_badge(struct auth *auth, const struct msg_evidence *badge, uint64_t terminal_id,
                           struct auth_result *ret, struct op *op)
@@ -375,14 +378,14 @@ static int identify_person(struct auth *auth, const struct msg_evidence *passwor
     struct user *user = badge ? badge_user(auth, badge->name, &at->badge_id)
                               : user_by_name(auth->core, password->name);
 
-    /* A name typed beside a badge must be the badge's owner. */
+    /* A name given with a badge must be that of the badge's user. */
     if (badge && user && password->name[0] && strcmp(password->name, user->row.name) != 0)
         user = NULL;
     at->auth = auth;
     at->ret_user = ret;
     at->keep_password = keep_password;
     at->password = password->value;
-    /* The name as it was given, also for a badge nobody knows: so that guessing is counted. */
+    /* The name as given, also for an unknown badge, so that guesses are counted. */
     (void)snprintf(at->who, sizeof(at->who), "%s",
                    user    ? user->row.name
                    : badge ? badge->name
@@ -412,8 +415,7 @@ int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t co
         return identify_badge(auth, badge, terminal_id, ret, op);
     if (evidence_of(evidence, count, evidence_kind_KIOSK))
         return identify_kiosk(auth, terminal_id, ret, op);
-    return berth_fail(&op->error, BERTH_E_CREDENTIALS,
-                      "who are you? A user name and a password are needed");
+    return berth_fail(&op->error, BERTH_E_CREDENTIALS, "a user name and a password are required");
 }
 
 int64_t auth_wait_ms(const struct auth *auth, int *ret_waiting)
@@ -452,13 +454,13 @@ struct hash_job {
     char *ret;
 };
 
-/* On the pool. */
+/* On a pool thread. */
 static int hash_password(struct offload_job *job, struct berth_error *error)
 {
     struct hash_job *at = container_of(job, struct hash_job, job);
 
     if (!make_hash(at->password.text, strlen(at->password.text), at->hash))
-        return berth_fail(error, BERTH_E_BUSY, "there is no memory for a password hash (64 MiB)");
+        return berth_fail(error, BERTH_E_BUSY, "out of memory for a password hash (64 MiB)");
     return 0;
 }
 
@@ -483,7 +485,7 @@ int auth_hash_begin(struct auth *auth, const struct secret *password, char *ret,
     int r;
 
     if (strlen(password->text) < PASSWORD_MIN)
-        return berth_fail(&op->error, BERTH_E_INVALID, "a password needs at least %d bytes",
+        return berth_fail(&op->error, BERTH_E_INVALID, "a password must have at least %d bytes",
                           PASSWORD_MIN);
 
     at = berth_new(struct hash_job);
@@ -505,7 +507,7 @@ void auth_badge_hash(struct auth *auth, const char *uid, char *ret)
     seal_hmac_hex(auth->badge_key, uid, strlen(uid), ret);
 }
 
-/* By a key of its own, so that no identifier of a badge has the hash of a request. */
+/* With a separate key, so that hashes of badges and of requests cannot be compared. */
 void auth_request_hash(struct auth *auth, const void *data, size_t size, char *ret)
 {
     static const char purpose[] = "requests";

@@ -1,4 +1,4 @@
-/* auth_setup.h - how module auth is opened: for those who wire the broker, and for tests.
+/* auth_setup.h - open and close the module auth: for the broker's start, and for tests.
  *
  * Module auth. Thread: loop.
  */
@@ -11,17 +11,17 @@
 #include "auth/auth.h"
 #include "auth/ca.h"
 
-/* The secret that badge identifiers are hashed with lives in folder/badge.key, made at the first
+/* The key that badge identifiers are hashed with is in folder/badge.key, created at the first
  * start. */
 struct auth_setup {
     const char *folder; /* the data folder */
     struct core *core;
-    struct offload *hashing; /* argon2id takes 64 MiB and 0.1 s a job: few threads */
+    struct offload *hashing; /* argon2id takes 64 MiB and 0.1 s per password: few threads */
     struct berth_timers *timers;
     struct berth_random *random;
 };
 
-/* Blocking (0.1 s: the hash that stands for unknown users is made here). */
+/* Blocking. Errors: IO, CONFIG or DENIED (badge.key). */
 int auth_new(const struct auth_setup *setup, struct auth **ret,
              struct berth_error *reterr) berth_must_check;
 void auth_free(struct auth *auth);
@@ -29,28 +29,26 @@ void auth_free(struct auth *auth);
 /* For metrics. */
 struct auth_stats {
     int64_t accepted, wrong, too_many, busy;
-    size_t tracked; /* pairs, terminals and users that the limiter remembers */
+    size_t tracked; /* entries of the limiter: pairs, terminals and users */
 };
 void auth_stats(const struct auth *auth, struct auth_stats *ret);
 
-/* The authority lives in folder/ca: ca.key (0600), ca.crt, and ca.sha256, the hash that was
- * recorded when it was made. */
+/* The certificate authority is in folder/ca: ca.key (0600), ca.crt, and ca.sha256, the hash
+ * recorded when it was created. */
 struct ca_setup {
     const char *folder; /* the data folder */
-    const char *site;   /* name in the authority's subject, when it is made */
-    /* Hash that the database says its terminals were signed under; NULL: the database knows none
-     * yet. */
+    const char *site;   /* name in the subject of the authority, when it is created */
+    /* Hash of the authority that issued the certificates in the database; NULL: none yet. */
     const char *expected_hash;
-    int64_t certificate_h; /* life of a terminal's certificate, hours */
+    int64_t certificate_h; /* validity of a terminal's certificate, hours */
     struct offload *signing;
     struct berth_timers *timers;
     struct berth_random *random;
 };
 
-/* Open, or make at the first start (event ca.created). Blocking.
- * Errors, all CERTIFICATE and a reason to refuse the start: expired or not valid yet, key and
- * certificate that do not belong together, another authority than the recorded one, files missing
- * that once were there, a key that others can read.
+/* Open the authority, or create it at the first start (event ca.created). Blocking. Errors:
+ * CERTIFICATE, and the broker must not start: expired or not valid yet, key and certificate do not
+ * match, another authority than the recorded one, missing files, a key that others can read.
  */
 int ca_open(const struct ca_setup *setup, struct ca **ret,
             struct berth_error *reterr) berth_must_check;
@@ -61,8 +59,8 @@ const char *ca_hash(const struct ca *ca); /* SHA-256 of its DER, hex: part of an
 int64_t ca_ends_ms(const struct ca *ca);
 void ca_set_certificate_h(struct ca *ca, int64_t hours);
 
-/* A certificate for the broker's own listeners with a new key. names: host names and addresses,
- * separated by spaces; localhost is added. Blocking (0.3 ms). The caller wipes the key.
+/* Issue a certificate with a new key for the broker's own listeners. names: host names and
+ * addresses, separated by spaces; localhost is added. Blocking (0.3 ms). The caller wipes the key.
  */
 struct ca_server {
     char key[512];              /* PEM */

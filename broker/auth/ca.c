@@ -1,4 +1,5 @@
-/* ca.c - the site's own certificate authority: its files, its policy, and signing on the pool. */
+/* ca.c - the certificate authority of the site: its files, its policy, and signing on the thread
+ * pool. */
 #include "auth/ca.h"
 
 #include <errno.h>
@@ -20,8 +21,8 @@
 #define AUTHORITY_DAYS 3650
 #define SERVER_DAYS 30
 
-/* Certificates begin a little in the past: clocks of terminals are set from their image until they
- * have heard the server. */
+/* Certificates begin in the past: the clock of a terminal may be that of its image until it is set
+ * from the broker. */
 #define BACKDATE_MS DAY_MS
 
 struct ca {
@@ -54,8 +55,8 @@ static int name_files(const char *folder, struct ca_files *files, struct berth_e
     return r;
 }
 
-/* The hash is written last: without it nothing was ever signed, and an interrupted first start
- * begins anew. */
+/* The hash is written last: without it nothing was signed yet, so an interrupted first start is
+ * repeated. */
 static int make_authority(const struct ca_setup *setup, const struct ca_files *files,
                           struct berth_error *reterr)
 {
@@ -97,13 +98,13 @@ static int read_authority(const struct ca_files *files, struct issuer **ret,
     if (key)
         berth_wipe_free(key, key_size);
     free(certificate);
-    /* Whatever is wrong with these files, it is the same kind of failure: no start. */
+    /* Any fault of these files is a CERTIFICATE error: the broker does not start. */
     if (r < 0 && reterr)
         reterr->code = BERTH_E_CERTIFICATE;
     return r < 0 ? BERTH_E_CERTIFICATE : 0;
 }
 
-/* The hash recorded when this authority was first used; "" when there is none. */
+/* The hash recorded when the authority was created; "" when there is none. */
 static int read_hash(const struct ca_files *files, char hash[72], struct berth_error *reterr)
 {
     char *text = NULL;
@@ -126,30 +127,33 @@ static int check_span(const struct issuer *issuer, int64_t now_ms, struct berth_
 {
     if (now_ms >= issuer_ends_ms(issuer))
         return berth_fail(reterr, BERTH_E_CERTIFICATE,
-                          "the authority expired %lld days ago; terminals must join a new one",
+                          "the certificate authority expired %lld days ago; create a new one and "
+                          "let all terminals join again",
                           (long long)((now_ms - issuer_ends_ms(issuer)) / DAY_MS));
     if (now_ms < issuer_begins_ms(issuer))
-        return berth_fail(reterr, BERTH_E_CERTIFICATE,
-                          "the authority is not valid yet; is this machine's clock right?");
+        return berth_fail(
+            reterr, BERTH_E_CERTIFICATE,
+            "the certificate authority is not valid yet; check the clock of this machine");
     return 0;
 }
 
-/* The same authority as ever? `recorded` and `expected` may be empty. */
+/* Is it the authority of the recorded hash and of the database? `recorded` and `expected` may be
+ * empty. */
 static int check_same(const struct issuer *issuer, const char *recorded, const char *expected,
                       struct berth_error *reterr)
 {
     const char *hash = issuer_hash(issuer);
 
     if (*recorded && strcmp(recorded, hash) != 0)
-        return berth_fail(
-            reterr, BERTH_E_CERTIFICATE,
-            "foreign authority: ca.crt is %.16s..., recorded was %.16s...; put the old files back",
-            hash, recorded);
+        return berth_fail(reterr, BERTH_E_CERTIFICATE,
+                          "wrong authority: ca.crt is %.16s..., but ca.sha256 has %.16s...; "
+                          "restore the old files",
+                          hash, recorded);
     if (expected && *expected && strcmp(expected, hash) != 0)
-        return berth_fail(
-            reterr, BERTH_E_CERTIFICATE,
-            "foreign authority: ca.crt is %.16s..., but the database belongs to %.16s...", hash,
-            expected);
+        return berth_fail(reterr, BERTH_E_CERTIFICATE,
+                          "wrong authority: ca.crt is %.16s..., but the database belongs to "
+                          "%.16s...; restore the old files",
+                          hash, expected);
     return 0;
 }
 
@@ -174,9 +178,9 @@ static int open_authority(const struct ca_setup *setup, const struct ca_files *f
         return r;
     if (!keyfile_exists(files->key) || !keyfile_exists(files->certificate)) {
         if (known_before || *recorded)
-            return berth_fail(
-                reterr, BERTH_E_CERTIFICATE,
-                "the authority's files ca/ca.key and ca/ca.crt are missing; put them back");
+            return berth_fail(reterr, BERTH_E_CERTIFICATE,
+                              "the files ca/ca.key and ca/ca.crt of the authority are missing; "
+                              "restore them from a backup");
         r = make_authority(setup, files, reterr);
         if (r < 0)
             return r;

@@ -1,4 +1,4 @@
-/* keyfile.c - small files that hold keys. */
+/* keyfile.c - read and atomically write small files with keys. */
 #include "keyfile.h"
 
 #include <errno.h>
@@ -25,7 +25,7 @@ int keyfile_path(const char *folder, const char *name, char out[KEYFILE_PATH],
                  struct berth_error *reterr)
 {
     if (snprintf(out, KEYFILE_PATH, "%s/%s", folder, name) >= KEYFILE_PATH)
-        return berth_fail(reterr, BERTH_E_TOO_LARGE, "the folder's name is too long");
+        return berth_fail(reterr, BERTH_E_TOO_LARGE, "the name of the folder is too long");
     return 0;
 }
 
@@ -41,10 +41,10 @@ static int check_kind(int descriptor, const char *path, bool secret, struct bert
     if (fstat(descriptor, &facts) < 0)
         return fail_errno(reterr, path);
     if (!S_ISREG(facts.st_mode))
-        return berth_fail(reterr, BERTH_E_DENIED, "%s is no plain file", path);
+        return berth_fail(reterr, BERTH_E_DENIED, "%s is not a regular file", path);
     if (secret && (facts.st_mode & 077) != 0)
         return berth_fail(reterr, BERTH_E_DENIED,
-                          "%s can be read by others (mode %03o); it must be 600", path,
+                          "%s can be read by others (mode %03o); run chmod 600 on it", path,
                           facts.st_mode & 0777);
     if (facts.st_size > KEYFILE_MAX)
         return berth_fail(reterr, BERTH_E_TOO_LARGE, "%s is larger than %d bytes", path,
@@ -117,7 +117,7 @@ int keyfile_write(const char *path, unsigned mode, const void *bytes, size_t siz
     int r;
 
     (void)snprintf(beside, sizeof(beside), "%s.new", path);
-    (void)unlink(beside); /* left by a crash: it never had a name that counts */
+    (void)unlink(beside); /* left by a crash before the rename */
     descriptor = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (descriptor < 0)
         return fail_errno(reterr, beside);

@@ -1,4 +1,4 @@
-/* keyfile.h - small files that hold keys: read whole, written whole or not at all.
+/* keyfile.h - read and atomically write small files with keys.
  *
  * Module auth, private.
  */
@@ -14,19 +14,19 @@
 int keyfile_path(const char *folder, const char *name, char out[KEYFILE_PATH],
                  struct berth_error *reterr) berth_must_check;
 
-/* Read at most KEYFILE_MAX bytes; *ret is NUL-terminated behind them and the caller's:
+/* Read a file of at most KEYFILE_MAX bytes; *ret, followed by a NUL, is to be freed with
  * berth_wipe_free. secret: refuse a file that group or others can read. Errors: NOT_FOUND, DENIED,
  * TOO_LARGE, IO.
  */
 int keyfile_read(const char *path, bool secret, char **ret, size_t *ret_size,
                  struct berth_error *reterr) berth_must_check;
 
-/* Write beside, sync, rename, sync the folder: after a crash the old or the new content is there.
- * mode: 0600 or 0644. */
+/* Write atomically and durably: after a crash the file has the old or the new content. mode: 0600
+ * or 0644. */
 int keyfile_write(const char *path, unsigned mode, const void *bytes, size_t size,
                   struct berth_error *reterr) berth_must_check;
 
-/* Is there anything of this name? */
+/* Does a file of any type have this name? */
 bool keyfile_exists(const char *path);
 
 #endif

@@ -1,4 +1,4 @@
-/* limiter.c - how often somebody may try a password. */
+/* limiter.c - delays between password attempts. */
 #include "limiter.h"
 
 #include <stdio.h>
@@ -21,8 +21,8 @@ struct attempts {
 
 enum attempts_by { BY_PAIR, BY_PLACE, BY_USER };
 
-/* The three kinds of keys cannot be mixed up, whatever characters a name has: the length of the
- * place comes first. */
+/* Keys of the three kinds cannot collide, whatever characters a name has: the length of `where`
+ * comes first. */
 static void make_key(char key[KEY_MAX], enum attempts_by by, const char *who, const char *where)
 {
     if (by == BY_PAIR)
@@ -98,7 +98,7 @@ static void forget_old(struct limiter *limiter, int64_t now_ms)
     }
 }
 
-/* 1, 2, 4 ... seconds for the 1st, 2nd, 3rd failure over the free ones. */
+/* 1, 2, 4 ... seconds for the 1st, 2nd, 3rd failure after the free ones. */
 static int64_t delay_ms(int failures, int free)
 {
     int over = failures - free;

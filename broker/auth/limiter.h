@@ -1,15 +1,20 @@
-/* limiter.h - how often somebody may try a password, without giving anybody a way to lock others
- * out.
+/* limiter.h - delays between password attempts, such that a user cannot be locked out by others.
  *
- * Module auth, private. Passive: monotonic time comes as an argument.
+ * Module auth, private. Thread: loop. No clock: monotonic time comes as an argument.
  *
- * An attempt is charged before the password is looked at, and given back when it was right: many at
- * once gain nothing. pair (who, where)  1, 2, 4 ... 60 s after each failure; the right password
- * elsewhere is never refused where              the same, but from the 11th failure on: one
- * terminal guessing many names who                from the 31st failure on every failure costs at
- * least 8 s at that place: many terminals guessing one name are slowed, yet the first try at
- * another terminal is still taken Forgotten ten minutes after the last failure. At most LIMITER_MAX
- * are remembered; the oldest goes first.
+ * Who is a user name, where a terminal (or the source address of an administrator). An attempt is
+ * charged before the password is checked, and the charge is refunded when it was right; so parallel
+ * attempts gain nothing. Failures are counted three times:
+ *
+ *   counted per         delay after a failure
+ *   pair (who, where)   1, 2, 4 ... 60 s. The right password at another terminal is never refused.
+ *   where               1, 2, 4 ... 60 s, from the 11th failure on: one terminal that guesses many
+ *                       names.
+ *   who                 from the 31st failure on at least 8 s for that pair: many terminals that
+ *                       guess one name. The first attempt at another terminal is still accepted.
+ *
+ * Counts are forgotten ten minutes after the last failure. At most LIMITER_MAX are kept; the one
+ * unchanged for longest is dropped first.
  */
 #ifndef BERTH_AUTH_LIMITER_H
 #define BERTH_AUTH_LIMITER_H
@@ -21,24 +26,26 @@
 
 struct limiter {
     struct map by_key;
-    struct list oldest; /* struct attempts, the longest untouched first */
+    struct list oldest; /* struct attempts, the one unchanged for longest first */
     size_t count;
 };
 
-/* Empty; the key is for its hash table. */
+/* Initialise; the key is for the hash table. */
 void limiter_init(struct limiter *limiter, struct map_key key);
 void limiter_clear(struct limiter *limiter);
 
-/* May `who` try at `where` now? 0: yes, and the attempt is charged. Else milliseconds to wait. */
+/* May `who` try at `where` now? 0: yes, and the attempt is charged. Else the milliseconds to wait.
+ */
 int64_t limiter_charge(struct limiter *limiter, const char *who, const char *where, int64_t now_ms);
 
-/* It was wrong, as was found at now_ms: the delay counts from here, however long the hash took. */
+/* The password was wrong. The delay counts from now_ms, the end of the check, however long that
+ * took. */
 void limiter_failure(struct limiter *limiter, const char *who, const char *where, int64_t now_ms);
 
-/* It was right: the pair is forgotten, the place and the name get their charge back. */
+/* The password was right: forget the pair, refund the charges of `where` and `who`. */
 void limiter_success(struct limiter *limiter, const char *who, const char *where);
 
-/* It was never looked at: all get their charge back. */
+/* The password was not checked: refund all charges. */
 void limiter_refund(struct limiter *limiter, const char *who, const char *where);
 
 #endif

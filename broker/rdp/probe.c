@@ -1,8 +1,8 @@
-/* probe.c - one attempt after another: connect, X.224, TLS, look at the certificate, hang up.
+/* probe.c - an attempt: connect, X.224, TLS, hash the certificate, close.
  *
- * Desktops have self-signed certificates and perhaps old keys: nothing is verified here, the
- * fingerprint is what is learnt. TLS runs over memory buffers, for it begins in the middle of a
- * connection and with versions below 1.3.
+ * Desktops have self-signed certificates and perhaps weak keys: nothing is verified here, only the
+ * fingerprint is taken. TLS runs over memory buffers, because it begins in the middle of a
+ * connection, and with versions below 1.3.
  */
 #include "rdp/probe.h"
 
@@ -16,7 +16,7 @@
 #include "rdp/probe_setup.h"
 #include "rdp/x224.h"
 
-/* A handshake is a few kilobytes; a server that sends more is none. */
+/* A handshake takes a few kilobytes; a server that sends more fails. */
 #define TLS_BYTES_MAX ((size_t)64 * 1024)
 
 struct probe {
@@ -28,7 +28,7 @@ struct probe {
 
 struct attempt {
     struct list node;
-    struct probe *probe; /* NULL once it is over */
+    struct probe *probe; /* NULL after its completion */
     struct op *op;
     struct probe_result *ret;
     char where[80]; /* address and port, for sentences */
@@ -36,12 +36,12 @@ struct attempt {
     uv_connect_t connect;
     struct berth_timer limit;
     int64_t began_ms;
-    bool answer_only;  /* RDP's first answer is all that is wanted */
-    const char *doing; /* what the limit interrupts */
+    bool answer_only;  /* stop after the confirm */
+    const char *doing; /* the present phase, for the error at the limit */
     unsigned char confirm[X224_CONFIRM_MAX];
     size_t have;
     struct x224_confirm choice;
-    SSL *ssl; /* NULL until the confirm was read */
+    SSL *ssl; /* NULL until the confirm was parsed */
     size_t tls_bytes;
 };
 
@@ -55,7 +55,7 @@ static void closed(uv_handle_t *handle)
     free(attempt);
 }
 
-/* Take it out of the books and close it; its op is the caller's matter. */
+/* Remove it from the list and close it; the caller completes its op. */
 static void close_attempt(struct attempt *attempt)
 {
     timer_stop(&attempt->probe->loop->timers, &attempt->limit);
@@ -97,8 +97,7 @@ static void cancel(struct op *op)
 
 /* ---- TLS ---- */
 
-/* Bytes of a probe are few: a socket that does not take them at once belongs to nobody who serves.
- */
+/* A probe sends few bytes: when the socket does not take them at once, the server is not usable. */
 static bool send_bytes(struct attempt *attempt, const void *bytes, size_t size)
 {
     uv_buf_t buffer = uv_buf_init((char *)(uintptr_t)bytes, (unsigned)size);
@@ -142,11 +141,10 @@ static bool take_fingerprint(struct attempt *attempt)
 static void fingerprint_read(struct attempt *attempt)
 {
     if (!take_fingerprint(attempt)) {
-        fail(attempt, "it showed no certificate", "");
+        fail(attempt, "it has sent no certificate", "");
         return;
     }
-    /* A polite end, so that the server's log has no complaint; it is no matter if it does not
-     * arrive. */
+    /* Send close-notify, to avoid an error in the server's log; a failure does not matter. */
     (void)SSL_shutdown(attempt->ssl);
     (void)flush_tls(attempt);
     succeeded(attempt);
@@ -160,7 +158,7 @@ static void shake_hands(struct attempt *attempt)
     ERR_clear_error();
     r = SSL_do_handshake(attempt->ssl);
     if (!flush_tls(attempt)) {
-        fail(attempt, "it does not take our bytes", "");
+        fail(attempt, "it does not accept data", "");
     } else if (r == 1) {
         fingerprint_read(attempt);
     } else if (SSL_get_error(attempt->ssl, r) != SSL_ERROR_WANT_READ) {
@@ -199,7 +197,7 @@ static void take_confirm(struct attempt *attempt, const char *bytes, size_t size
     if (r < 0)
         finish(attempt, r, &error);
     else if (r > 0 && (attempt->have > attempt->choice.size || some < size))
-        fail(attempt, "not an RDP server: it speaks out of turn", "");
+        fail(attempt, "not an RDP server: unexpected data", "");
     else if (r > 0 && attempt->answer_only)
         succeeded(attempt);
     else if (r > 0)
@@ -210,7 +208,7 @@ static void take_tls(struct attempt *attempt, const char *bytes, size_t size)
 {
     attempt->tls_bytes += size;
     if (attempt->tls_bytes > TLS_BYTES_MAX) {
-        fail(attempt, "TLS failed: it sends without end", "");
+        fail(attempt, "TLS failed: too much data", "");
         return;
     }
     if (BIO_write(SSL_get_rbio(attempt->ssl), bytes, (int)size) != (int)size)
@@ -232,7 +230,7 @@ static void got_bytes(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
     if (!attempt->probe || size == 0)
         return;
     if (size == UV_EOF)
-        fail(attempt, "it hung up while ", attempt->doing);
+        fail(attempt, "it closed the connection while ", attempt->doing);
     else if (size < 0)
         fail(attempt, uv_strerror((int)size), "");
     else if (!attempt->ssl)
@@ -246,14 +244,14 @@ static void connected(uv_connect_t *connect, int status)
     struct attempt *attempt = container_of(connect, struct attempt, connect);
 
     if (!attempt->probe)
-        return; /* called off meanwhile */
+        return; /* cancelled meanwhile */
     if (status < 0) {
         fail(attempt, uv_strerror(status), "");
         return;
     }
-    attempt->doing = "waiting for its first word";
+    attempt->doing = "waiting for the X.224 confirm";
     if (!send_bytes(attempt, x224_request, sizeof(x224_request)))
-        fail(attempt, "it does not take our bytes", "");
+        fail(attempt, "it does not accept data", "");
     else
         (void)uv_read_start((uv_stream_t *)&attempt->tcp, give_buffer, got_bytes);
 }
@@ -269,7 +267,7 @@ struct probe *probe_new(struct berth_loop *loop)
     probe->context = SSL_CTX_new(TLS_client_method());
     if (!probe->context)
         berth_out_of_memory();
-    /* How strong the server's key is, the viewer judges; here it is only learnt which one it is. */
+    /* Accept weak keys: the viewer decides on that; here only the fingerprint is taken. */
     SSL_CTX_set_security_level(probe->context, 0);
     SSL_CTX_set_verify(probe->context, SSL_VERIFY_NONE, NULL);
     (void)SSL_CTX_set_session_cache_mode(probe->context, SSL_SESS_CACHE_OFF);
@@ -281,7 +279,7 @@ void probe_free(struct probe *probe)
     while (!list_empty(&probe->attempts)) {
         struct attempt *attempt = list_entry(probe->attempts.next, struct attempt, node);
 
-        attempt->op->in_flight = false; /* a late op_cancel finds nothing to do */
+        attempt->op->in_flight = false; /* so that op_cancel has no effect any more */
         close_attempt(attempt);
     }
     SSL_CTX_free(probe->context);
@@ -296,7 +294,7 @@ static bool read_address(const char *address, int port, struct sockaddr_storage 
            uv_ip6_addr(address, port, (struct sockaddr_in6 *)(void *)ret) == 0;
 }
 
-/* The broker has no socket to ask with. */
+/* The broker has no socket left. */
 static bool is_own_shortage(int r)
 {
     return r == UV_EMFILE || r == UV_ENFILE || r == UV_ENOBUFS || r == UV_ENOMEM ||
@@ -312,8 +310,7 @@ static int refuse(const struct probe *probe, const struct probe_target *target,
         return berth_fail(reterr, BERTH_E_INVALID, "'%s' port %d is not a numeric address",
                           target->address, target->port);
     if (probe->count >= most)
-        return berth_fail(reterr, BERTH_E_BUSY, "%zu desktops are being probed already",
-                          probe->count);
+        return berth_fail(reterr, BERTH_E_BUSY, "too many probes: %zu are running", probe->count);
     return 0;
 }
 

@@ -1,8 +1,7 @@
-/* probe.h - is a desktop ready? An RDP answer, never an open port.
+/* probe.h - check by an RDP handshake, not by an open port, whether a desktop is ready.
  *
  * Module rdp. Thread: loop. X.224 connection request and confirm ([MS-RDPBCGR] 2.2.1.1, 2.2.1.2),
- * then TLS to learn the certificate. Sockets are the module's; the address is host and port,
- * numeric only.
+ * then TLS to learn the certificate. Addresses are numeric.
  */
 #ifndef BERTH_RDP_PROBE_H
 #define BERTH_RDP_PROBE_H
@@ -18,18 +17,18 @@ struct probe_result {
 };
 
 struct probe_target {
-    const char *address; /* numeric; may go when probe_begin has returned */
+    const char *address; /* numeric; need not outlive probe_begin */
     int port;
-    /* Content with RDP's first answer: no TLS, so the fingerprint stays empty. A tenth of the cost,
+    /* Stop after the X.224 confirm: no TLS, so the fingerprint stays empty. A tenth of the cost,
      * for desktops whose certificate is known since they started. */
     bool answer_only;
-    /* A person waits for it. Some places are kept for these. */
+    /* A user waits for it: it may use the attempts reserved by PROBE_ATTEMPTS_URGENT. */
     bool urgent;
 };
 
-/* One attempt. Fails with DESKTOP (refused, closed, not RDP, TLS failed) and a sentence; the caller
- * repeats. Fails with BUSY when it cannot be made now, because too many are under way or there is
- * no socket for it: that tells nothing of the desktop. Cancel closes. */
+/* One attempt. Errors: DESKTOP (refused, closed, not RDP, TLS failed), after which the caller may
+ * retry; BUSY (too many attempts, or no socket), which says nothing about the desktop. Cancelling
+ * closes the connection. */
 int probe_begin(struct probe *probe, const struct probe_target *target, struct probe_result *ret,
                 struct op *op) berth_must_check;
 

@@ -1,4 +1,4 @@
-/* probe_setup.h - making and ending the module; for the broker's main and for tests.
+/* probe_setup.h - open and close the module rdp: for the broker's start, and for tests.
  *
  * Module rdp. Thread: loop.
  */
@@ -9,18 +9,18 @@
 
 #include "rdp/probe.h"
 
-/* An attempt that takes longer has failed. */
+/* Limit of one attempt. */
 #define PROBE_LIMIT_MS 5000
 
-/* Attempts at once: one descriptor each. More fail with BUSY. So many of them are kept for those
- * that are urgent: after a restart hundreds of machines are asked while people sign on. */
+/* Parallel attempts, one descriptor each; more fail with BUSY. PROBE_ATTEMPTS_URGENT of them are
+ * reserved for urgent ones: after a restart hundreds of machines are probed while users sign on. */
 #define PROBE_ATTEMPTS_MAX 256
 #define PROBE_ATTEMPTS_URGENT 64
 
-/* One without attempts; ends the program when OpenSSL has no memory. */
+/* Ends the program when OpenSSL is out of memory. */
 struct probe *probe_new(struct berth_loop *loop);
 
-/* Attempts under way are closed and forgotten without completion: their owners are gone by now. */
+/* Closes running attempts without completing their operations: their owners are freed before. */
 void probe_free(struct probe *probe);
 
 #endif

@@ -1,4 +1,4 @@
-/* x224.c - the first words of an RDP connection. */
+/* x224.c - connection request and confirm of RDP. */
 #include "rdp/x224.h"
 
 #include <string.h>
@@ -39,8 +39,8 @@ static const char *failure_text(uint32_t code)
 static int check_start(const unsigned char *bytes, size_t size, struct berth_error *reterr)
 {
     if (size > 0 && bytes[0] != TPKT_VERSION)
-        return berth_fail(reterr, BERTH_E_DESKTOP, "not an RDP server: it answers with byte %#x",
-                          bytes[0]);
+        return berth_fail(reterr, BERTH_E_DESKTOP,
+                          "not an RDP server: its answer begins with byte %#x", bytes[0]);
     return 0;
 }
 
@@ -76,7 +76,8 @@ static int read_choice(const unsigned char *negotiation, struct x224_confirm *re
     if (value == PROTOCOL_RDP)
         return berth_fail(reterr, BERTH_E_DESKTOP, "it offers no TLS");
     if (value != PROTOCOL_TLS && value != PROTOCOL_NLA && value != PROTOCOL_NLA_EX)
-        return berth_fail(reterr, BERTH_E_DESKTOP, "it chose a protection that nobody offered");
+        return berth_fail(reterr, BERTH_E_DESKTOP,
+                          "it chose a security protocol that was not offered");
     ret->nla = value != PROTOCOL_TLS;
     return 1;
 }

@@ -277,7 +277,8 @@ int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t co
     if (!password && badge)
         return identify_badge(auth, badge, terminal_id, ret, op);
     if (!password)
-        return berth_fail(&op->error, BERTH_E_CREDENTIALS, "who are you?");
+        return berth_fail(&op->error, BERTH_E_CREDENTIALS,
+                          "a user name and a password are required");
 
     user = badge ? badge_owner(auth, badge->name, &badge_id)
                  : user_by_name(auth->core, password->name);
@@ -332,7 +333,7 @@ int auth_admin_begin(struct auth *auth, const char *name, const struct secret *p
 int auth_hash_begin(struct auth *auth, const struct secret *password, char *ret, struct op *op)
 {
     if (strlen(password->text) < 8)
-        return berth_fail(&op->error, BERTH_E_INVALID, "a password needs at least 8 bytes");
+        return berth_fail(&op->error, BERTH_E_INVALID, "a password must have at least 8 bytes");
     {
         struct check *check = check_new(auth, password, op);
 

@@ -110,10 +110,10 @@ TEST(ca, that_expired_or_is_not_valid_yet_is_refused)
     ca_free(ca);
     loop.timers.wall_ms = now_ms + 11 * YEAR_MS;
     EXPECT_ERR(open_ca(NULL, &ca, &error), BERTH_E_CERTIFICATE);
-    EXPECT_SAYS(error.text, "the authority expired 36");
+    EXPECT_SAYS(error.text, "the certificate authority expired 36");
     loop.timers.wall_ms = now_ms - YEAR_MS;
     EXPECT_ERR(open_ca(NULL, &ca, &error), BERTH_E_CERTIFICATE);
-    EXPECT_SAYS(error.text, "is this machine's clock right?");
+    EXPECT_SAYS(error.text, "check the clock of this machine");
     finish();
 }
 
@@ -135,7 +135,7 @@ TEST(ca, that_is_not_the_recorded_one_is_refused)
     EXPECT_SAYS(error.text, "the authority's key does not belong to its certificate");
     write_text("ca.key", key);
     EXPECT_ERR(open_ca(NULL, &ca, &error), BERTH_E_CERTIFICATE);
-    EXPECT_SAYS(error.text, "foreign authority");
+    EXPECT_SAYS(error.text, "wrong authority");
     path_of("ca.sha256", path, sizeof(path));
     EXPECT_OK(unlink(path));
     EXPECT_ERR(open_ca("0123456789abcdef0123456789abcdef", &ca, &error), BERTH_E_CERTIFICATE);
@@ -160,11 +160,11 @@ TEST(ca, whose_files_are_gone_is_not_made_anew)
     path_of("ca.key", path, sizeof(path));
     EXPECT_OK(unlink(path));
     EXPECT_ERR(open_ca(NULL, &ca, &error), BERTH_E_CERTIFICATE);
-    EXPECT_SAYS(error.text, "are missing; put them back");
+    EXPECT_SAYS(error.text, "are missing; restore them");
     path_of("ca.sha256", path, sizeof(path));
     EXPECT_OK(unlink(path));
     EXPECT_ERR(open_ca("abc", &ca, &error), BERTH_E_CERTIFICATE);
-    EXPECT_SAYS(error.text, "are missing; put them back");
+    EXPECT_SAYS(error.text, "are missing; restore them");
     finish();
 }
 
@@ -251,7 +251,7 @@ TEST(ca, refuses_requests_that_are_none)
     char *other = NULL;
 
     EXPECT_ERR(ca_request_key("nonsense", hash, &error), BERTH_E_CERTIFICATE);
-    EXPECT_SAYS(error.text, "no PKCS#10");
+    EXPECT_SAYS(error.text, "not PKCS#10");
     EXPECT_OK(tls_make_key(&key, NULL));
     EXPECT_OK(tls_make_request(key, "a", &request, NULL));
     /* One bit of the signature: the text before last, in the middle of its line. */

@@ -350,7 +350,7 @@ TEST(probe, a_slow_server_is_waited_for)
 
 TEST(probe, an_open_port_that_says_nothing_is_no_desktop)
 {
-    expect_bad_server(SILENT, "waiting for its first word", PROBE_LIMIT_MS - 50);
+    expect_bad_server(SILENT, "waiting for the X.224 confirm", PROBE_LIMIT_MS - 50);
 }
 
 TEST(probe, a_server_that_stops_after_its_first_word)
@@ -362,7 +362,7 @@ TEST(probe, garbage_is_refused_at_once)
 {
     expect_bad_server(GARBAGE, "not an RDP server", 0);
     expect_bad_server(GARBAGE_TLS, "TLS failed", 0);
-    expect_bad_server(EAGER, "out of turn", 0);
+    expect_bad_server(EAGER, "unexpected data", 0);
 }
 
 TEST(probe, a_flood_is_cut_off)
@@ -423,7 +423,7 @@ static size_t begin_all(struct world *world, int port, bool urgent)
             break;
     }
     EXPECT_ERR(ops[next].error.code, BERTH_E_BUSY);
-    EXPECT_SAYS(ops[next].error.text, "are being probed already");
+    EXPECT_SAYS(ops[next].error.text, "too many probes");
     return begun;
 }
 

@@ -67,7 +67,7 @@ TEST(x224, refusals_have_a_reason)
         { no_certificate, sizeof(no_certificate), "no certificate" },
         { strange, sizeof(strange), "unknown reason" },
         { plain, sizeof(plain), "no TLS" },
-        { unasked, sizeof(unasked), "nobody offered" },
+        { unasked, sizeof(unasked), "not offered" },
         { bare, sizeof(bare), "no TLS" },
         { disconnect, sizeof(disconnect), "refuses" },
     };

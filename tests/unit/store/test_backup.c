@@ -81,7 +81,7 @@ TEST(backup, never_replaces_a_file)
     (void)snprintf(path, sizeof(path), "%s", world_path(w, "copy.db"));
     EXPECT_OK(backup(w, path));
     EXPECT_ERR(backup(w, path), BERTH_E_EXISTS);
-    EXPECT_SAYS(w->error.text, "it is not overwritten");
+    EXPECT_SAYS(w->error.text, "choose another name");
     EXPECT_ERR(backup(w, "/nowhere/at/all/copy.db"), BERTH_E_IO);
     EXPECT_SAYS(w->error.text, "/nowhere/at/all/copy.db");
     fill(w, 1); /* a backup that fails is its own matter */
@@ -252,7 +252,7 @@ TEST(restore, refuses_what_is_damaged_foreign_or_newer)
 
     EXPECT_OK(backup(w, path));
     sql_do(w, "copy.db", "PRAGMA application_id = 7");
-    expect_no_restore(w, path, BERTH_E_SCHEMA, "not a file of Berth's");
+    expect_no_restore(w, path, BERTH_E_SCHEMA, "not a file of Berth");
     assert_int_equal(unlink(path), 0);
 
     EXPECT_OK(backup(w, path));

@@ -183,7 +183,7 @@ TEST(open, refuses_a_file_of_another_program)
 
     sql_do(w, "berth.db", "CREATE TABLE songs (title TEXT)");
     EXPECT_ERR(world_open(w), BERTH_E_SCHEMA);
-    EXPECT_SAYS(w->error.text, "berth.db is not a file of Berth's");
+    EXPECT_SAYS(w->error.text, "berth.db is not a file of Berth");
     EXPECT_INT(sql_count(w, "berth.db", "SELECT count(*) FROM sqlite_schema"),
                1); /* and left as it was */
     world_free(w);
