@@ -1,4 +1,4 @@
-/* acts.c - from the row of an action to the function that does it. */
+/* acts.c - table: action to function. */
 #include <stdio.h>
 
 #include "sim/sim_internal.h"

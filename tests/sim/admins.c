@@ -1,4 +1,4 @@
-/* admins.c - what people who manage change, with the same entry points as the management API. */
+/* admins.c - what administrators change, by the entry points that the management API uses. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@ static struct context *context_of(struct sim *sim)
     return sim->w->broker ? &sim->w->broker->context : NULL;
 }
 
-/* ---- operations and what is said of them ---- */
+/* ---- operations and their history ---- */
 
 static void record_result(struct admin_op *admin_op, enum history_outcome outcome, int code)
 {
@@ -30,7 +30,7 @@ static void record_result(struct admin_op *admin_op, enum history_outcome outcom
     sim->recorder.history.take(&sim->recorder.history, &line);
 }
 
-/* The first of the two requests has had its effect: what is refused now is refused for good. */
+/* The first of the two requests has had its effect: a refusal now is final. */
 static void note_effect(struct admin_op *admin_op)
 {
     struct sim *sim = admin_op->sim;
@@ -101,15 +101,15 @@ static void record_invoke(struct admin_op *admin_op, enum history_request what, 
     sim->recorder.history.take(&sim->recorder.history, &line);
 }
 
-/* It was refused at once: without effect. */
+/* It was refused at once and has no effect. */
 static void begun(struct admin_op *admin_op, int r)
 {
     if (r < 0)
         record_result(admin_op, history_outcome_FAIL, r);
 }
 
-/* Every other time the answer is too slow for the administrator's client, which asks again under
- * the same number. */
+/* Every other time the client of the administrator times out and repeats the request under the same
+ * number. */
 static void change(struct sim *sim, enum history_request what, enum entity_kind kind,
                    const void *row)
 {
@@ -207,7 +207,7 @@ static struct terminal *terminal_at(struct sim *sim, uint32_t client)
     return entity ? container_of(entity, struct terminal, base) : NULL;
 }
 
-/* A revoked terminal that was found again may ask, and is approved. */
+/* A revoked terminal that was found again may ask to join, and is approved. */
 static void found_again(struct sim *sim, uint32_t client)
 {
     sim->clients[client].joins_anew = true;
@@ -241,7 +241,7 @@ static void forget_and_join(struct sim *sim, uint32_t client)
     (void)snprintf(row.terminal, sizeof(row.terminal), "%s", terminal->row.name);
     if (world_await(sim->w,
                     admin_invite(context, world_actor(), &row, &id, &token, world_op(sim->w))) < 0)
-        return; /* the disk is full, or so */
+        return; /* such as: the disk is full */
     person_unknown(sim, client);
     client_forget(&sim->clients[client], &token);
     secret_wipe(&token);
@@ -393,7 +393,7 @@ void profile_often(struct sim *sim, uint32_t what, int64_t pause_ms)
         end_fault_in(sim, i * (50 + pause_ms), set_profile, what / (i + 1));
 }
 
-/* Every other time there are second thoughts, on the heels of the first. */
+/* Every other time the opposite order follows at once. */
 void fault_profile(struct sim *sim, const struct action *action)
 {
     if (action->much % 2)
@@ -426,8 +426,8 @@ void fault_desktop_order(struct sim *sim, const struct action *action)
 
     if (!admin_op)
         return;
-    /* An administrator may tear a desktop from under its session; the judge has no line by which it
-     * could tell that from a mistake of the broker, so it is only done where nothing is lost. */
+    /* An administrator may delete the desktop of a session; the history has no line for that, so
+     * the judge would take it for a mistake of the broker. Only done where nothing is lost. */
     request.force = action->who % 4 == 0 && request.act != DESKTOP_REFRESH &&
                     context->timers->mono_ms > context->core->recovery_until_ms;
     request.desktop_id = container_of(entity, struct desktop, base)->row.id;

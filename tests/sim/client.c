@@ -1,4 +1,4 @@
-/* client.c - see client.h. The viewer is in client_view.c. */
+/* client.c - power, clocks, network and agent of a thin client; its viewer is in client_view.c. */
 #include "sim/client.h"
 
 #include <inttypes.h>
@@ -37,8 +37,7 @@ bool client_enter(struct client *client)
     return true;
 }
 
-/* A timer that is armed too early fires for nothing and is armed again then: cheaper than moving it
- * with every message. */
+/* A timer that fires too early is armed again then: cheaper than moving it with every message. */
 void client_after(struct client *client)
 {
     struct berth_timers *timers = client_timers(client);
@@ -84,7 +83,7 @@ static void dial(void *who, bool joining, const char *key)
     char key_hash[72] = "";
 
     if (client->cut)
-        return; /* nothing comes back; the agent has its limits */
+        return; /* no answer; the agent has its own limits */
     if (!joining)
         fake_digest(key, key_hash);
     client->link =
@@ -140,7 +139,7 @@ static void lost(struct network_client *network_client, const char *why)
     client_after(client);
 }
 
-/* The handshake succeeds, then the link says why not and closes. */
+/* The handshake succeeds, then the link refuses with a reason and closes. */
 static void refused(struct network_client *network_client, const struct berth_error *error)
 {
     struct client *client = client_of(network_client);
@@ -417,7 +416,7 @@ void client_touch(struct client *client)
     client_after(client);
 }
 
-/* The terminal will lock itself: what was on its screen is gone for a reason. */
+/* The terminal will lock itself: the end of its picture is expected. */
 static void record_lock(struct client *client, const struct agent_snapshot *snapshot,
                         int64_t idle_ms)
 {
@@ -438,7 +437,7 @@ static void record_lock(struct client *client, const struct agent_snapshot *snap
     environment_record(&client->world->environment, &line);
 }
 
-/* The greeter tells once a minute how long nobody has touched anything, until nothing is shown. */
+/* The greeter reports once a minute how long there was no input, until nothing is shown. */
 static void idle_due(struct berth_timer *timer)
 {
     struct client *client = container_of(timer, struct client, idling);

@@ -1,8 +1,8 @@
 /* client.h - one thin client of a simulated site: power, network, a real agent, a viewer.
  *
  * Module tests. It is a client of the fake network, carries the agent's messages, runs its
- * clocks, and plays the viewer on the fake hypervisors' machines. Whatever is done to it while it is off or
- * frozen is without effect.
+ * clocks, and acts as the viewer on the fake machines. Calls have no effect while it is off or
+ * frozen.
  */
 #ifndef BERTH_TESTS_SIM_CLIENT_H
 #define BERTH_TESTS_SIM_CLIENT_H
@@ -16,7 +16,7 @@ struct client;
 
 enum view_stage { VIEW_NONE, VIEW_CONNECTING, VIEW_CONNECTED, VIEW_SEEN, VIEW_ENDING };
 
-/* How its network is at the moment, in thousandths of its messages. */
+/* Present faults of its network, in thousandths of its messages. */
 struct network_conditions {
     int64_t until_ms;
     unsigned loss, repeat, reorder, delay;
@@ -37,7 +37,7 @@ struct client {
     struct world *world;
     struct network_client network_client;
     struct history *history;
-    struct history said; /* what its agent writes: in the world's time, for it may have slept */
+    struct history said; /* of its agent, with the world's time: the agent may have slept */
     uint64_t number;
     char name[32];
     char address[32];
@@ -46,33 +46,33 @@ struct client {
     struct agent *agent; /* NULL: switched off */
     unsigned boots;
     bool frozen, cut;
-    bool reboots;    /* it was told to */
-    bool joins_anew; /* somebody has to approve it */
+    bool reboots;    /* it was ordered to */
+    bool joins_anew; /* an administrator must approve it */
     bool asleep;
     int64_t asleep_since_ms;
-    int64_t slept_ms;       /* its monotonic clock is so much behind */
-    int64_t wall_offset_ms; /* its wall clock is wrong by so much */
+    int64_t slept_ms;       /* its monotonic clock is behind by this */
+    int64_t wall_offset_ms; /* its wall clock is wrong by this */
     struct berth_timer turn, boot;
     int64_t turn_at_ms;
 
     struct fake_connection *link; /* NULL: none */
     struct berth_timer dialled;
     struct network_conditions network_conditions;
-    struct msg last_said; /* for those who repeat themselves */
+    struct msg last_said; /* for repeated messages */
 
     enum view_stage stage;
     struct agent_view view;
     struct picture picture;
     struct berth_timer viewing;
     int exit_code;
-    int64_t unseen_until_ms; /* no viewer gets through to its desktop before */
+    int64_t unseen_until_ms; /* no viewer connects before */
     bool answered;           /* the last sign-on there got its picture */
-    uint64_t left;           /* the session that somebody left here, until somebody signs on */
+    uint64_t left;           /* the session that was left here, until the next sign-on */
 
-    int64_t hands_off_ms; /* since when nobody has touched it; 0: somebody is there */
+    int64_t hands_off_ms; /* since when there is no input; 0: a person is there */
     struct berth_timer idling;
 
-    /* What became of a sign-on goes to whoever waits for it. */
+    /* Called with the outcome of a sign-on. */
     void (*news)(void *context, struct client *client, enum agent_news what,
                  const struct berth_error *why);
     void *context;
@@ -88,24 +88,24 @@ void client_clear(struct client *client);
 void client_power(struct client *client, bool on);
 void client_cut(struct client *client, bool cut);
 void client_freeze(struct client *client, bool frozen);
-/* It slept for so long, as of now: the world did not. */
+/* It has slept for this long, up to now. */
 void client_slept(struct client *client, int64_t ms);
-/* The connection is gone, and nobody has told the broker. */
+/* The connection is gone, and the broker does not know. */
 void client_vanish(struct client *client);
-/* The connection of its viewer breaks, and no other gets through for so long. */
+/* The connection of its viewer breaks, and no new one succeeds for this long. */
 void client_break_picture(struct client *client, int64_t ms);
 /* Its state folder is lost: it has to join with this invitation. */
 void client_forget(struct client *client, const struct secret *invitation);
 
 /* ---- people ---- */
-/* False: nothing to be done there now. */
+/* False: not possible there now. */
 bool client_sign_on(struct client *client, const char *user, const char *password);
 bool client_leave(struct client *client, bool sign_off);
 void client_cancel(struct client *client);
 void client_touch(struct client *client);
 void client_walk_away(struct client *client);
 
-/* It says this, whatever its agent thinks of it. */
+/* Send this message, past its agent. */
 void client_say(struct client *client, const struct msg *msg);
 
 /* False when it is off; then *ret is all zero. */

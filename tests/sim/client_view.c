@@ -9,7 +9,7 @@
 #define PICTURE_LEAST_MS 50
 #define PICTURE_MOST_MS 400
 #define END_MOST_MS 40
-#define STILL_MS 100 /* how often we look whether a frozen agent goes on */
+#define STILL_MS 100 /* interval at which a frozen agent is checked */
 
 static void view_due(struct berth_timer *timer);
 
@@ -19,7 +19,7 @@ static void next_in(struct client *client, int64_t least_ms, int64_t most_ms)
                 environment_draw_ms(&client->world->environment, least_ms, most_ms), view_due);
 }
 
-/* The viewer's process ends by itself or as told; its parent hears of it a little later. */
+/* The viewer's process ends by itself or as ordered; its parent is told a little later. */
 static void ends(struct client *client, int exit_code)
 {
     machine_leave(&client->picture);
@@ -59,7 +59,7 @@ static void judge_picture(struct client *client, const struct machine *machine,
                           (long long)client->view.epoch, machine->name, (long long)machine->epoch);
 }
 
-/* A picture comes back where it broke, never from where its user has gone since. */
+/* A picture returns where it broke, not where its user went since. */
 static void judge_owner(struct client *client, struct machine *machine)
 {
     const struct agent_view *view = &client->view;
@@ -147,7 +147,7 @@ static void view_due(struct berth_timer *timer)
     }
 }
 
-/* Whatever comes late: what it was told to hide it does not show again. */
+/* However late a message comes: a hidden session is never shown again. */
 static void judge_view(const struct client *client, const struct agent_view *view)
 {
     /* A kiosk signs on by itself. */

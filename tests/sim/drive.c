@@ -1,4 +1,4 @@
-/* drive.c - see drive.h. */
+/* drive.c - runs seeds, replays and shrinks failing ones, prints the result. */
 #include "sim/drive.h"
 
 #include <inttypes.h>

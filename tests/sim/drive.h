@@ -1,6 +1,6 @@
-/* drive.h - berth-sim itself, but for its main().
+/* drive.h - berth-sim without its main().
  *
- * Module tests. The program of the planted bugs links the same.
+ * Module tests. The program of the mutants links it, too.
  */
 #ifndef BERTH_TESTS_SIM_DRIVE_H
 #define BERTH_TESTS_SIM_DRIVE_H

@@ -1,4 +1,4 @@
-/* endings.c - what lasts for a while, and what happens when it is over. */
+/* endings.c - ends faults that last for a while. */
 #include "sim/sim_internal.h"
 
 #define FROZEN_MS 1000
@@ -30,7 +30,7 @@ static void due(struct berth_timer *timer)
 {
     struct ending *ending = container_of(timer, struct ending, timer);
 
-    if (ending->sim->w->frozen) /* nobody can speak to a broker that stands still */
+    if (ending->sim->w->frozen) /* a frozen broker answers nobody */
         timer_start(&ending->sim->w->environment.timers, timer, FROZEN_MS, due);
     else
         over(ending);

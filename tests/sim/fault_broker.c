@@ -1,4 +1,4 @@
-/* fault_broker.c - what happens to the broker: its clocks, its process, its disk. */
+/* fault_broker.c - faults of the broker: its clocks, its process, its disk. */
 #include <stdio.h>
 
 #include "sim/sim_internal.h"
@@ -61,7 +61,7 @@ void fault_broker_crash(struct sim *sim, const struct action *action)
     end_fault_in(sim, action->ms % 60000, back, 0);
 }
 
-/* It may not have come to that commit. */
+/* It may not have reached that commit. */
 static void back_after_commit(struct sim *sim, uint32_t what)
 {
     (void)what;

@@ -1,4 +1,4 @@
-/* fault_hosts.c - what happens to hosts and machines. */
+/* fault_hosts.c - faults of hosts and machines. */
 #include <stdio.h>
 
 #include "sim/sim_internal.h"
@@ -80,12 +80,12 @@ static void host_fast(struct sim *sim, uint32_t host)
 void fault_host_slow(struct sim *sim, const struct action *action)
 {
     host_of(sim, action)->slow_ms = 1 + action->what % SLOWEST_MS;
-    /* Often just below the deadline of a call into a guest, so that the others stand in line. */
+    /* Often just below the deadline of a call into a guest, so that other calls wait. */
     host_of(sim, action)->agent_ms = action->what % 2 ? action->what % SLOWEST_GUEST_MS : 0;
     end_fault_in(sim, action->ms, host_fast, number_of(sim, action));
 }
 
-/* The daemon goes on with what it was asked; the broker's end starts another berth-virt. */
+/* The daemon continues with accepted calls; the broker starts another berth-virt. */
 void fault_virt_restart(struct sim *sim, const struct action *action)
 {
     if (sim->w->broker)

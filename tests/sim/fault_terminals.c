@@ -1,4 +1,4 @@
-/* fault_terminals.c - what happens to terminals and their network, and what rogues among them say. */
+/* fault_terminals.c - faults of terminals and their network, and messages of hostile terminals. */
 #include <stdio.h>
 #include <string.h>
 
@@ -56,7 +56,7 @@ void fault_reorder(struct sim *sim, const struct action *action)
     network_conditions->reorder = 1 + action->much / 2;
     network_conditions->delay = 1 + action->much / 2;
     network_conditions->slowest_ms = 1 + action->what % 2000;
-    if (action->what % 2) /* where order matters most */
+    if (action->what % 2) /* where the order matters most */
         person_roams_from(sim, action);
     else
         profile_often(sim, action->what, action->ms % 400);
@@ -152,7 +152,7 @@ void fault_terminal_clock(struct sim *sim, const struct action *action)
 
 /* ---- rogues ---- */
 
-/* It repeats, out of turn, what it said before, or what its neighbour said. */
+/* It repeats an earlier message of its own or of another terminal. */
 void fault_rogue_repeat(struct sim *sim, const struct action *action)
 {
     struct client *rogue = client_of(sim, action);
@@ -161,7 +161,7 @@ void fault_rogue_repeat(struct sim *sim, const struct action *action)
 
     struct agent_snapshot snapshot;
 
-    /* That it shows nothing it would be believed: what is on its own screen it may lie about. */
+    /* Not a message that it shows nothing: the broker must believe that. */
     if (other != rogue && other->last_said.type == MSG_announce &&
         client_observe(rogue, &snapshot) && snapshot.shows)
         return;
@@ -196,7 +196,7 @@ static void forge_claim(struct msg *msg, const struct agent_snapshot *victim, ui
     }
 }
 
-/* An old terminal speaks of the session that another one shows. */
+/* An old terminal sends messages about the session that another one shows. */
 void fault_rogue_forge(struct sim *sim, const struct action *action)
 {
     struct fake_terminal *rogue = world_terminal(sim->w, action->what % 2 ? "old0" : "old1");
@@ -224,7 +224,7 @@ static void speak_again(struct sim *sim, uint32_t number)
     terminal_wake(old_terminal(sim, number));
 }
 
-/* Long enough to be absent before it speaks again, under an id that is over. */
+/* Long enough to be absent before it sends again, under an expired id. */
 void fault_silence(struct sim *sim, const struct action *action)
 {
     int64_t want_ms = sim->limits.suspect_ms + SHORTEST_MS + action->much * 10;
@@ -242,13 +242,13 @@ void silence_before(struct sim *sim, const struct action *action)
     if (action->what % 2 == 0)
         return;
     fault_silence(sim, action);
-    world_run_ms(sim->w, SENT_MS); /* until the broker has heard it */
+    world_run_ms(sim->w, SENT_MS); /* until the broker has received it */
 }
 
 #define BREAK_MOST_MS 40000
 #define WALK_MOST_MS 15000
 
-/* From the one that it is about, the next that shows a desktop. */
+/* The next client, from that of the action on, that shows a desktop. */
 static uint32_t shown(struct sim *sim, const struct action *action)
 {
     struct agent_snapshot snapshot;
@@ -262,7 +262,7 @@ static uint32_t shown(struct sim *sim, const struct action *action)
     return number_of(sim, action);
 }
 
-/* Half of the time whoever sits there walks over to the next terminal meanwhile. */
+/* Half of the time the person there goes to the next terminal meanwhile. */
 void fault_picture_breaks(struct sim *sim, const struct action *action)
 {
     uint32_t client = shown(sim, action);

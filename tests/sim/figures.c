@@ -1,4 +1,4 @@
-/* figures.c - see figures.h. */
+/* figures.c - adds up the outcomes of many runs and prints them. */
 #include "sim/figures.h"
 
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-/* figures.h - what many runs amount to, for people and as one JSON object.
+/* figures.h - the sums over many runs, for people and as one JSON object.
  *
  * Module tests.
  */
@@ -14,7 +14,7 @@ struct figures {
     uint64_t broken[JUDGE_INVARIANTS + 1]; /* in so many seeds */
     double terminal_hours;
     double seconds;
-    double cpu_seconds; /* what one core would need with nobody else on it */
+    double cpu_seconds; /* CPU time of all threads */
 };
 
 void figures_add(struct figures *figures, const struct sim_outcome *outcome);

@@ -1,4 +1,4 @@
-/* main.c - berth-sim: broker and agents on simulated sites, one seed after the other. */
+/* main.c - berth-sim: broker and agents on simulated sites, one seed after another. */
 #include "sim/drive.h"
 
 int main(int argc, char **argv)

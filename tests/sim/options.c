@@ -1,4 +1,4 @@
-/* options.c - see options.h. */
+/* options.c - reads the command line of berth-sim. */
 #include "sim/options.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* people.c - a ward: who comes, roams, walks away, taps twice, forgets the password. */
+/* people.c - what the people of a ward do: come, roam, walk away, tap twice, mistype the password.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ static struct client *client_at(struct sim *sim, uint32_t number)
     return &sim->clients[number % sim->clients_count];
 }
 
-/* ---- what is said of it ---- */
+/* ---- the history ---- */
 
 static void put_name(char *out, size_t size, const struct sim *sim, uint32_t person)
 {
@@ -99,7 +100,7 @@ void person_walk_away(struct sim *sim, const struct action *action)
     client_walk_away(client_at(sim, person_of(sim, action)->at));
 }
 
-/* Nobody answers it: the picture goes at once, with or without the broker. */
+/* It has no answer: the picture ends at once, with or without the broker. */
 static void leave(struct sim *sim, uint32_t person, uint32_t client, bool sign_off)
 {
     struct history_line line = { .kind = HISTORY_invoke };
@@ -140,8 +141,8 @@ static void sign_on_at(struct sim *sim, uint32_t person, uint32_t client, const 
     client %= sim->clients_count;
     if (!at->agent)
         return;
-    leave(sim, person, client, false); /* whoever was there is sent away */
-    /* Said before it is begun: what is told of it comes after. */
+    leave(sim, person, client, false); /* the person before leaves */
+    /* Record it before it begins: its result must come after it. */
     invoked(sim, client, person);
     if (!client_sign_on(at, sim->people[person].name, password))
         person_unknown(sim, client);

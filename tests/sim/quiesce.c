@@ -1,5 +1,5 @@
-/* quiesce.c - the end of a run: faults stop, everything heals and comes to rest; then what the broker
- * believes, what is on the screens and what runs on the hosts is the same.
+/* quiesce.c - the end of a run: faults stop, everything heals and comes to rest; then what the
+ * broker believes, what is on the screens and what runs on the hosts is the same.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,11 +9,11 @@
 #include "sim/sim_internal.h"
 
 #define QUIESCE_MS 1800000
-/* What was begun by the end of a fault is on disk before more is asked. */
+/* Wait until writes that began with the end of a fault are on disk. */
 #define RECONNECT_S 30
 #define SETTLES_MS 15000
 
-/* ---- healing ---- */
+/* ---- recovery ---- */
 
 static void await(struct sim *sim, int begun, const char *what)
 {
@@ -84,7 +84,7 @@ static void heal_hosts(struct sim *sim)
 
 static void heal(struct sim *sim)
 {
-    sim->asked_by_admin = true; /* healing may well order things */
+    sim->asked_by_admin = true; /* the recovery gives orders, too */
     broker_back(sim);
     sim->w->broker->context.store->crash = CRASH_NEVER;
     sim->w->broker->context.store->fail_next = 0;
@@ -95,16 +95,17 @@ static void heal(struct sim *sim)
     heal_hosts(sim);
     heal_people(sim);
     heal_clients(sim);
-    for (int i = 0; i < 20; i++) { /* revoked ones are found again, ask, and are approved */
+    for (int i = 0; i < 20;
+         i++) { /* revoked terminals are found again, ask to join, and are approved */
         world_run_ms(sim->w, 60000);
         admins_approve(sim);
     }
 }
 
-/* ---- what is looked at ---- */
+/* ---- checks ---- */
 
-/* Passwords that somebody typed, or that open an account of a machine now, in rows and in the audit
- * trail. */
+/* Passwords that were typed, or that open an account of a machine now, must not be in rows or in
+ * the audit trail. */
 static void measure_secrets(struct sim *sim)
 {
     static const char *const typed[] = { "secret12", "secret13" };
@@ -130,14 +131,14 @@ static void judge_flows(struct sim *sim)
     list_each (&sim->w->broker->context.engine.flows, node) {
         const struct flow *flow = list_entry(node, struct flow, node);
 
-        /* Whoever waits in a queue may do so; everything else has an end. */
+        /* A sign-on may wait in a queue; every other flow must have ended. */
         if (strcmp(flow_step_name(flow), "choose") != 0)
             environment_fault(&sim->w->environment, "flow %s of %s is still in step %s",
                               flow->kind->name, flow->who, flow_step_name(flow));
     }
 }
 
-/* Does a screen show this? */
+/* Does any screen show this session? */
 static bool shown_at(struct sim *sim, const struct session *session, const char *terminal)
 {
     struct agent_snapshot snapshot;
@@ -242,7 +243,7 @@ static void judge_machines(struct sim *sim)
     }
 }
 
-/* Whoever wants a desktop gets one: of each pool as many as it has room for. */
+/* Every user gets a desktop: from each pool as many as it has room for. */
 static void judge_pools(struct sim *sim)
 {
     static const char *const pools[] = { "float", "own", "stay", "keep" };
@@ -254,7 +255,7 @@ static void judge_pools(struct sim *sim)
         char why[160];
 
         placement_count(core, pool, &count);
-        /* Quarantined machines keep their place on a host until somebody looks. */
+        /* Quarantined machines keep their place on a host until an administrator acts. */
         if (count.spare < 1 && pool->row.spare > 0 && count.total < pool->row.max &&
             !pool->backoff_until_ms && placement_host(core, pool, why, sizeof(why)))
             environment_fault(&sim->w->environment,
@@ -273,8 +274,7 @@ static bool all_are_online(struct sim *sim)
     return true;
 }
 
-/* Also at rest agents renew their certificates, and connect anew with them: not at this very
- * moment. */
+/* Agents renew their certificates also at rest and then reconnect: wait until none does. */
 static void await_clients(struct sim *sim)
 {
     for (int s = 0; s < RECONNECT_S && !all_are_online(sim) && !sim->w->environment.faults; s++)

@@ -1,4 +1,4 @@
-/* recorder.c - see recorder.h. */
+/* recorder.c - counts and digests the lines of a history and passes them to the judge. */
 #include "sim/recorder.h"
 
 #include <string.h>
@@ -45,7 +45,7 @@ static uint64_t mix_field(uint64_t digest, const struct field *field, const char
         return mix(digest, number);
     case FIELD_SECRET:
     case FIELD_LIST:
-        return digest; /* no line has one */
+        return digest; /* lines have no such field */
     }
     return digest;
 }
@@ -57,7 +57,7 @@ static void take(struct history *history, const struct history_line *line)
     const struct record *record = history_record(line->kind);
     uint64_t digest;
 
-    /* What is written for a broker that stands still has the time of its last turn. */
+    /* Lines of a frozen broker have the time of its last turn. */
     if (line->at_us < recorder->environment->timers.mono_ms * 1000) {
         late = *line;
         late.at_us = recorder->environment->timers.mono_ms * 1000;

@@ -15,7 +15,7 @@ struct recorder {
     struct judge *judge;
     uint64_t digest, lines;
     int invariant; /* the first that was broken; 0: none */
-    /* Each line as text; NULL: nobody reads it. */
+    /* Called with each line as text; or NULL. */
     void (*tell)(void *context, const char *line);
     void *context;
 };
@@ -24,10 +24,10 @@ struct recorder {
 void recorder_init(struct recorder *recorder, struct environment *environment);
 void recorder_free(struct recorder *recorder);
 
-/* Nothing more comes. Returns the comparisons that were made. */
+/* End the history. Returns the number of comparisons made. */
 uint64_t recorder_end(struct recorder *recorder);
 
-/* Was this invariant broken, by what was written down so far? */
+/* Has this invariant been broken so far? */
 bool recorder_broke(const struct recorder *recorder, int invariant);
 
 #endif

@@ -1,4 +1,4 @@
-/* schedule.c - see schedule.h. */
+/* schedule.c - draws the actions of a run from its seed. */
 #include "sim/schedule.h"
 
 #include <string.h>
@@ -59,7 +59,7 @@ static void add(struct schedule *schedule, struct berth_random *random, enum act
 
 /* ---- people ---- */
 
-/* One thing that somebody does in the middle of a shift. */
+/* One thing that a person does in the middle of a shift. */
 static enum act draw_act(struct berth_random *random)
 {
     int64_t what = below(random, 100);
@@ -121,7 +121,7 @@ static void draw_person(struct schedule *schedule, struct berth_random *random,
 
 /* ---- faults ---- */
 
-/* Several kinds at once in some sites, few in others, and often or seldom: swarm testing. */
+/* Swarm testing: many kinds at once in some sites, few in others, often or seldom. */
 static void draw_faults(struct schedule *schedule, struct berth_random *random,
                         const struct schedule_params *params, enum act act)
 {
@@ -158,7 +158,7 @@ void schedule_make(struct schedule *schedule, const struct schedule_params *para
         draw_person(schedule, &random, params, person);
     }
     for (int act = ACT_FAULTS + 1; act < ACTS; act++) {
-        /* Each kind has random numbers of its own: without one kind the others stay what they are. */
+        /* Each kind has its own random numbers: without one kind the others do not change. */
         random_seeded(&random, params->seed * UINT64_C(1000003) + UINT64_C(500000) + (uint64_t)act);
         draw_faults(schedule, &random, params, (enum act)act);
     }

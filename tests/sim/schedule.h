@@ -1,9 +1,8 @@
-/* schedule.h - what will be done to a site, as a list of numbered actions made from the seed alone.
+/* schedule.h - what happens to a site: a list of numbered actions drawn from the seed alone.
  *
- * Module tests. Nothing of a run flows back into its schedule, so any part of the list can be left
- * out and the rest stays as it is: that is how a failing run is shortened (shrink.h). What an
- * action is done to is drawn here as plain numbers and taken modulo whatever exists when its time
- * has come.
+ * Module tests. A run never changes its schedule, so any part of the list can be left out and the
+ * rest stays the same: so a failing run can be shortened (shrink.h). The target of an action is a
+ * random number, taken modulo the number of what exists when its time has come.
  */
 #ifndef BERTH_TESTS_SIM_SCHEDULE_H
 #define BERTH_TESTS_SIM_SCHEDULE_H
@@ -34,11 +33,11 @@ struct act_row {
 
 /* ACT_NONE < act < ACTS. */
 const struct act_row *act_row(enum act act);
-/* ACT_NONE when no fault is called so. */
+/* ACT_NONE: no fault has this name. */
 enum act act_fault(const char *name);
 
 struct action {
-    uint32_t number; /* its place in the whole list, from 1 */
+    uint32_t number; /* its position in the whole list, from 1 */
     enum act act;
     int64_t at_ms; /* since the start of the run */
     uint32_t who, what, much;

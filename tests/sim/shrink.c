@@ -1,4 +1,4 @@
-/* shrink.c - see shrink.h. */
+/* shrink.c - leaves out actions of a failing run as long as it still fails in the same way. */
 #include "sim/shrink.h"
 
 #include <stdio.h>
@@ -31,7 +31,7 @@ static size_t count_of(const bool *left_in, size_t actions)
     return count;
 }
 
-/* Does it still fail, in the same way, without these? Takes it as the best then. */
+/* Does it still fail, in the same way, without these? Then keep it as the best. */
 static bool fails_with(struct hunt *hunt, bool *left_in)
 {
     struct sim_params params = *hunt->params;
@@ -44,7 +44,7 @@ static bool fails_with(struct hunt *hunt, bool *left_in)
     hunt->run(&params, &outcome);
     if (!outcome.broken || outcome.invariant != hunt->failed->invariant)
         return false;
-    /* What came after the failure had no part in it. */
+    /* Actions after the failure have no part in it. */
     for (size_t i = outcome.last; i < best->actions; i++)
         left_in[i] = false;
     memcpy(best->left_in, left_in, best->actions * sizeof(*left_in));

@@ -1,7 +1,7 @@
 /* shrink.h - the shortest schedule found that still breaks the same invariant.
  *
  * Module tests. Delta debugging (Zeller, Hildebrandt 2002) over the numbered actions of a schedule:
- * chunks are left out, ever smaller ones, as long as the run still fails in the same way.
+ * ever smaller chunks are left out, as long as the run still fails in the same way.
  */
 #ifndef BERTH_TESTS_SIM_SHRINK_H
 #define BERTH_TESTS_SIM_SHRINK_H
@@ -18,8 +18,8 @@ struct shrunk {
 
 typedef void run_fn(const struct sim_params *params, struct sim_outcome *ret);
 
-/* failed: the outcome of the whole schedule. seconds: give up looking for shorter ones then.
- * run: sim_run. */
+/* failed: the outcome of the whole schedule. seconds: stop looking for shorter ones then. run:
+ * sim_run. */
 void shrink(run_fn *run, const struct sim_params *params, const struct sim_outcome *failed,
             double seconds, struct shrunk *ret);
 

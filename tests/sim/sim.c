@@ -1,4 +1,4 @@
-/* sim.c - see sim.h. */
+/* sim.c - one run: makes the site, does the actions of its schedule, judges after every turn. */
 #include "sim/sim.h"
 
 #include <stdio.h>
@@ -33,7 +33,7 @@ static void judge_calls(struct sim *sim)
     }
 }
 
-/* Whatever is on its way has something that works on it, or a time at which that begins (I29). */
+/* Whatever is in transition has a flow that works on it, or a time at which one begins (I29). */
 static void judge_sessions(struct sim *sim, const struct pool *pool)
 {
     list_each (index_list(world_core(sim->w), SESSIONS_OF_POOL, pool->row.id), node) {
@@ -86,7 +86,7 @@ void sim_judge(struct world *world)
 
 /* ---- a run ---- */
 
-/* Reboots that were ordered: not from inside the agent that orders its own. */
+/* Ordered reboots: done here, not inside the agent that asks for its own. */
 static void reboot_some(struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->clients_count; i++) {
@@ -164,7 +164,7 @@ static void clear(struct sim *sim)
         client_clear(&sim->clients[i]);
     tell_outcome(sim);
     sim->outcome->checks = recorder_end(&sim->recorder);
-    if (!sim->outcome->broken) /* what is only known at the end */
+    if (!sim->outcome->broken) /* what can only be judged at the end */
         tell_outcome(sim);
     (void)world_free(sim->w);
     recorder_free(&sim->recorder);

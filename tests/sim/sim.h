@@ -1,9 +1,9 @@
 /* sim.h - one simulated site, for one seed: made, run, brought to rest, judged.
  *
- * Module tests. The object code of core and flow of broker and agent under virtual time. All that
- * happens is drawn from the seed: the site (site.c), what is done to it (schedule.h) and how long
- * everything takes. All that happens goes as lines of a history to the recorder (recorder.h), which
- * judges it. A run ends at its first violation.
+ * Module tests. The object code of core and flow of broker and agent under virtual time. Everything
+ * is drawn from the seed: the site (site.c), what happens to it (schedule.h) and how long things
+ * take. All events go as lines of a history to the recorder (recorder.h), which judges them. A run
+ * ends at its first violation.
  */
 #ifndef BERTH_TESTS_SIM_H
 #define BERTH_TESTS_SIM_H
@@ -20,7 +20,7 @@ struct sim_params {
     int64_t grant_ms;    /* 0: drawn */
     bool allowed[ACTS];  /* which faults may be drawn */
     const bool *left_in; /* by number of the action minus one; NULL: all */
-    /* The story, line by line; NULL: nobody wants to know. */
+    /* Called with each line of the story; or NULL. */
     void (*tell)(void *context, const char *line);
     void *context;
 };
@@ -28,7 +28,7 @@ struct sim_params {
 struct sim_outcome {
     bool broken;
     int invariant;                         /* 0: none in particular */
-    bool invariants[JUDGE_INVARIANTS + 1]; /* all that were broken with it */
+    bool invariants[JUDGE_INVARIANTS + 1]; /* all that were broken */
     char sentence[FAULT_TEXT];
     int64_t broken_ms; /* since the start of the run */
     uint64_t digest;   /* of all lines of the history */
@@ -44,7 +44,7 @@ struct sim_outcome {
 /* How many actions the seed's whole schedule has. */
 size_t sim_actions(const struct sim_params *params);
 
-/* Run one seed. Repeatable to the bit: the same wish has the same outcome. */
+/* Run one seed. Repeatable to the bit: the same parameters have the same outcome. */
 void sim_run(const struct sim_params *params, struct sim_outcome *ret);
 
 #endif

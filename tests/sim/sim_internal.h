@@ -9,7 +9,7 @@
 
 #define SIM_OPS 64
 #define SIM_HOSTS 3
-#define SIM_OLD 2 /* terminals that are no real agents: old ones, and liars */
+#define SIM_OLD 2 /* terminals without a real agent: old ones, also hostile ones */
 
 struct person {
     char name[16];
@@ -18,7 +18,7 @@ struct person {
     uint32_t at; /* the client where the person was last */
 };
 
-/* Somebody waits for the answer to a sign-on at a client. */
+/* A person who waits for the answer to a sign-on at a client. */
 struct waiter {
     bool waits;
     uint32_t person;
@@ -31,7 +31,7 @@ struct admin_op {
     struct sim *sim;
     int64_t number;
     enum history_request what;
-    bool recorded;   /* its invocation stands in the history */
+    bool recorded;   /* its invocation is in the history */
     int64_t request; /* asked under this number, twice; 0: once, without one */
     bool had_effect; /* the first of the two was answered with ok */
 };
@@ -42,7 +42,7 @@ struct sim {
     struct world *w;
     struct recorder recorder;
     struct schedule schedule;
-    struct berth_random site; /* of the site itself, not of what happens to it */
+    struct berth_random site; /* for the site itself, not for what happens to it */
     int64_t start_ms;
 
     struct client *clients;
@@ -59,8 +59,9 @@ struct sim {
     struct admin_op ops[SIM_OPS];
     uint64_t call_records_judged;
     uint64_t draft_id, command_id;
-    bool asked_by_admin; /* somebody ordered work on machines in this life of the broker */
-    bool crash_at_start; /* the next start of a machine is the broker's end */
+    /* An administrator ordered work on machines since the start of this broker. */
+    bool asked_by_admin;
+    bool crash_at_start; /* kill the broker at the next start of a machine */
     bool quiescing;      /* no more faults */
 };
 
@@ -73,12 +74,12 @@ uint32_t site_people(uint32_t terminals);
 /* acts.c: do one thing. */
 void act_do(struct sim *sim, const struct action *action);
 
-/* endings.c: what lasts for a while ends by itself. */
+/* endings.c: end a fault after a while. */
 void end_fault_in(struct sim *sim, int64_t ms, void (*end)(struct sim *sim, uint32_t what),
                   uint32_t what);
-/* All of them now. */
+/* End all now. */
 void end_faults_now(struct sim *sim);
-/* None of them; for the end. */
+/* Forget them, at the end of a run. */
 void drop_fault_ends(struct sim *sim);
 
 /* people.c */
@@ -87,18 +88,18 @@ act_fn person_come, person_walk_away, person_disconnect, person_sign_off, person
     person_mistype, person_two_taps, person_touch, person_tap_badge;
 /* Signs on at the next terminal. */
 void person_signs_on_next(struct sim *sim, uint32_t person);
-/* Somebody signs on there, and a moment later elsewhere. */
+/* A person signs on there, and a moment later elsewhere. */
 void person_roams_from(struct sim *sim, const struct action *action);
 void person_news(void *context, struct client *client, enum agent_news what,
                  const struct berth_error *why);
-/* Nobody will hear what became of it. */
+/* The outcome of the sign-on will never be known. */
 void person_unknown(struct sim *sim, uint32_t client);
 
 /* fault_terminals.c */
 act_fn fault_loss, fault_delay, fault_repeat, fault_reorder, fault_cut, fault_partition,
     fault_half_open, fault_power, fault_freeze, fault_suspend, fault_terminal_clock,
     fault_rogue_repeat, fault_rogue_forge, fault_silence, fault_picture_breaks;
-/* Somebody is silent while the action happens: what follows from that must not change. */
+/* A terminal is silent while the action happens: what follows from its silence must not change. */
 void silence_before(struct sim *sim, const struct action *action);
 
 /* fault_broker.c */
@@ -117,14 +118,14 @@ act_fn fault_host_down, fault_host_hang, fault_host_slow, fault_virt_restart, fa
 act_fn fault_disable_user, fault_disable_badge, fault_revoke, fault_rejoin, fault_drain,
     fault_pool_change, fault_publish, fault_profile, fault_desktop_order, fault_session_order,
     fault_command;
-/* A profile is changed, and again and again at once. */
+/* Change a profile several times in a row. */
 void profile_often(struct sim *sim, uint32_t what, int64_t pause_ms);
-/* Terminals that were revoked and found again are looked after. */
+/* Approve terminals that were revoked and found again. */
 void admins_approve(struct sim *sim);
-/* Operations in flight died with their broker. */
+/* Forget operations in flight: their broker has died. */
 void admins_forget(struct sim *sim);
 
-/* quiesce.c: everything heals, comes to rest, and is looked at. */
+/* quiesce.c: end all faults, wait until everything is at rest, check it. */
 void quiesce(struct sim *sim);
 
 /* sim.c */

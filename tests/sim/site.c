@@ -1,4 +1,4 @@
-/* site.c - a site drawn from the seed: hosts, pools, people, terminals, and how presence is timed.
+/* site.c - draws a site from the seed: hosts, pools, people, terminals, and the timing of presence.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -48,7 +48,7 @@ uint32_t site_people(uint32_t terminals)
     return terminals + terminals / 4 + 2;
 }
 
-/* ---- its text ---- */
+/* ---- the lines of its world ---- */
 
 static void say_pools(struct sim *sim, struct text *text)
 {
@@ -70,7 +70,7 @@ static void say_pools(struct sim *sim, struct text *text)
     say(text, "entitle everyone float priority 1\n");
 }
 
-/* Who may use what beside the pool that is everybody's. */
+/* Entitlements besides the pool that all users may use. */
 static void say_people(struct sim *sim, struct text *text)
 {
     static const char *const pools[] = { "own", "stay", "keep", "old" };
@@ -122,8 +122,8 @@ static void say_site(struct sim *sim, struct text *text)
 
 /* ---- its timing ---- */
 
-/* Administrators may choose 5 to 300 seconds; a site that renews every two seconds is possible and
- * costs as much as fifty others, so it is drawn as seldom. */
+/* Administrators may choose 5 to 300 seconds; a site that renews every two seconds takes as much
+ * CPU as fifty others, so it is drawn that seldom. */
 static void draw_timing(struct sim *sim)
 {
     static const struct {
@@ -203,7 +203,7 @@ void site_make(struct sim *sim)
     }
 }
 
-/* One recorder writes everything, so what does not stand in the history did not happen. */
+/* One recorder gets everything, so that the history is complete. */
 static void record_run(struct sim *sim)
 {
     struct history_line line = { .kind = HISTORY_run, .run = { .whole = true } };

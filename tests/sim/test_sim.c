@@ -1,5 +1,5 @@
-/* test_sim.c - the simulator itself: one seed is one run, every kind of fault is injected, what
- * cannot be left out is found.
+/* test_sim.c - the simulator itself: a seed gives the same run, every kind of fault is injected,
+ * shrinking finds the actions that matter.
  */
 #include <stdio.h>
 #include <string.h>
@@ -62,7 +62,7 @@ TEST(sim, every_kind_of_fault_is_in_some_schedule)
 
 TEST(sim, every_kind_of_fault_can_be_done)
 {
-    /* Under a sanitizer, which says so, only some: the whole list is done by the fast build. */
+    /* Under a sanitizer only some of them: the release build runs the whole list. */
     int step = getenv("STORY_SEEDS") ? 11 : 1;
 
     for (int act = ACT_FAULTS + 1; act < ACTS; act += step) {
@@ -93,7 +93,7 @@ TEST(sim, every_kind_of_fault_can_be_done)
     }
 }
 
-/* Without one kind of fault everything else stays what it is. */
+/* Without one kind of fault everything else stays the same. */
 TEST(sim, what_is_not_drawn_moves_nothing_else)
 {
     struct schedule_params params = { .seed = 7, .hours = 24, .terminals = 24, .people = 32 };

@@ -1,4 +1,4 @@
-/* agent.c - see agent.h. */
+/* agent.c - starts, drives and stops a real agent on the ports of ports.c. */
 #include "sim/agent/agent.h"
 
 #include <stdio.h>
@@ -204,7 +204,7 @@ bool agent_sign_on(struct agent *agent, const char *user, const char *password, 
 
     (void)snprintf(evidence.name, sizeof(evidence.name), "%s", user);
     if (!secret_set(&evidence.value, password, strlen(password)))
-        abort(); /* the simulator's own words */
+        abort(); /* a mistake of the simulator */
     r = sign_on_request_begin(&agent->flow, &evidence, pool, &error);
     explicit_bzero(&evidence, sizeof(evidence));
     deferred_run(&agent->timers);

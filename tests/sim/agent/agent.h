@@ -1,10 +1,10 @@
 /* agent.h - a real agent inside the simulator, seen from the broker's half of it.
  *
  * Module tests. The object code of agent/core and agent/flow, on ports that hand everything outward
- * through struct agent_callbacks. Headers of the two programs cannot be seen in one file (both have
- * core/ and flow/), so this one shows neither: messages go by value, what else there is as plain
- * members. An agent has clocks and random numbers of its own; whoever drives it calls agent_turn when
- * agent_next says so, and again after each call here that says "turn after it".
+ * through struct agent_callbacks. One file cannot include headers of both programs (both have core/
+ * and flow/), so this one includes neither: messages are passed by value, all else as plain
+ * members. An agent has clocks and random numbers of its own; the caller calls agent_turn when
+ * agent_next says so, and again after each function here marked "turn after it".
  */
 #ifndef BERTH_TESTS_SIM_AGENT_H
 #define BERTH_TESTS_SIM_AGENT_H
@@ -14,7 +14,7 @@
 
 struct agent;
 
-/* What the viewer shall open. The password is the receiver's to wipe. */
+/* What the viewer must open. The receiver wipes the password. */
 struct agent_view {
     char host[128];
     int port;
@@ -53,12 +53,12 @@ struct agent_memory {
     char terminal[64];
     char certificate[256];
     int64_t accepted_ms, not_after_ms;
-    unsigned keys; /* made so far */
+    unsigned keys; /* generated so far */
     char *profile;
     struct secret invitation;
 };
 
-/* What can be seen of it. */
+/* Its visible state. */
 struct agent_snapshot {
     const char *state; /* "idle", "active" ... */
     uint64_t session_id;
@@ -75,18 +75,18 @@ struct agent *agent_new(const struct agent_callbacks *callbacks, struct agent_me
                         const char *boot_id, uint64_t seed, int64_t mono_ms, int64_t wall_ms);
 void agent_start(struct agent *agent, struct history *history);
 
-/* It is gone between two instructions. */
+/* Kill it, as by SIGKILL. */
 void agent_free(struct agent *agent);
 
-/* In order: it says goodbye first. */
+/* Stop it in order: it says goodbye first. */
 void agent_stop(struct agent *agent);
 
 /* ---- time ---- */
 
-/* Milliseconds until it wants a turn; -1: never. */
+/* Milliseconds until it needs a turn; -1: never. */
 int64_t agent_next(const struct agent *agent);
 void agent_turn(struct agent *agent, int64_t mono_ms, int64_t wall_ms);
-/* It is this late for the agent, before anything below is told. */
+/* Set its clocks; call it before any of the functions below. */
 void agent_clock(struct agent *agent, int64_t mono_ms, int64_t wall_ms);
 /* The machine slept: its monotonic clock stood, another one did not. */
 void agent_slept(struct agent *agent, int64_t ms);
@@ -101,12 +101,12 @@ void agent_viewer_gone(struct agent *agent, int exit_code);
 
 /* ---- what people do: turn after it ---- */
 
-/* False: not now. */
+/* False: not possible now. */
 bool agent_sign_on(struct agent *agent, const char *user, const char *password, const char *pool);
 void agent_cancel(struct agent *agent);
 bool agent_leave(struct agent *agent, bool sign_off);
 void agent_pick(struct agent *agent);
-void agent_key(struct agent *agent); /* somebody touched it: a notice goes away */
+void agent_key(struct agent *agent); /* a key was pressed: a notice disappears */
 void agent_idle(struct agent *agent, int64_t idle_ms);
 
 void agent_observe(const struct agent *agent, struct agent_snapshot *ret);

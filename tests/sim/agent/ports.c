@@ -1,4 +1,5 @@
-/* ports.c - the ports of a real agent, in the simulator: each hands outward what it was told. */
+/* ports.c - the ports of a real agent in the simulator: each passes its calls to agent_callbacks.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
