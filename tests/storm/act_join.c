@@ -21,7 +21,7 @@ struct joiner {
     int64_t since_us;
 };
 
-/* One at a time is prepared; the window is filled as places become free. */
+/* One terminal is prepared at a time; the window is filled as places become free. */
 static struct {
     SSL_CTX *context;
     struct invite invite;
@@ -177,7 +177,7 @@ int act_join(struct storm *storm, struct berth_error *reterr)
     if (!joining.context)
         return BERTH_E_CERTIFICATE;
     storm->doing = "joining";
-    /* What came before was blocking: limits count from now, not from the loop's last turn. */
+    /* The preparation blocked: limits count from now, not from the loop's last turn. */
     loop_turn(&storm->loop, 0);
     fill_window(storm);
     if (!storm_turn(storm, all_answered, JOIN_LIMIT_MS))

@@ -53,7 +53,7 @@ static bool all_present(struct storm *storm)
 {
     struct population *population = &storm->population;
 
-    /* A window: what has been switched on and is not present yet. */
+    /* A window: terminals that were switched on and are not present yet. */
     while (gathered < population->count && gathered - population->present < AT_ONCE)
         terminal_on(&population->terminals[gathered++]);
     return population->present == population->count;
@@ -217,7 +217,7 @@ int act_reconnect(struct storm *storm, struct berth_error *reterr)
     population->events = (struct terminal_events){
         .present = is_back, .shown = is_served, .hidden = lost_picture, .lost = knows
     };
-    /* They have asked and nobody has answered yet when it dies; a supervisor starts it at once. */
+    /* Their requests are unanswered when it dies; a supervisor starts it at once. */
     people_ask(storm);
     loop_turn(&storm->loop, 0);
     night.killed_us = storm_now_us();
@@ -227,7 +227,7 @@ int act_reconnect(struct storm *storm, struct berth_error *reterr)
         return r;
     (void)storm_turn(storm, all_back, storm->options.seconds * 1000 + DRAIN_MS);
     population->events = (struct terminal_events){ 0 };
-    /* Served is who is there again and, where somebody waited, has a desktop. */
+    /* Served: present again and, where a person waited, with a desktop. */
     storm->figures.offered = (int64_t)population->count;
     storm->figures.served =
         (int64_t)(population->present - (night.waiting - night.served)) - night.hidden;

@@ -14,7 +14,7 @@ static bool all_answered(struct storm *storm)
            storm->population.requests == 0;
 }
 
-/* What was not answered when time was over has failed, too. */
+/* Requests without an answer at the end count as failed. */
 static void count_unanswered(struct storm *storm)
 {
     struct figures *figures = &storm->figures;
@@ -153,7 +153,7 @@ static void types(struct storm *storm, size_t i)
 
 int act_password(struct storm *storm, struct berth_error *reterr)
 {
-    /* argon2id sets the pace: a quarter of a second each is more than it takes anywhere. */
+    /* argon2id sets the pace: a quarter of a second each is more than enough. */
     int64_t drain_ms = (int64_t)storm->population.people_count * 250 + DRAIN_MS;
 
     return act_wave(storm, storm->population.people_count, types, drain_ms, reterr);

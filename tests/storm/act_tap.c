@@ -1,9 +1,9 @@
-/* act_tap.c - people tap in, stay a moment, tap out, and tap in somewhere else. */
+/* act_tap.c - people tap in, stay a moment, tap out, and tap in at another terminal. */
 #include <stdio.h>
 
 #include "acts.h"
 
-#define TAPS_S 50 /* a ward's worth: DESIGN asks for this rate */
+#define TAPS_S 50 /* the rate of a large ward */
 #define STAY_MS 3000
 #define AT_ONCE 4
 #define PASSWORD_MS 1000 /* each, at most, to identify everybody once */
@@ -13,7 +13,7 @@ static struct {
     size_t begun, identified;
 } morning;
 
-/* ---- once a day: the password, which the taps after it stand on ---- */
+/* ---- once a day: the password, on which later taps rely ---- */
 
 static bool everybody_identified(struct storm *storm)
 {
@@ -58,7 +58,7 @@ static void left(struct terminal *terminal)
     timer_stop(&storm->loop.timers, &terminal->stay);
 }
 
-/* The next free terminal after a random one; who finds none goes without. */
+/* The next free terminal after a random one; without one the person does not tap. */
 static struct terminal *free_terminal(struct storm *storm)
 {
     struct population *population = &storm->population;
@@ -82,8 +82,8 @@ static bool waits_somewhere(const struct population *population, size_t person)
     return false;
 }
 
-/* Whoever waits for a desktop does not tap at another terminal meanwhile: that would call off the
- * first, as it should, and on a slow machine all would. */
+/* A person who waits for a desktop does not tap at another terminal meanwhile: that would cancel
+ * the first sign-on, and on a slow machine all of them. */
 static bool free_person(const struct population *population, size_t i, size_t *ret_person)
 {
     for (size_t k = 0; k < population->people_count; k++) {

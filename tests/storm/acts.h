@@ -1,8 +1,8 @@
-/* acts.h - the verbs as functions: each plays its story and leaves its figures in storm->figures.
+/* acts.h - the verbs as functions; each leaves its figures in storm->figures.
  *
- * What a verb needs (verbs.def) is there when it is called. It starts and stops the clock itself,
- * ends within a bound that it states, and fails only when nothing could be measured: terminals that
- * were not served are a figure.
+ * What a verb needs (verbs.def) is ready when it is called. It starts and stops the clock itself,
+ * ends within a stated time, and fails only when nothing could be measured: terminals that were not
+ * served are a figure.
  */
 #ifndef BERTH_STORM_ACTS_H
 #define BERTH_STORM_ACTS_H
@@ -17,17 +17,18 @@
 /* Let all terminals join, as fast as a window of some dozens allows. */
 int act_join(struct storm *storm, struct berth_error *reterr) berth_must_check;
 
-/* Of so many terminals: who shows a desktop, and where somebody waits, when berthd is killed. */
+/* Of this many terminals: which show a desktop, and which have a waiting person, when berthd is
+ * killed. */
 size_t act_reconnect_shown(size_t terminals);
 size_t act_reconnect_waiting(size_t terminals);
 
-/* Connect all terminals at a pace that the machine bears, until each is present: not measured. */
+/* Connect all terminals, no faster than the machine can, until each is present: not measured. */
 int act_gather(struct storm *storm, struct berth_error *reterr) berth_must_check;
 
 /* Let the first `count` terminals sign on by themselves, some dozens at once: not measured. */
 int act_settle(struct storm *storm, size_t count, struct berth_error *reterr) berth_must_check;
 
-/* Somebody or something arrives. */
+/* Called for each arrival. */
 struct arrivals {
     struct storm *storm;
     size_t count, next;
@@ -40,8 +41,8 @@ struct arrivals {
 /* Begin now; `arrivals` has storm, count, span_us and arrive set. */
 void act_arrivals(struct arrivals *arrivals);
 
-/* The clock starts, `count` come within the run's seconds, then whoever waits is given `drain_ms`;
- * who was not answered by then has failed. The clock stops. */
+/* Start the clock, let `count` arrive within the run's seconds, then wait `drain_ms` for answers;
+ * those without one have failed. Stop the clock. */
 int act_wave(struct storm *storm, size_t count, void (*arrive)(struct storm *storm, size_t i),
              int64_t drain_ms, struct berth_error *reterr) berth_must_check;
 

@@ -1,4 +1,4 @@
-/* broker.c - see broker.h. */
+/* broker.c - reads /metrics and /proc, and compares two readings. */
 #include "broker.h"
 
 #include <dirent.h>
@@ -134,7 +134,7 @@ static double between(const struct broker_figures *before, const struct broker_f
     return broker_metric(after, name) - (before->metrics ? broker_metric(before, name) : 0);
 }
 
-/* What a process used since then; a new one began with nothing. */
+/* What a process used since then; a new process began at zero. */
 static double used(double before, double after)
 {
     return after >= before ? after - before : after;
@@ -156,7 +156,7 @@ static int by_bound(const void *a, const void *b)
     return (*left > *right) - (*left < *right);
 }
 
-/* Cumulative counts of what came between the two readings. */
+/* Cumulative counts between the two readings. */
 static void read_histogram(const struct broker_figures *before, const struct broker_figures *after,
                            const char *prefix, struct histogram *ret)
 {
@@ -181,7 +181,7 @@ static void read_histogram(const struct broker_figures *before, const struct bro
     }
 }
 
-/* The bound below which that share lies, in ms: never too good. -1: above all bounds. */
+/* The bound below which that share is, in ms, rounded up. -1: above all bounds. */
 static double histogram_at(const struct histogram *histogram, double share)
 {
     double wanted = share * histogram->count[histogram->bounds - 1];
@@ -212,7 +212,7 @@ static void put_histogram(const struct broker_figures *before, const struct brok
                                         broker_metric(after, prefix) * 1e3));
 }
 
-/* Every step of every kind of flow that was walked since then. */
+/* Every step of every kind of flow since then. */
 static json_t *steps(const struct broker_figures *before, const struct broker_figures *after)
 {
     static const char family[] = "berth_flow_step_seconds_count{";

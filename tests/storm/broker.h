@@ -1,4 +1,4 @@
-/* broker.h - what the broker says of itself, and what the kernel says of it. */
+/* broker.h - figures of the broker: its own metrics, and CPU and memory by the kernel. */
 #ifndef BERTH_STORM_BROKER_H
 #define BERTH_STORM_BROKER_H
 
@@ -21,13 +21,13 @@ int broker_read(const char *socket, pid_t pid, struct broker_figures *ret,
                 struct berth_error *reterr) berth_must_check;
 void broker_figures_free(struct broker_figures *figures);
 
-/* The process is another one from here on: all but the storm's own time begins with nothing. */
+/* The process is a new one: all figures but the storm's own time begin at zero. */
 void broker_forget(struct broker_figures *figures);
 
 double broker_metric(const struct broker_figures *figures, const char *name);
 
-/* What lies between the two: steps of flows with p50, p99 and max from their histograms, commits,
- * batches, CPU, memory, the longest turn. */
+/* The difference of two readings: steps of flows with p50, p99 and max from their histograms,
+ * commits, batches, CPU, memory, the longest turn. */
 json_t *broker_report(const struct broker_figures *before, const struct broker_figures *after);
 
 #endif

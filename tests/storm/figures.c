@@ -1,4 +1,4 @@
-/* figures.c - see figures.h. */
+/* figures.c - collects samples and counts, and prints them as JSON. */
 #include "figures.h"
 
 #include <stdio.h>

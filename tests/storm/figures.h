@@ -1,4 +1,4 @@
-/* figures.h - latencies by phase, refusals by reason: what the terminals see. */
+/* figures.h - what the terminals measure: latencies by phase, refusals by reason. */
 #ifndef BERTH_STORM_FIGURES_H
 #define BERTH_STORM_FIGURES_H
 
@@ -29,15 +29,14 @@ struct figures {
     struct samples samples[PHASES];
     struct reason reasons[REASONS_MAX];
     size_t reason_count;
-    /* Requests: each is counted once as asked, and at most once as served or as failed. */
+    /* Requests: each counts once as offered, and at most once as served or failed. */
     int64_t offered, served, failed;
-    int64_t estimates,
-        estimates_good; /* told to somebody who waited; within a fifth of the truth */
+    int64_t estimates, estimates_good; /* estimates that were within a fifth of the true time */
 };
 
 void figures_add(struct figures *figures, enum phase phase, int64_t us);
 
-/* Something went wrong, or was refused; `word` is a symbol of errors.def or a short name. */
+/* Count a failure or refusal; `word` is a symbol of errors.def or a short name. */
 void figures_reason(struct figures *figures, const char *word);
 
 /* The smallest value that `share` (0 to 1) of the samples do not exceed; sorts them. */

@@ -1,4 +1,4 @@
-/* keyring.c - see keyring.h. */
+/* keyring.c - keeps the keys and certificates of terminals in memory and in a file. */
 #include "keyring.h"
 
 #include <errno.h>

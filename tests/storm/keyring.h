@@ -1,7 +1,7 @@
 /* keyring.h - the terminals' keys and certificates, in order, and the authority they trust.
  *
- * Kept in one file of PEM texts (key, certificate, key, certificate ...) beside the prepared state
- * of the broker that issued them: joining of ten thousand terminals is a verb, not a preparation.
+ * They are in one file of PEM texts (key, certificate, key, certificate ...) beside the prepared
+ * state of the broker that issued them, so that ten thousand terminals need not join in every run.
  */
 #ifndef BERTH_STORM_KEYRING_H
 #define BERTH_STORM_KEYRING_H
@@ -20,7 +20,7 @@ struct keyring {
 void keyring_init(struct keyring *keyring, size_t count);
 void keyring_free(struct keyring *keyring);
 
-/* Take what the broker gave to terminal `i`; key: its PEM, the caller's to wipe. */
+/* Store key and certificate of terminal `i`; key: its PEM, wiped by the caller. */
 int keyring_put(struct keyring *keyring, size_t i, const char *key, const char *certificate,
                 struct berth_error *reterr) berth_must_check;
 
@@ -31,7 +31,7 @@ int keyring_save(const struct keyring *keyring, const char *folder,
 int keyring_load(struct keyring *keyring, const char *folder,
                  struct berth_error *reterr) berth_must_check;
 
-/* The one to show on this connection. */
+/* Use terminal `i`'s key and certificate on this connection. */
 bool keyring_use(const struct keyring *keyring, size_t i, SSL *ssl);
 
 #endif

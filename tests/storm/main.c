@@ -1,4 +1,4 @@
-/* main.c - berth-storm: prepare, play, judge, tell. */
+/* main.c - berth-storm: prepare, run the verb, judge its history, print the result. */
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
@@ -144,7 +144,7 @@ static int keep_history(const struct storm *storm, struct berth_error *reterr)
     return r < 0 ? r : site_copy(storm->site.history, copy, reterr);
 }
 
-/* The broker is down and every file is complete when the checker reads. */
+/* The broker has stopped, so every file is complete when the checker reads. */
 static int judge_and_tell(struct storm *storm, struct berth_error *reterr)
 {
     json_t *verdict = NULL;

@@ -95,7 +95,7 @@ static const struct option words[] = {
     { NULL, 0, NULL, 0 },
 };
 
-/* Switches without a value; false: it is none of them. */
+/* Options without a value; false: not one of them. */
 static bool take_switch(int letter, struct storm_options *ret)
 {
     switch (letter) {
@@ -140,7 +140,7 @@ static int take_value(int letter, struct storm_options *ret, struct berth_error 
     }
 }
 
-/* The folder that this very program stands in: the others were built beside it. */
+/* The folder of this program: the others were built beside it. */
 static int own_folder(char ret[STORM_PATH], struct berth_error *reterr)
 {
     ssize_t size = readlink("/proc/self/exe", ret, STORM_PATH - 1);

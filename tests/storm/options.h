@@ -28,11 +28,11 @@ struct storm_options {
     const struct storm_verb *verb;
     int64_t terminals;
     int64_t seconds;
-    int64_t people; /* who have a password or a badge; 0: as the verb sees fit */
+    int64_t people; /* with a password or a badge; 0: the verb decides */
     bool json;
-    bool keep;                /* leave the folder, for a look at logs and databases */
+    bool keep;                /* keep the folder with logs and databases */
     bool fresh;               /* make the prepared state anew */
-    char history[STORM_PATH]; /* of terminals and broker together; empty: a file that goes again */
+    char history[STORM_PATH]; /* of terminals and broker together; empty: a temporary file */
     bool unrecorded;          /* no history: for profiles */
     char berthd[STORM_PATH];  /* socket of a running broker's management API; empty: our own */
     char bin[STORM_PATH];     /* folder of berthd and the others; empty: our own program's */

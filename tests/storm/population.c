@@ -1,4 +1,4 @@
-/* population.c - see population.h. */
+/* population.c - makes, starts and stops the terminals of a run. */
 #include "population.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@ void population_address(size_t number, char out[32])
 {
     size_t place = number + 1;
 
-    /* 250 of each last byte: neither .0 nor .255, whatever somebody thinks of them. */
+    /* 250 values of the last byte: neither .0 nor .255, which some programs refuse. */
     (void)snprintf(out, 32, "127.%zu.%zu.%zu", 1 + place / 62500, place / 250 % 250,
                    1 + place % 250);
 }

@@ -7,7 +7,7 @@
 
 struct storm;
 
-/* Everybody's; the storm's people are nobody's secret. */
+/* The password of all people; it need not be secret. */
 #define PEOPLE_PASSWORD "storm-and-stress"
 
 struct population {
@@ -20,14 +20,14 @@ struct population {
     size_t people_count;
     SSL_CTX *context;
     struct terminal_events events;
-    /* Now. */
+    /* Present numbers of terminals. */
     size_t connecting, connected, present, showing, requests;
     int64_t disconnects;
 };
 
 void population_init(struct population *population, struct storm *storm, size_t count);
 
-/* Once the authority is known. */
+/* Make the TLS contexts; needs the authority. */
 int population_ready(struct population *population, struct berth_error *reterr) berth_must_check;
 
 /* Switch all off and wait until every connection is closed. */

@@ -1,4 +1,4 @@
-/* prepare.c - see prepare.h. */
+/* prepare.c - prepares the state that a verb needs, or takes it from the cache. */
 #include "prepare.h"
 
 #include <stdio.h>
@@ -94,7 +94,7 @@ static int make_state(struct storm *storm, const char *folder, struct berth_erro
     return r < 0 ? r : site_start_broker(&storm->site, reterr);
 }
 
-/* ---- a broker of somebody else's ---- */
+/* ---- a broker that runs already ---- */
 
 static int join_foreign(struct storm *storm, struct berth_error *reterr)
 {
@@ -103,7 +103,7 @@ static int join_foreign(struct storm *storm, struct berth_error *reterr)
     return r < 0 ? r : make_terminals(storm, reterr);
 }
 
-/* ---- the whole ---- */
+/* ---- all of it ---- */
 
 static size_t desktops_needed(const struct storm *storm)
 {
@@ -124,7 +124,7 @@ static int make_ready(struct storm *storm, struct berth_error *reterr)
     struct invite invite;
     int r;
 
-    /* The listeners' addresses stand in every invitation. */
+    /* Invitations contain the addresses of the listeners. */
     r = seed_invitation(storm, &invite, reterr);
     if (r < 0)
         return r;

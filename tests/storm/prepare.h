@@ -1,8 +1,8 @@
-/* prepare.h - what a verb needs before its clock starts, made or taken from the cache.
+/* prepare.h - prepares what a verb needs before its clock starts, or takes it from the cache.
  *
  * A prepared state is the broker's data folder after an orderly stop, the terminals' keys and the
- * numbers of people, in <cache>/<terminals>-<people>. A state that the broker of today cannot start
- * from is made anew.
+ * numbers of people, in <cache>/<terminals>-<people>. A state that the present broker does not
+ * start with is made anew.
  */
 #ifndef BERTH_STORM_PREPARE_H
 #define BERTH_STORM_PREPARE_H

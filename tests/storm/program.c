@@ -1,4 +1,4 @@
-/* program.c - see program.h. */
+/* program.c - starts, waits for and ends other programs. */
 #include "program.h"
 
 #include <errno.h>

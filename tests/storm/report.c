@@ -1,4 +1,4 @@
-/* report.c - see report.h. */
+/* report.c - runs the checker and prints the result of a run. */
 #include "report.h"
 
 #include <stdio.h>
@@ -15,7 +15,7 @@
 
 /* ---- the checker ---- */
 
-/* Installed beside the others, or where it was built. */
+/* Beside the other programs, or in its folder of the build. */
 static void checker_path(const struct storm *storm, char out[STORM_PATH + 32])
 {
     (void)snprintf(out, STORM_PATH + 32, "%s/berth-check", storm->options.bin);
@@ -23,7 +23,7 @@ static void checker_path(const struct storm *storm, char out[STORM_PATH + 32])
         (void)snprintf(out, STORM_PATH + 32, "%s/tests/history/berth-check", storm->options.bin);
 }
 
-/* Its object is the last line; before it come sentences for people. */
+/* Its object is the last line, after lines for people. */
 static json_t *last_object(const char *text)
 {
     const char *line = strrchr(text, '\n');
@@ -49,7 +49,7 @@ int report_judge(struct storm *storm, int64_t *ret_violations, json_t **ret,
     if (!storm->site.recording || access(path, X_OK) < 0)
         return 0;
     text = berth_alloc(VERDICT_MAX);
-    r = program_run(argv, text, VERDICT_MAX, &error); /* a violation is an exit code, too */
+    r = program_run(argv, text, VERDICT_MAX, &error); /* it fails when there are violations */
     *ret = last_object(text);
     if (*ret)
         *ret_violations = json_integer_value(json_object_get(*ret, "violations"));

@@ -1,4 +1,4 @@
-/* report.h - the one object that a run prints, and the checker's verdict on its history. */
+/* report.h - the JSON object of a run, and the checker's verdict on its history. */
 #ifndef BERTH_STORM_REPORT_H
 #define BERTH_STORM_REPORT_H
 

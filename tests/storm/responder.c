@@ -1,4 +1,4 @@
-/* responder.c - see responder.h. */
+/* responder.c - a thread that answers X.224 and TLS on the addresses of all desktops. */
 #include "responder.h"
 
 #include <errno.h>
@@ -27,13 +27,13 @@ struct responder {
     struct loop_mail stop;
 };
 
-/* One visitor: first on a poll handle for the plain words, then as a TLS peer. */
+/* One client: first a poll handle for X.224, then a TLS peer. */
 struct call {
     struct list node;
     struct responder *responder;
-    int descriptor; /* -1: the peer's */
+    int descriptor; /* -1: owned by the TLS peer */
     uv_poll_t poll;
-    bool welcome; /* the plain words were right */
+    bool welcome; /* X.224 was valid */
     struct tls_peer tls;
 };
 
@@ -64,7 +64,7 @@ static int on_bytes(struct tls_peer *tls, const void *bytes, size_t size)
     (void)tls;
     (void)bytes;
     (void)size;
-    return 0; /* whatever a viewer would say next is not answered */
+    return 0; /* further data of the client is not answered */
 }
 
 static void on_closed(struct tls_peer *tls, const struct berth_error *why)
@@ -75,7 +75,7 @@ static void on_closed(struct tls_peer *tls, const struct berth_error *why)
 
 static const struct tls_events events = { .open = on_open, .bytes = on_bytes, .closed = on_closed };
 
-/* ---- the plain words ---- */
+/* ---- X.224 ---- */
 
 static void poll_closed(uv_handle_t *handle)
 {
@@ -130,7 +130,7 @@ static void somebody_came(uv_poll_t *poll, int status, int events_)
     }
 }
 
-/* ---- life ---- */
+/* ---- start and stop ---- */
 
 static int make_context(struct responder *responder, struct berth_error *reterr)
 {

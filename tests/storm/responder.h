@@ -1,8 +1,8 @@
-/* responder.h - what stands for the RDP servers of all desktops: one port, every address.
+/* responder.h - stands for the RDP servers of all desktops: one port on every address.
  *
- * It answers RDP's first question (an X.224 connection request) with TLS, shakes hands with a
- * certificate of its own and lets go: exactly what the broker's probe asks for. A thread of its own
- * with a loop of its own, so that terminals and desktops do not wait for each other.
+ * It answers an X.224 connection request, does a TLS handshake with its own certificate and closes:
+ * all that the broker's probe needs. It has its own thread and loop, so that terminals and desktops
+ * do not wait for each other.
  */
 #ifndef BERTH_STORM_RESPONDER_H
 #define BERTH_STORM_RESPONDER_H
@@ -14,7 +14,7 @@ struct responder;
 int responder_start(int port, struct responder **ret, struct berth_error *reterr) berth_must_check;
 void responder_stop(struct responder *responder);
 
-/* Handshakes that were brought to their end so far. Any thread. */
+/* Number of completed handshakes. Thread: any. */
 int64_t responder_answered(const struct responder *responder);
 
 #endif

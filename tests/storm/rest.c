@@ -1,4 +1,4 @@
-/* rest.c - see rest.h: libcurl's multi interface, blocking. */
+/* rest.c - requests to the management API by libcurl's multi interface, blocking. */
 #include "rest.h"
 
 #include <curl/curl.h>

@@ -16,7 +16,7 @@ struct rest_call {
 };
 
 /* Carry out all of them, at most 64 at once, in any order; blocks. Fails with the first answer that
- * is no success, naming it; then all others have been answered too. The texts stay the caller's.
+ * is no success, naming it; all others have been answered then. The caller owns the texts.
  */
 int rest_all(const char *socket, struct rest_call *calls, size_t count,
              struct berth_error *reterr) berth_must_check;

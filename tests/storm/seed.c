@@ -1,4 +1,4 @@
-/* seed.c - see seed.h. */
+/* seed.c - sets up host, image, pool, users and desktops by the management API. */
 #include "seed.h"
 
 #include <errno.h>
@@ -122,7 +122,7 @@ static int add_users(struct storm *storm, const char *prefix, const char *kind, 
     return r;
 }
 
-/* Password (an argon2id hash each, so this takes its time) and badge. */
+/* Password (slow: one argon2id hash each) and badge. */
 static int equip_people(struct storm *storm, struct berth_error *reterr)
 {
     struct population *population = &storm->population;
@@ -265,7 +265,7 @@ int seed_desktops(struct storm *storm, size_t count, struct berth_error *reterr)
     int r;
 
     if (!storm->site.ours)
-        return 0; /* who runs the broker has filled its pools */
+        return 0; /* a running broker has its own desktops */
     (void)site_path(&storm->site, "template.xml", template);
     r = rest_one(storm->site.socket, "PATCH", "/v1/hosts/here",
                  json_pack("{s:s}", "uri", storm->site.uri), NULL, reterr);
@@ -276,7 +276,7 @@ int seed_desktops(struct storm *storm, size_t count, struct berth_error *reterr)
                      NULL, reterr);
     if (r == 0)
         r = await_desktops(storm, count, reterr);
-    /* From here on nothing more is made: who takes one leaves one spare less. */
+    /* No more desktops from here on: each sign-on leaves one spare less. */
     if (r == 0)
         r = rest_one(storm->site.socket, "PATCH", "/v1/pools/" SITE_POOL,
                      json_pack("{s:i}", "spare", 0), NULL, reterr);

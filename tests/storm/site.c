@@ -1,4 +1,4 @@
-/* site.c - see site.h. */
+/* site.c - starts and ends libvirt, the broker and the network namespace of a run. */
 #include "site.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@
 #define BACKLOG 4096
 #define HANDSHAKES 512 /* the default */
 
-/* ---- a place of its own ---- */
+/* ---- namespace and folder ---- */
 
 static int raise_loopback(struct berth_error *reterr)
 {
@@ -139,7 +139,7 @@ static void pause_ms(long ms)
     (void)nanosleep(&time, NULL);
 }
 
-/* The test driver's world lives as long as somebody is connected: this virsh stays. */
+/* The test driver keeps its machines while a client is connected: this virsh stays connected. */
 static int prepare_libvirt(struct site *site, struct berth_error *reterr)
 {
     char log[STORM_PATH + 64];
@@ -175,7 +175,7 @@ static int prepare_libvirt(struct site *site, struct berth_error *reterr)
 
 /* ---- the broker ---- */
 
-/* What an administrator of so many terminals sets; the result says so. */
+/* Options that a site of this size needs; the result lists them. */
 static int write_options(struct site *site, struct berth_error *reterr)
 {
     int64_t terminals = site->options->terminals;
@@ -184,7 +184,7 @@ static int write_options(struct site *site, struct berth_error *reterr)
     char path[STORM_PATH + 64];
     char text[2048];
 
-    /* Where descriptors are few they are for terminals: it needs a tenth more than those. */
+    /* With few descriptors most are for terminals: it needs a tenth more than those. */
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
         (int64_t)limit.rlim_max < terminals * 11 / 10 + handshakes + 2048)
         handshakes = HANDSHAKES;
@@ -212,15 +212,16 @@ static void raise_descriptors(int64_t terminals)
     rlim_t wanted = (rlim_t)terminals * 2 + 16384;
     struct rlimit limit = { .rlim_cur = wanted, .rlim_max = wanted };
 
-    /* Without the right to raise it what there is must do; berthd says so when it does not. */
+    /* Without the right to raise it the present limit must do; berthd refuses when it is too low.
+     */
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
     }
 }
 
-/* What deploy/systemd/berthd.socket does: who connects while the broker starts waits in the line.
- */
+/* As deploy/systemd/berthd.socket: clients that connect while the broker starts wait in the
+ * backlog. */
 static int open_listener(struct site *site, struct berth_error *reterr)
 {
     struct sockaddr_in place = { .sin_family = AF_INET, .sin_port = htons(LINK_PORT) };
@@ -288,7 +289,7 @@ int site_copy(const char *from, const char *to, struct berth_error *reterr)
     return program_run(argv, NULL, 0, reterr);
 }
 
-/* ---- the whole ---- */
+/* ---- all of it ---- */
 
 int site_open(struct site *site, const struct storm_options *options, struct berth_error *reterr)
 {

@@ -1,16 +1,16 @@
 /* storm.h - one run of berth-storm: thousands of terminals against one real broker.
  *
- * tests/storm plays terminals from a single libuv process over real mutual TLS, each from an
- * address of its own in 127.0.0.0/8, and prints what the broker made of them. Where to look:
+ * tests/storm runs terminals in a single libuv process over real mutual TLS, each from an address
+ * of its own in 127.0.0.0/8, and prints how the broker served them. Where to look:
  *
- *     verbs.def acts.h   what can be played; one function each (act_*.c)
+ *     verbs.def acts.h   the verbs; one function each (act_*.c)
  *     options            the command line
  *     site               libvirt's test driver, berthd, its folder: started, killed, ended
  *     seed rest          what an administrator does first, through the management API
  *     keyring            the terminals' keys and certificates, kept between runs
  *     population terminal  the terminals; a lean client of lib/tls and messages.def
- *     responder          what stands for the desktops' RDP servers
- *     figures broker report   what is measured, here and by the broker, and how it is told
+ *     responder          answers for the desktops' RDP servers
+ *     figures broker report   what is measured, here and by the broker, and how it is printed
  *
  * To add a verb: a row in verbs.def, a function act_<symbol>.
  */
@@ -46,13 +46,14 @@ struct storm {
 /* Microseconds of the monotonic clock, read now: a loop's own clock is as old as its turn. */
 int64_t storm_now_us(void);
 
-/* Turn the loop until `done` says so; false: `limit_ms` passed before. A progress line a second. */
+/* Run the loop until `done` returns true; false: `limit_ms` passed before. Prints progress every
+ * second. */
 bool storm_turn(struct storm *storm, bool (*done)(struct storm *storm), int64_t limit_ms);
 
-/* Somebody has pressed Ctrl-C: everything ends early, and is cleared away as always. */
+/* Was Ctrl-C pressed? Then everything ends early and is cleaned up as usual. */
 bool storm_is_called_off(void);
 
-/* The verb's own time begins and ends: what the broker counts is read around it. */
+/* Begin and end of the measured time: the broker's counters are read around it. */
 int storm_clock_starts(struct storm *storm, struct berth_error *reterr) berth_must_check;
 int storm_clock_stops(struct storm *storm, struct berth_error *reterr) berth_must_check;
 

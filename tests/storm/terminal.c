@@ -1,4 +1,4 @@
-/* terminal.c - see terminal.h. */
+/* terminal.c - one terminal: its link, presence, requests, and what it shows. */
 #include "terminal.h"
 
 #include <stdio.h>
@@ -32,7 +32,7 @@ void terminal_name(size_t number, char out[64])
 
 /* ---- the history ---- */
 
-/* Each of our lines names its terminal; where, differs. */
+/* Every line names its terminal, in a field that depends on its kind. */
 static void note(struct terminal *terminal, struct history_line *line)
 {
     struct history *history = storm_of(terminal)->history;
@@ -82,7 +82,7 @@ static void note_screen(struct terminal *terminal, enum history_screen_event eve
                                                        .epoch = terminal->epoch } });
 }
 
-/* ---- saying ---- */
+/* ---- sending ---- */
 
 static void say(struct terminal *terminal, struct msg *msg)
 {
@@ -96,7 +96,7 @@ static void say(struct terminal *terminal, struct msg *msg)
     frame_header(frame, size);
     memcpy(frame + FRAME_HEADER, text, size);
     free(text);
-    /* A failure closes the connection, which is heard of in time. */
+    /* A failure closes the connection; its callback follows. */
     (void)tls_write(&terminal->tls, frame, FRAME_HEADER + size);
     free(frame);
 }
@@ -183,7 +183,7 @@ static void say_viewer(struct terminal *terminal, enum viewer_state state)
     say(terminal, &msg);
 }
 
-/* ---- wishes ---- */
+/* ---- requests ---- */
 
 static void close_request(struct terminal *terminal)
 {
@@ -198,7 +198,7 @@ void terminal_request(struct terminal *terminal, const struct request *request)
 {
     struct figures *figures = &storm_of(terminal)->figures;
 
-    if (terminal->request.open) { /* the person before gave up, unserved */
+    if (terminal->request.open) { /* the earlier person gave up without an answer */
         figures->failed++;
         figures_reason(figures, "given-up");
         close_request(terminal);
@@ -305,7 +305,7 @@ static void on_hide(struct terminal *terminal, const struct msg_hide *said)
 
     if (said->session_id != terminal->session_id || said->epoch < terminal->epoch)
         return;
-    terminal->epoch = said->epoch; /* shows up to this one must not come back */
+    terminal->epoch = said->epoch; /* shows up to this epoch are void */
     if (!terminal->shows)
         return;
     blank(terminal);
@@ -327,7 +327,7 @@ void terminal_leave(struct terminal *terminal)
     say(terminal, &msg);
 }
 
-/* ---- hearing ---- */
+/* ---- receiving ---- */
 
 static void on_granted(struct terminal *terminal, const struct msg_granted *said)
 {
@@ -394,7 +394,7 @@ static void on_profile(struct terminal *terminal, const struct msg_profile *said
 
 static void hear(struct terminal *terminal, const struct msg *msg)
 {
-    /* What else a broker may say to an agent is not played. */
+    /* Other messages to an agent are ignored. */
     if (msg->type == MSG_granted)
         on_granted(terminal, &msg->granted);
     else if (msg->type == MSG_show)
@@ -448,7 +448,7 @@ static int on_bytes(struct tls_peer *tls, const void *bytes, size_t size)
     return frame_feed(&terminal->reader, bytes, size, take_frame, terminal, &tls->error);
 }
 
-/* A wish that was told and not answered: nobody knows; it is asked again, as somebody would. */
+/* A request that was sent and not answered has an unknown outcome; ask again, as a person would. */
 static void lose_link(struct terminal *terminal)
 {
     struct population *population = terminal->population;

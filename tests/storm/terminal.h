@@ -1,9 +1,9 @@
 /* terminal.h - one terminal of the storm: connects, is present, signs on, shows, goes.
  *
- * The rules are those of berth-agent (agent/core/reconnect.h, agent/core/terminal_status.h): reconnects are
- * spread as the broker said, sooner where somebody waits; an older epoch never takes the picture
- * back; losing the broker changes nothing on the screen. No screen and no viewer: what is ordered
- * to be shown counts as shown.
+ * The rules are those of berth-agent (agent/core/reconnect.h, agent/core/terminal_status.h):
+ * reconnects are spread as the broker said, sooner where a person waits; an older epoch never takes
+ * the picture back; losing the broker changes nothing on the screen. There is no screen and no
+ * viewer: a show counts as shown.
  */
 #ifndef BERTH_STORM_TERMINAL_H
 #define BERTH_STORM_TERMINAL_H
@@ -16,7 +16,7 @@ struct population;
 
 enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_OPEN, LINK_PRESENT };
 
-/* What somebody wants at a terminal, until it is answered. */
+/* What a person wants at a terminal, until it is answered. */
 struct request {
     bool open;
     bool told;    /* the broker was asked, on the present connection */
@@ -26,7 +26,7 @@ struct request {
     uint64_t user_id;
     int64_t op; /* number in the history */
     int64_t since_us;
-    int64_t estimate_us; /* the first that was told, and when */
+    int64_t estimate_us; /* the first estimate, and when it came */
     int64_t estimated_us;
 };
 
@@ -40,7 +40,7 @@ struct terminal {
     int failures;
     struct frame_reader reader;
     struct berth_timer reconnect, renew, retry;
-    struct berth_timer stay; /* of the person, for the verb that plays it */
+    struct berth_timer stay; /* how long the person stays; for the verb */
     int64_t connect_us, renew_us, lost_us;
     char presence_id[40];
     int64_t seq, renew_after_ms, spread_ms, profile_version;
@@ -54,7 +54,7 @@ struct terminal {
     int64_t leave_us; /* when its person tapped out; 0: not */
 };
 
-/* What happens to terminals, for the verb that plays them; each may be NULL. */
+/* Events of terminals, for the verb; each may be NULL. */
 struct terminal_events {
     void (*present)(struct terminal *terminal);
     void (*shown)(struct terminal *terminal);
@@ -68,11 +68,11 @@ void terminal_name(size_t number, char out[64]);
 /* Switch it on: it connects now and whenever the link is lost, until it is switched off. */
 void terminal_on(struct terminal *terminal);
 
-/* Without a word, as by the mains. */
+/* Switch it off without goodbye, as by a power failure. */
 void terminal_off(struct terminal *terminal);
 
-/* A person wants a desktop: asked now, or as soon as the terminal is present. Of `request` only kind,
- * person and user_id are read. */
+/* A person wants a desktop: asked now, or as soon as the terminal is present. Of `request` only
+ * kind, person and user_id are read. */
 void terminal_request(struct terminal *terminal, const struct request *request);
 
 /* The person leaves; the session stays. */

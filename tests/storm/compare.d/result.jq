@@ -1,6 +1,6 @@
 # result.jq - all results of one run as one object, with the ratios that matter.
 #
-# Of several rounds the best counts: what else ran on the machine only ever adds.
+# Of several rounds the best counts: other work on the machine can only add time.
 
 def of($what): map(select(.what == $what));
 def median: sort | .[(length - 1) / 2 | floor];

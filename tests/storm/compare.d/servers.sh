@@ -1,6 +1,7 @@
-# servers.sh - the peers, each started as its own user would, on a port of its own, and ended by its number.
+# servers.sh - starts and stops the peers, each under its own account and on its own port.
 #
-# Source it after common.sh, and start them in a network of their own (tests/lib/own_network.sh). start_NAME PROVISIONED leaves SERVER_PID, SERVER_PORT and SERVER_PROTOCOL.
+# Source it after common.sh, in a network of the script's own (tests/lib/own_network.sh). start_NAME PROVISIONED sets
+# SERVER_PID, SERVER_PORT and SERVER_PROTOCOL.
 # shellcheck shell=bash
 
 declare -A RUNNING # name -> process
@@ -9,7 +10,7 @@ SERVER_PORT=
 # shellcheck disable=SC2034 # works.sh reads it
 SERVER_PROTOCOL=
 
-# What each is called in Debian; a peer that is not installed is left out and named in the result.
+# Debian's package of each; a peer that is not installed is left out and named in the result.
 declare -A PEER_COMMAND=([nginx]=nginx [mosquitto]=mosquitto [x2gobroker]=x2gobroker-daemon)
 
 has_peer() {
@@ -21,7 +22,7 @@ server_versions() {
     openssl version | cut -d ' ' -f 1-2
     for name in nginx mosquitto x2gobroker-daemon libsqlite3-0 libuv1; do
         dpkg-query -W -f '${db:Status-Abbrev}${Package} ${Version}\n' "$name" 2>/dev/null | sed -n 's/^ii //p'
-    done || true # one that is not installed makes dpkg-query fail; the others are still told
+    done || true # dpkg-query fails when one is not installed; it still prints the others
 }
 
 # fresh_folder NAME - makes and prints one below the run's own.
@@ -34,7 +35,7 @@ port_open() {
     (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
-# launch NAME COMMAND... - in the background, its words in a log; waits until its port is open.
+# launch NAME COMMAND... - start it in the background with a log; waits until its port is open.
 launch() {
     local name=$1
     shift
@@ -49,7 +50,7 @@ launch() {
     kill -0 "$SERVER_PID" || die "$name ended at once; somebody else has its port"
 }
 
-# stop NAME - and wait for its end, so that the next one has the machine for itself.
+# stop NAME - end it and wait, so that the next one has the machine for itself.
 stop() {
     local pid=${RUNNING[$1]:-}
     [[ -n $pid ]] || return 0
@@ -122,7 +123,7 @@ CONFIG
     launch mosquitto mosquitto -c "$folder/mosquitto.conf"
 }
 
-# Everything as it comes, but for the ports and the room for so many.
+# The default configuration, except for ports and limits on connections.
 start_berthd() {
     local folder join_port=7444
     folder=$(fresh_folder berthd)
@@ -142,8 +143,8 @@ CONFIG
     launch berthd "$BUILD/berthd" --config "$folder/berthd.conf"
 }
 
-# As a user that owns nothing, with a configuration of its own and nothing written outside its folder. Its test mode
-# is what turns its debug log off, which costs it a good part of its speed.
+# Under an account that owns nothing, with its own configuration, and writing only to its folder. Its test mode turns off
+# the debug log, which would slow it down much.
 start_x2gobroker() {
     local folder pool desktop
     folder=$(fresh_folder x2gobroker)

@@ -1,4 +1,4 @@
-# works.sh - the work that is given to all of them, one function a part. Each result is a line of JSON in RESULTS.
+# works.sh - the work for all servers, one function per part. Each result is a line of JSON in RESULTS.
 #
 # Source it after servers.sh.
 # shellcheck shell=bash
@@ -12,7 +12,7 @@ note() {
         '{what: $what, who: $who, of: $of} + .' <<<"$result" >>"$RESULTS"
 }
 
-# Who of these can be had here; the others are told once.
+# Those of the peers that are installed; the others are reported once.
 present() {
     local name
     for name in "$@"; do
@@ -46,7 +46,7 @@ work_limits() {
 
 # --- Handshakes ---------------------------------------------------------------------------------------------------
 
-# dial PART OPTION... - one part of what the load tells.
+# dial PART OPTION... - run the load; prints one part of its result.
 dial() {
     local part=$1
     shift
@@ -62,7 +62,7 @@ call_round() {
     stop "$name"
 }
 
-# In turn, again and again: what else goes on in the machine hits all of them.
+# In turn, several times: other work on the machine affects all of them.
 work_handshakes() {
     local round name
     local -a names
@@ -136,7 +136,7 @@ work_select() {
 
 # --- Decisions that survive a power cut ---------------------------------------------------------------------------
 
-# bench-store's lines are for people: the figures are cut out of them.
+# bench-store prints lines for people: take the figures from them.
 bench_store() {
     local folder
     folder=$(fresh_folder "store-$1")

@@ -1,8 +1,9 @@
-/* ask.c - peers-ask: the same HTTP question again and again, to whoever selects a desktop.
+/* ask.c - peers-ask: sends the same HTTP request again and again to a server that selects a
+ * desktop.
  *
  *     peers-ask TCP-PORT|SOCKET SERVER-PID REQUESTS IN-FLIGHT EXPECTED FILE
  *
- * FILE holds the whole request, byte for byte. Connections are kept; each asks again as soon as it
+ * FILE holds the whole request, byte for byte. Connections are kept; each sends again as soon as it
  * was answered. Every answer must hold EXPECTED. One JSON object goes to standard output.
  */
 #include <arpa/inet.h>
@@ -81,7 +82,7 @@ static void ask(struct line *line)
         die("a question could not be sent");
 }
 
-/* The whole answer is there: head and as many bytes as it announces. */
+/* Is the answer complete: head, and as many bytes as it announces? */
 static bool is_whole(const struct line *line)
 {
     const char *body = strstr(line->answer, "\r\n\r\n");

@@ -10,7 +10,7 @@
 #include "dial.h"
 #include "watch.h"
 
-/* Of each address at most so many: servers limit what one source may do, and ports run out. */
+/* Connections per source address: servers limit one source, and ports run out. */
 #define CLIENTS_A_SOURCE 4
 
 static void step(struct client *client);

@@ -1,11 +1,11 @@
-/* pair.c - peers-pair: what OpenSSL itself needs for a mutual handshake, without any network.
+/* pair.c - peers-pair: the CPU time of OpenSSL for a mutual handshake, without a network.
  *
  *     peers-pair PROVISIONED HANDSHAKES
  *
- * Both ends in one process, joined by memory, with the very contexts that lib/tls.c makes for
- * berthd and its terminals. The two ends are clocked apart by the thread's own CPU time. Then the
- * same for a record each way of the size that renewals and their answers have. One JSON object goes
- * to standard output.
+ * Both ends in one process, connected by memory, with the contexts that lib/tls.c makes for berthd
+ * and its terminals. The CPU time of each end is measured separately. Then the same for one record
+ * in each direction, of the size of a renewal and its answer. One JSON object goes to standard
+ * output.
  */
 #include <jansson.h>
 #include <openssl/pem.h>
@@ -26,7 +26,7 @@
 
 struct end {
     SSL *ssl;
-    struct tls_peer peer; /* lib/tls.c's callbacks look at it */
+    struct tls_peer peer; /* for the callbacks of lib/tls.c */
     int64_t cpu_us;
 };
 
@@ -69,7 +69,7 @@ static SSL_CTX *context_of(enum tls_side side, const char *certificate, const ch
     return context;
 }
 
-/* Cuts the first key and certificate out of terminals.pem. */
+/* Read the first key and certificate of terminals.pem. */
 static SSL_CTX *client_context(const char *folder, const char *authority)
 {
     char *text = slurp(folder, "terminals.pem", 8192);

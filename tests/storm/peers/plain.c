@@ -1,10 +1,10 @@
-/* plain.c - peers-plain: the least that a server of terminals could do, as the physical limit.
+/* plain.c - peers-plain: a minimal server for terminals, as the physical limit.
  *
  *     peers-plain PROVISIONED PORT
  *
- * One thread, epoll, OpenSSL on the bare socket, the options of lib/tls.c, nothing remembered: each
- * announcement and each renewal is answered with the same words of the size that Berth's have. What
- * it costs is what the kernel, OpenSSL and the frames cost; everything beyond is the broker's own.
+ * One thread, epoll, OpenSSL on the bare socket, the options of lib/tls.c, no state: each
+ * announcement and each renewal gets the same answer, as long as Berth's. It costs what the kernel,
+ * OpenSSL and the frames cost; the difference to berthd is the broker's own work.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -151,7 +151,7 @@ static void accept_all(void)
     }
 }
 
-/* false: gone. */
+/* false: closed. */
 static bool serve(struct caller *caller)
 {
     static char plain[16384];

@@ -1,4 +1,4 @@
-/* protocol.c - what is said after the handshake: HTTP, MQTT 3.1.1, Berth's own. */
+/* protocol.c - the protocols after the handshake: HTTP, MQTT 3.1.1, Berth's own. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,7 +6,7 @@
 
 #include "dial.h"
 
-/* ---- HTTP: one small question ---- */
+/* ---- HTTP: one small request ---- */
 
 static bool http_greet(struct client *client)
 {
@@ -106,7 +106,7 @@ static int take_frame(void *context, const char *frame, size_t size)
     return r;
 }
 
-/* A profile comes unasked after the welcome; that is fine. */
+/* A profile comes unasked after the grant. */
 static bool berth_hear(struct client *client, const char *bytes, size_t size)
 {
     return frame_feed(&client->reader, bytes, size, take_frame, client, NULL) >= 0;

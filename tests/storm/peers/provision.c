@@ -5,9 +5,9 @@
  *
  * Makes FOLDER/data, a data folder of berthd in which every terminal is accepted, and for all
  * servers alike FOLDER/ca.crt, FOLDER/server.crt, FOLDER/server.key and FOLDER/terminals.pem (key,
- * certificate, key, certificate ...). The authority is the one that berthd will find, so the same
- * terminals knock at berthd, mosquitto and nginx. With pools: one user, anna, who may use all of
- * them, each with so many desktops.
+ * certificate, key, certificate ...). berthd uses the same authority, so the same terminals connect
+ * to berthd, mosquitto and nginx. With POOLS: one user, anna, who may use all pools, each with
+ * DESKTOPS desktops.
  */
 #include <stdio.h>
 #include <string.h>
@@ -120,7 +120,7 @@ static char *slurp(const char *name)
     return text;
 }
 
-/* ---- the authority: made as berthd makes it, then opened to sign at once ---- */
+/* ---- the authority: made as berthd makes it, then opened for signing ---- */
 
 static void make_authority(const char *data)
 {

@@ -4,9 +4,9 @@
  *
  * The rows that tests/bench/store.c has berthd's store write: a sign-on sets the slot's epoch and
  * adds an assignment, a session and a connection; the next decision ends them again; each row has a
- * line in the feed and each decision one in the audit trail, of the lengths that Berth's have. WAL,
- * synchronous=FULL, foreign keys, Berth's own schema. Left out is what SQLite does not do: another
- * thread, making JSON, sealing, the hash chain. One JSON object goes to standard output.
+ * line in the feed and each decision one in the audit trail, as long as Berth's. WAL,
+ * synchronous=FULL, foreign keys, Berth's own schema. Not included: the second thread, JSON,
+ * sealing, the hash chain. One JSON object goes to standard output.
  */
 #include <jansson.h>
 #include <sqlite3.h>
@@ -18,7 +18,7 @@
 
 #define PEOPLE 64
 
-/* Lengths measured in a file of bench-store. */
+/* Lengths as in a file of bench-store. */
 #define FEED_BYTES 145
 #define SEALED_BYTES 120
 

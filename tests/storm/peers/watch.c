@@ -1,4 +1,4 @@
-/* watch.c - reading /proc. */
+/* watch.c - reads CPU and memory of a server and its children from /proc. */
 #include "watch.h"
 
 #include <dirent.h>
@@ -42,7 +42,7 @@ static int64_t thread_cpu_us(pid_t pid, const char *thread)
     (void)snprintf(path, sizeof(path), "/proc/%d/task/%.16s/schedstat", (int)pid, thread);
     stream = fopen(path, "re");
     if (!stream)
-        return 0; /* ended while we looked */
+        return 0; /* ended meanwhile */
     if (!fgets(line, sizeof(line), stream))
         line[0] = '\0';
     (void)fclose(stream);
@@ -110,7 +110,7 @@ int watch_take(pid_t pid, struct watch_sample *ret)
     size_t count = 1;
 
     *ret = (struct watch_sample){ .at_us = watch_now_us() };
-    /* Children found on the way are looked at as well. */
+    /* Children that are found are added to the list. */
     for (size_t i = 0; i < count; i++) {
         if (add_threads(all[i], ret, all, &count) < 0 || add_memory(all[i], ret) < 0)
             return -1;

@@ -1,4 +1,4 @@
-/* watch.h - what a process spends, as the kernel tells: the server under load, whoever wrote it.
+/* watch.h - CPU and memory of a server under load, as the kernel counts them.
  *
  * Shared by the peers' programs. Reads /proc only; a server is a process with its children (nginx
  * works in them).
@@ -11,12 +11,12 @@
 
 struct watch_sample {
     int64_t at_us;   /* monotonic */
-    int64_t cpu_us;  /* of all threads that live, since they began */
+    int64_t cpu_us;  /* of all present threads, since they began */
     int64_t rss_kib; /* resident */
     int64_t pss_kib; /* resident, shared pages divided among those who share them */
 };
 
-/* Look now. Negative: the process is gone or may not be seen. */
+/* Read now. Negative: the process has ended or is not readable. */
 int watch_take(pid_t pid, struct watch_sample *ret);
 
 /* Monotonic microseconds; CPU of the own process and of the calling thread. */
@@ -24,7 +24,7 @@ int64_t watch_now_us(void);
 int64_t watch_own_cpu_us(void);
 int64_t watch_thread_cpu_us(void);
 
-/* The value at `percent` of values that need not be sorted: they are afterwards. 0 of none. */
+/* The value at `percent` of the values; sorts them. 0 when there are none. */
 int64_t watch_percentile(int64_t *values, size_t count, int percent);
 
 #endif
