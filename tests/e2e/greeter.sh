@@ -57,7 +57,7 @@ forget_events() {
 expect() {
     local what=$1
     shift
-    wait_for "$@" || { screen_shot "$work/failed.png"; die "not so: $what"; }
+    wait_for "$@" || { screen_shot "$work/failed.png"; die "violated: $what"; }
 }
 
 # pixel X Y - prints the colour as RRGGBB.

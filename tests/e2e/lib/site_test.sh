@@ -102,7 +102,7 @@ site_test_start_terminals() {
 # fail TEXT - what did not hold, and what the broker said last.
 fail() {
     tail -n 20 "$SITE/log/berthd.log" >&2
-    say "not so: $*"
+    say "violated: $*"
     exit 1
 }
 
