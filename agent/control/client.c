@@ -1,4 +1,4 @@
-/* client.c - see client.h. */
+/* client.c - parse a subcommand, send its request, print the answers. */
 #include "control/client.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ struct request {
     bool kiosk;
     bool wait;
     bool json;
-    int64_t limit_s;          /* join: 0 = as the agent likes */
+    int64_t limit_s;          /* join: 0 = the agent's default */
     char secret[INVITE_TEXT]; /* password or invitation */
 };
 
@@ -63,7 +63,7 @@ static bool parse(struct request *request, int argc, char **argv)
     return request->kind != CONTROL_SIGN_ON || request->kiosk || request->user;
 }
 
-/* One line: from the terminal without an echo, else from standard input. */
+/* Read one line from standard input, with a prompt and without echo when it is a terminal. */
 static bool read_secret(const char *prompt, char *out, size_t size)
 {
     bool terminal = isatty(STDIN_FILENO) == 1;
@@ -77,7 +77,7 @@ static bool read_secret(const char *prompt, char *out, size_t size)
         (void)fprintf(stderr, "%s: ", prompt);
         (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
     }
-    (void)setvbuf(stdin, NULL, _IONBF, 0); /* no copy of it stays behind in a buffer */
+    (void)setvbuf(stdin, NULL, _IONBF, 0); /* leave no copy in a buffer */
     ok = fgets(out, (int)size, stdin) != NULL;
     if (terminal) {
         (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
@@ -96,13 +96,14 @@ static int connect_to_agent(const char *path)
     (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
         return fd;
-    (void)fprintf(stderr, "berth-agent: no agent answers at %s: %s\n", path, strerror(errno));
+    (void)fprintf(stderr, "berth-agent: cannot connect to the agent at %s: %s\n", path,
+                  strerror(errno));
     if (fd >= 0)
         (void)close(fd);
     return -1;
 }
 
-/* Its secret is gone then: the outcome may take a day. */
+/* Send the request and wipe its secret, because the outcome may take a day. */
 static bool send_request(int fd, struct request *request)
 {
     json_t *json = json_pack("{s:s, s:b}", "request", control_row(request->kind)->word, "wait",
@@ -225,7 +226,7 @@ static enum client_exit read_answers(int fd, const struct request *request)
     }
     (void)fclose(file);
     if (!over)
-        (void)fprintf(stderr, "berth-agent: the agent hung up\n");
+        (void)fprintf(stderr, "berth-agent: the agent closed the connection\n");
     return result;
 }
 
@@ -252,7 +253,7 @@ enum client_exit client_main(const char *socket, int argc, char **argv)
     if (fd >= 0 && send_request(fd, &request)) {
         result = read_answers(fd, &request);
     } else if (fd >= 0) {
-        (void)fprintf(stderr, "berth-agent: the agent hung up\n");
+        (void)fprintf(stderr, "berth-agent: the agent closed the connection\n");
         (void)close(fd);
     }
     explicit_bzero(&request, sizeof(request));

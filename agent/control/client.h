@@ -1,6 +1,6 @@
-/* client.h - the other end of the control socket: the subcommands of berth-agent.
+/* client.h - client of the control socket: the subcommands of berth-agent.
  *
- * Module control of the agent. Blocking; no loop.
+ * Module control of the agent. Runs in a process of its own: blocking, no loop.
  */
 #ifndef BERTH_AGENT_CONTROL_CLIENT_H
 #define BERTH_AGENT_CONTROL_CLIENT_H
@@ -10,19 +10,19 @@
 /* Exit codes that scripts can use. */
 enum client_exit {
     CLIENT_DONE = 0,
-    CLIENT_FAILED = 1, /* it did not work; the sentence says why */
+    CLIENT_FAILED = 1, /* failed; the message on standard error says why */
     CLIENT_USAGE = 2,
-    CLIENT_NO_AGENT = 3, /* nobody answers at the socket */
+    CLIENT_NO_AGENT = 3, /* no agent listens at the socket */
     CLIENT_STATE = 4, /* not possible in the terminal's present state, such as without the broker */
-    CLIENT_REFUSED = 5,   /* credentials, rights, an invitation */
-    CLIENT_TRY_AGAIN = 6, /* no desktop now, too much going on: later it may work */
+    CLIENT_REFUSED = 5,   /* wrong credentials, no permission, an invalid invitation */
+    CLIENT_TRY_AGAIN = 6, /* temporary failure, such as no free desktop or an overloaded broker */
 };
 
-/* Run a subcommand: argv[0] is its word. socket: path of the control socket. */
+/* Run a subcommand and print its outcome. socket: path of the control socket; argv[0]: the word. */
 enum client_exit client_main(const char *socket, int argc, char **argv);
 
-/* For the test: what an answer means. refused: the terminal was not let in, by the broker or by
- * what it trusts. */
+/* The exit code for an answer with this error (a symbol of errors.def). retry, refused: members of
+ * the answer. Public for the test. */
 enum client_exit client_exit_of(const char *error, bool retry, bool refused);
 
 #endif

@@ -1,4 +1,4 @@
-/* control.c - see control.h. */
+/* control.c - clients of the control socket: requests, progress, answers; waiting for a join. */
 #include "control/control.h"
 
 #include <errno.h>
@@ -16,13 +16,12 @@
 #include "flow/viewer_session.h"
 
 #define CLIENTS_MAX 16
-/* A request: a password, a name, an invitation. */
+/* Largest request in bytes. */
 #define REQUEST_MAX 2048
 #define REQUEST_DEPTH 2
-/* How long somebody may take to say what they want. */
+/* Limit from the connection to its request. */
 #define REQUEST_TIMEOUT_MS 10000
-/* How long whoever brings an invitation waits for its outcome, unless they say so; and how soon
- * they hear what goes on meanwhile. */
+/* Request join: default and largest value of limit_s, and when the first progress is sent. */
 #define JOIN_LIMIT_S 60
 #define JOIN_LIMIT_MAX_S 86400
 #define JOIN_PROGRESS_AFTER_MS 2000
@@ -41,18 +40,16 @@ struct control_client {
     struct control *control;
     struct agent_observer observer;
     struct berth_timer timer;
-    bool awaits_outcome; /* It is answered at the outcome, of a sign-on or of joining. */
-    bool awaits_join;    /* The outcome that it waits for is that of joining. */
-    bool no_progress; /* No progress is sent: joining began less than JOIN_PROGRESS_AFTER_MS ago. */
-    int64_t limit_s;  /* So long it waits for the outcome of joining. */
-    struct berth_error
-        join_error; /* Why the last try to join failed; code 0: it is no longer true. */
-    enum agent_state
-        join_error_state; /* The state that was told with `join_error`; NO_STATE: none yet. */
-    bool refused;         /* The terminal was not let in: is_refusal. */
+    bool awaits_outcome;               /* the answer follows when a sign-on or join has ended */
+    bool awaits_join;                  /* that outcome is a join's */
+    bool no_progress;                  /* during the first JOIN_PROGRESS_AFTER_MS of a join */
+    int64_t limit_s;                   /* limit for the outcome of a join */
+    struct berth_error join_error;     /* of the last failed attempt to join; code 0: none now */
+    enum agent_state join_error_state; /* the state after join_error; NO_STATE: not known yet */
+    bool refused;                      /* is_refusal of the last failed attempt */
     bool answered;
     bool closing;
-    char last_progress[256]; /* the last progress, to say each only once */
+    char last_progress[256]; /* the last line of progress, not repeated */
     size_t have;
     char request[REQUEST_MAX];
 };
@@ -105,8 +102,7 @@ static void close_client(struct control_client *client)
     uv_close((uv_handle_t *)&client->pipe, client_closed);
 }
 
-/* Send a line; small answers always fit into the socket's buffer, a client that does not read is
- * dropped. */
+/* Send a line. Answers fit into the socket's buffer; a client that does not read is closed. */
 static void send_line(struct control_client *client, json_t *line)
 {
     char *text = json_text(line);
@@ -135,7 +131,7 @@ static json_t *status_of(const struct agent_flow *agent)
         "broker_incarnation", (json_int_t)agent->presence.incarnation, "text", terminal->text);
 }
 
-/* The final answer. */
+/* Send the final answer and close. */
 static void answer(struct control_client *client, const struct berth_error *error)
 {
     if (client->answered || client->closing)
@@ -171,8 +167,8 @@ static void send_progress(struct control_client *client)
                                 (json_int_t)terminal->estimate_ms));
 }
 
-/* Somebody has to do something before this terminal is let in. The agent asks again all the same,
- * after a minute; whoever brought the invitation need not wait for that. */
+/* Errors that an administrator must resolve before this terminal can join. The agent keeps trying,
+ * but the client is answered at once. */
 static bool is_refusal(int code)
 {
     static const int refusals[] = { BERTH_E_DENIED,      BERTH_E_REVOKED, BERTH_E_EXISTS,
@@ -186,19 +182,19 @@ static bool is_refusal(int code)
 
 static void join_failed(struct control_client *client, const struct berth_error *why)
 {
-    struct berth_error said = *why;
+    struct berth_error reply = *why;
 
     client->join_error = *why;
     client->join_error_state = agent_NO_STATE;
     if (why->code == BERTH_E_CERTIFICATE)
-        (void)berth_fail(&said, why->code,
-                         "%s; the invitation is of another site, or a clock is wrong", why->text);
+        (void)berth_fail(&reply, why->code,
+                         "%s; the invitation is from another site, or a clock is wrong", why->text);
     client->refused = is_refusal(why->code);
     if (client->refused || why->code == BERTH_E_CANCELLED)
-        answer(client, &said);
+        answer(client, &reply);
 }
 
-/* By the identity that it had: the invitation is no longer on its way to the broker. */
+/* The terminal was linked with its previous identity, so the invitation will not be sent. */
 static void linked_by_old_identity(struct control_client *client)
 {
     struct berth_error error = { 0 };
@@ -210,7 +206,7 @@ static void linked_by_old_identity(struct control_client *client)
     answer(client, &error);
 }
 
-/* A reason is told with the state that follows it, and is over with the next. */
+/* The error of a join belongs to the state that follows it, and is dropped with the next state. */
 static void expire_join_error(struct control_client *client)
 {
     enum agent_state state = client->control->agent->terminal.state;
@@ -301,7 +297,7 @@ static void join_overdue(struct berth_timer *timer)
     struct berth_error error = { 0 };
 
     (void)berth_fail(&error, BERTH_E_TIMEOUT,
-                     "not joined within %lld s, the agent keeps trying; last it heard: %s",
+                     "not joined within %lld s, the agent keeps trying; last error: %s",
                      (long long)client->limit_s,
                      client->join_error.code ? client->join_error.text : "no answer yet");
     answer(client, &error);
@@ -354,7 +350,7 @@ static int handle_request(struct control_client *client, const json_t *request,
     case CONTROL_DISCONNECT:
         return viewer_session_leave(control->agent, LEAVE_DISCONNECT, reterr);
     case CONTROL_LOCK:
-        viewer_session_lock(control->agent, "asked for at the control socket");
+        viewer_session_lock(control->agent, "request at the control socket");
         return 0;
     case CONTROL_STATUS:
         return 0;
@@ -364,7 +360,7 @@ static int handle_request(struct control_client *client, const json_t *request,
     case CONTROL_REQUESTS:
         break;
     }
-    return berth_fail(reterr, BERTH_E_INVALID, "there is no request '%s'", word);
+    return berth_fail(reterr, BERTH_E_INVALID, "unknown request '%s'", word);
 }
 
 static void read_request(struct control_client *client, size_t size)
@@ -404,7 +400,7 @@ static void read_client(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer
     (void)buffer;
     if (got == 0)
         return;
-    if (got < 0) { /* left, or a request without an end (ENOBUFS) */
+    if (got < 0) { /* the client closed, or the request is too long (ENOBUFS) */
         close_client(client);
         return;
     }
@@ -412,7 +408,7 @@ static void read_client(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer
     end = memchr(client->request, '\n', client->have);
     if (!end)
         return;
-    if (client->answered || client->awaits_outcome) { /* one request a connection */
+    if (client->answered || client->awaits_outcome) { /* one request per connection */
         close_client(client);
         return;
     }
@@ -443,9 +439,9 @@ static long status_number(pid_t pid, const char *name)
     return number;
 }
 
-/* The viewer runs as the same user, and Landlock does not keep it from connecting to a socket. But
- * it can never give up what confines it: no new privileges, and a system-call filter more than we
- * have.
+/* The viewer runs as the same user, and Landlock does not prevent it from connecting to Unix
+ * sockets. It is recognized by what it cannot undo: no_new_privs, and one seccomp filter more than
+ * the agent has.
  */
 static bool is_confined(pid_t pid)
 {
@@ -455,7 +451,7 @@ static bool is_confined(pid_t pid)
            (filters < 0 || filters > status_number(getpid(), "Seccomp_filters"));
 }
 
-/* The file's mode keeps others out; this holds should somebody have changed it. */
+/* Check the credentials too, in case the mode of the socket was changed. */
 static bool is_permitted(const uv_pipe_t *pipe)
 {
     struct ucred credentials;
@@ -490,8 +486,8 @@ static void accept_client(uv_stream_t *stream, int status)
     timer_start(&control->loop->timers, &client->timer, REQUEST_TIMEOUT_MS, request_timed_out);
 }
 
-/* A socket that an agent left behind when it was killed answers nobody; one that answers is not
- * ours to take. */
+/* Does another agent listen there? A socket left behind by a killed agent does not accept
+ * connections and may be replaced. */
 static bool is_listening(const char *path)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -511,7 +507,9 @@ static int listen_at(struct control *control, struct berth_error *reterr)
     int r;
 
     if (is_listening(control->path))
-        return berth_fail(reterr, BERTH_E_EXISTS, "another agent listens at %s", control->path);
+        return berth_fail(reterr, BERTH_E_EXISTS,
+                          "another agent is listening at %s; stop it first, or set control.socket",
+                          control->path);
     (void)unlink(control->path);
     (void)uv_pipe_init(&control->loop->uv, &control->listener, 0);
     control->listening = true;
@@ -539,8 +537,7 @@ struct control *control_new(struct berth_loop *loop, struct agent_flow *agent, c
     control->context = context;
     list_init(&control->clients);
     if (strlen(path) >= sizeof(control->path)) {
-        (void)berth_fail(reterr, BERTH_E_CONFIG,
-                         "the control socket's path has more than %zu bytes",
+        (void)berth_fail(reterr, BERTH_E_CONFIG, "control.socket: the path has more than %zu bytes",
                          sizeof(control->path) - 1);
         free(control);
         return NULL;
@@ -550,7 +547,7 @@ struct control *control_new(struct berth_loop *loop, struct agent_flow *agent, c
         return control;
     if (control->listening)
         uv_close((uv_handle_t *)&control->listener, NULL);
-    loop_turn(loop, 0); /* the handle's last turn; its memory is ours until then */
+    loop_turn(loop, 0); /* one turn closes the handle, whose memory must live until then */
     free(control);
     return NULL;
 }

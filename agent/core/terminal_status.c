@@ -201,12 +201,12 @@ int64_t terminal_status_idle_limit_ms(const struct terminal_status *terminal,
     return terminal->online ? limit_ms : stricter_limit(limit_ms, settings->offline_lock_s * 1000);
 }
 
-static void set_text(char *out, size_t size, const char *said, const char *otherwise)
+static void set_text(char *out, size_t size, const char *text, const char *fallback)
 {
-    (void)snprintf(out, size, "%s", said[0] ? said : otherwise);
+    (void)snprintf(out, size, "%s", text[0] ? text : fallback);
 }
 
-#define SET_TEXT(member, said, otherwise) set_text(member, sizeof(member), said, otherwise)
+#define SET_TEXT(member, text, fallback) set_text(member, sizeof(member), text, fallback)
 
 /* Set a page's headline and text, or their defaults. */
 static void set_page_text(const struct terminal_status *terminal, const char *language,

@@ -1,4 +1,4 @@
-/* banner.c - see banner.h. */
+/* banner.c - place, paint, raise and hide the banner's window. */
 #include "greeter/banner.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
-/* banner.h - a message above whatever is shown: a small window of its own at the top of the screen.
+/* banner.h - a message in a small window at the top of the screen, above the page or the viewer.
  *
- * Module greeter. It stays until somebody closes it or the screen is blanked, takes no keyboard, and
- * leaves the page below (or the viewer) as it is.
+ * Module greeter. It stays until it is closed or the screen is blanked. It does not take the
+ * keyboard and does not change the page below it.
  */
 #ifndef BERTH_AGENT_GREETER_BANNER_H
 #define BERTH_AGENT_GREETER_BANNER_H
@@ -11,25 +11,25 @@
 struct page;
 
 struct banner {
-    struct window window; /* shares the connection of the greeter's own */
+    struct window window; /* on the X connection of the main window */
     bool shown;
     char title[128];
     char text[1000];
     char close[64]; /* label of the button, in the page's language */
 };
 
-/* Make the window, unmapped, for the screen of `main_window`. */
+/* Create the window, unmapped, on the screen of `main_window`. */
 void banner_open(struct banner *banner, const struct window *main_window);
 
-/* Show this message instead of an earlier one. */
+/* Show this message in place of an earlier one. */
 void banner_show(struct banner *banner, const struct page *page);
 void banner_hide(struct banner *banner);
 
-/* Something else came up or the screen changed: be above it again, painted. No effect when nothing
- * is shown. */
+/* Raise and repaint the banner, after another window was raised or the screen was resized. No
+ * effect while it is hidden. */
 void banner_restack(struct banner *banner, const struct window *main_window);
 
-/* Is this X window ours? */
+/* Is this X window the banner's? */
 bool banner_owns(const struct banner *banner, xcb_window_t id);
 
 #endif

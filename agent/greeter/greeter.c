@@ -1,5 +1,4 @@
-/* greeter.c - which page stands on the screen, what is typed into it, and the poll that drives both.
- */
+/* greeter.c - the page on the screen, the text typed into it, and the poll loop. */
 #include "greeter/greeter.h"
 
 #include <errno.h>
@@ -26,9 +25,9 @@ static int64_t clock_ms(clockid_t clock)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* ---- up the pipe ---- */
+/* ---- events to the agent ---- */
 
-/* The agent is the only reader; when it is gone the next read ends the program. */
+/* Errors are ignored: when the agent has ended, the next read ends this program. */
 void greeter_send_event(struct greeter *greeter, struct greeter_event *event)
 {
     size_t size;
@@ -75,15 +74,15 @@ static void clear_input(struct greeter *greeter)
     greeter->focus = FOCUS_USER;
 }
 
-/* The name stays when only the password was wrong; nothing stays when another page comes between.
- */
+/* A sign-on page with an alert (wrong password) keeps the user name of the previous one and drops
+ * the password; after any other page both are cleared. */
 static void prepare_form(struct greeter *greeter, const struct page *page)
 {
     bool again = page->kind == page_kind_SIGN_ON && greeter->page.kind == page_kind_SIGN_ON;
 
     greeter->busy = false;
     if (again && !page->alert)
-        return; /* a clock, a greeting: do not disturb who types */
+        return; /* only clock or greeting changed: keep what is being typed */
     secret_wipe(&greeter->password);
     if (page->kind == page_kind_SIGN_ON && page->user[0])
         (void)memcpy(greeter->user, page->user, sizeof(page->user));
@@ -98,7 +97,7 @@ static void show_desktop(struct greeter *greeter)
     if (greeter->page.watch) {
         sampler_begin(greeter->sampler);
         (void)sampler_check(greeter->sampler,
-                            greeter->window); /* what the screen is before the viewer paints */
+                            greeter->window); /* the reference, before the viewer paints */
     }
     greeter->covers = false;
     window_uncover(greeter->window);
@@ -108,7 +107,7 @@ void greeter_show_page(struct greeter *greeter, const struct page *page)
 {
     struct greeter_event painted = { .kind = greeter_event_kind_PAINTED, .serial = page->serial };
 
-    if (page->kind == page_kind_BANNER) { /* the page below stays what it is */
+    if (page->kind == page_kind_BANNER) { /* the page below does not change */
         banner_show(greeter->banner, page);
         greeter_send_event(greeter, &painted);
         return;
@@ -128,7 +127,7 @@ void greeter_show_page(struct greeter *greeter, const struct page *page)
         if (page->kind != page_kind_BLANK) {
             paint(greeter);
             window_cover(greeter->window);
-            paint(greeter); /* what was painted before the window was mapped is lost */
+            paint(greeter); /* X discards what is painted into an unmapped window */
         }
     }
     banner_restack(greeter->banner, greeter->window);
@@ -145,7 +144,7 @@ static void append(char *text, size_t size, const char *typed)
         memcpy(text + used, typed, strlen(typed) + 1);
 }
 
-/* Take the last whole character away. */
+/* Remove the last UTF-8 character. */
 static void backspace(char *text)
 {
     size_t used = strlen(text);
@@ -292,7 +291,7 @@ static void translate_key(struct greeter *greeter, const xcb_key_press_event_t *
     explicit_bzero(&press, sizeof(press));
 }
 
-/* A window of somebody else's came up while a page covers the screen: back to the top. */
+/* Another program mapped a window while a page covers the screen: raise ours again. */
 static void keep_on_top(struct greeter *greeter, const xcb_map_notify_event_t *event)
 {
     if (banner_owns(greeter->banner, event->window))
@@ -352,7 +351,7 @@ static int handle_x_events(struct greeter *greeter, struct berth_error *reterr)
         free(event);
     }
     if (xcb_connection_has_error(greeter->window->x))
-        return berth_fail(reterr, BERTH_E_IO, "the X server is gone");
+        return berth_fail(reterr, BERTH_E_IO, "lost the connection to the X server");
     return 0;
 }
 
@@ -371,7 +370,7 @@ static int handle_line(void *context, const char *line, size_t size)
     return r;
 }
 
-/* 0 at the end of the input: the agent is gone, and so are we. */
+/* 0 at the end of the input, when the agent has ended. */
 static int read_input(struct greeter *greeter, struct berth_error *reterr)
 {
     char bytes[4096];
@@ -396,8 +395,8 @@ static void report_idle(struct greeter *greeter, int64_t now_ms)
         greeter_send_event(greeter, &event);
 }
 
-/* What happens by the clock: sampling, the idle time, the minute on the page. Returns how long to
- * wait. */
+/* Sample the screen, report the idle time and repaint the clock when due. Returns the time until
+ * the next call, in ms. */
 static int run_timers(struct greeter *greeter)
 {
     int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
@@ -421,8 +420,8 @@ int greeter_run(struct greeter *greeter, struct berth_error *reterr)
     while (r > 0) {
         int wait_ms = run_timers(greeter);
 
-        /* Replies that were awaited may have left events in the queue, where poll does not see
-         * them. */
+        /* Waiting for a reply may have moved events into xcb's queue, where poll does not see them.
+         */
         r = handle_x_events(greeter, reterr);
         if (r < 0)
             return r;

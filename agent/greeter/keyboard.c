@@ -1,9 +1,9 @@
-/* keyboard.c - the keyboard, by libxkbcommon. */
+/* keyboard.c - the X server's keyboard layout, by libxkbcommon. */
 #include "greeter/keyboard.h"
 
 #include <stdlib.h>
 #include <xkbcommon/xkbcommon-x11.h>
-/* libxcb's header of the extension has a member called `explicit`; C does not mind. */
+/* This header has a member named `explicit`: it is not valid C++. */
 #include <xcb/xkb.h>
 
 struct keyboard {
@@ -15,7 +15,7 @@ struct keyboard {
     uint8_t first_event;
 };
 
-static bool learn_layout(struct keyboard *keyboard)
+static bool read_layout(struct keyboard *keyboard)
 {
     struct xkb_keymap *map = xkb_x11_keymap_new_from_device(
         keyboard->context, keyboard->x, keyboard->device, XKB_KEYMAP_COMPILE_NO_FLAGS);
@@ -57,12 +57,12 @@ int keyboard_open(xcb_connection_t *x, struct keyboard **ret, struct berth_error
                XKB_X11_SETUP_XKB_EXTENSION_NO_FLAGS, NULL, NULL, &keyboard->first_event, NULL);
     if (fine) {
         keyboard->device = xkb_x11_get_core_keyboard_device_id(x);
-        fine = keyboard->device >= 0 && learn_layout(keyboard);
+        fine = keyboard->device >= 0 && read_layout(keyboard);
     }
     if (!fine) {
         keyboard_close(keyboard);
         return berth_fail(reterr, BERTH_E_IO,
-                          "the X server does not tell the layout of its keyboard");
+                          "cannot read the keyboard layout of the X server (XKB extension)");
     }
     follow_changes(keyboard);
     *ret = keyboard;
@@ -103,6 +103,6 @@ bool keyboard_event(struct keyboard *keyboard, const xcb_generic_event_t *event)
                                     (xkb_layout_index_t)state->latchedGroup, state->lockedGroup);
         return true;
     }
-    (void)learn_layout(keyboard); /* when it cannot be learnt, the old one goes on */
+    (void)read_layout(keyboard); /* on failure the previous layout stays in use */
     return true;
 }

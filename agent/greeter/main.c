@@ -1,4 +1,5 @@
-/* main.c - berth-greeter: a child of berth-agent; nothing for people to start. */
+/* main.c - berth-greeter: started by berth-agent, which speaks to it over standard input and
+ * output. */
 #include <stdio.h>
 
 #include "berth/json.h"
@@ -36,7 +37,7 @@ int main(void)
     if (greeter.keyboard)
         keyboard_close(greeter.keyboard);
     if (r < 0)
-        log_failure(EV_AGENT_CHILD, &error, "the greeter");
+        log_failure(EV_AGENT_CHILD, &error, "berth-greeter");
     if (greeter.window)
         window_close(&window);
     return r < 0 ? 1 : 0;

@@ -32,13 +32,13 @@ static const struct colour on_ground = { 0.90, 0.92, 0.94 };
 static const struct colour good = { 0.45, 0.80, 0.58 };
 static const struct colour bad = { 0.95, 0.62, 0.35 };
 
-/* One page on its way to the surface. */
+/* A page while it is painted. */
 struct canvas {
     cairo_t *cairo;
     const struct greeter *greeter;
     struct page_layout layout;
     int width, height;
-    double y; /* where the next line of the card goes */
+    double y; /* of the next line of the card */
 };
 
 bool box_contains(const struct box *box, double x, double y)
@@ -106,7 +106,7 @@ void page_layout(const struct greeter *greeter, int width, int height, struct pa
     }
 }
 
-/* ---- strokes ---- */
+/* ---- drawing ---- */
 
 static void set_colour(struct canvas *canvas, struct colour colour)
 {
@@ -156,7 +156,7 @@ static double draw_layout(struct canvas *canvas, PangoLayout *layout, double x, 
     return height;
 }
 
-/* A line or paragraph of the card; moves down. */
+/* Write a paragraph on the card and move y below it. */
 static void write_card(struct canvas *canvas, const char *text, double size, enum weight weight,
                        struct colour colour)
 {
@@ -186,7 +186,7 @@ static void write_centred(struct canvas *canvas, const struct box *box, const ch
     (void)draw_layout(canvas, layout, box->x, box->y + (box->height - height) / 2);
 }
 
-/* ---- pieces of pages ---- */
+/* ---- parts of pages ---- */
 
 static const char *translate(const struct canvas *canvas, enum text text)
 {
@@ -303,7 +303,7 @@ static void paint_button(struct canvas *canvas, const struct box *box, const cha
 
 /* ---- pages ---- */
 
-/* One bullet a character; its length tells no more than the keys that were heard. */
+/* One bullet per character: the length of a password may be seen. */
 static void bullets(const char *password, char *ret, size_t size)
 {
     size_t used = 0;
@@ -340,8 +340,7 @@ static void paint_sign_on(struct canvas *canvas)
                  greeter->focus == FOCUS_BUTTON);
 }
 
-/* A sentence of texts.def with its number put in; the table holds formats, the compiler wants
- * literals. */
+/* Format a text of texts.def that has one %lld; snprintf needs a literal format (-Wformat=2). */
 static void format_number(const char *sentence, int64_t number, char *ret, size_t size)
 {
     const char *place = strstr(sentence, "%lld");
@@ -465,7 +464,7 @@ void page_paint(const struct greeter *greeter, cairo_surface_t *surface, int wid
     cairo_destroy(canvas.cairo);
 }
 
-/* The small window is as high as 190 units; its button stands at the lower right. */
+/* The banner is 190 units high (banner.c). */
 void page_paint_banner(cairo_surface_t *surface, int width, int height, const char *title,
                        const char *text, const char *close)
 {

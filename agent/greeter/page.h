@@ -1,8 +1,8 @@
-/* page.h - what stands where on a page, and painting it.
+/* page.h - layout and painting of pages.
  *
- * Module greeter. Sizes are in units of a screen of 800 lines and grow with the screen, so that a page
- * reads the same from the same distance. Text is laid out by pango; colours keep a contrast of at
- * least 7 to 1 (WCAG 2.2, 1.4.6).
+ * Module greeter. Sizes are in units of 1/800 of the screen's height (on a narrow screen 1/640 of
+ * its width), so that pages are equally readable on every screen. Text is laid out by pango;
+ * colours have a contrast of at least 7 to 1 (WCAG 2.2, 1.4.6).
  */
 #ifndef BERTH_AGENT_GREETER_PAGE_H
 #define BERTH_AGENT_GREETER_PAGE_H
@@ -15,7 +15,7 @@ struct box {
     double x, y, width, height;
 };
 
-/* Places that can be touched; an empty box is not there. */
+/* Boxes that react to the pointer, in pixels; one that the page does not have is empty. */
 struct page_layout {
     double unit; /* pixels of one unit */
     struct box card;
@@ -23,13 +23,13 @@ struct page_layout {
     struct box choices[12];
 };
 
-/* Where everything stands for this page on a screen of this size. */
+/* Lay out the present page for a screen of this size in pixels. */
 void page_layout(const struct greeter *greeter, int width, int height, struct page_layout *ret);
 
 /* Pixels of one unit on a screen of this size. */
 double page_unit(int width, int height);
 
-/* Paint a message into a small window of its own. */
+/* Paint a banner into a surface of this size in pixels. */
 void page_paint_banner(cairo_surface_t *surface, int width, int height, const char *title,
                        const char *text, const char *close);
 
@@ -37,7 +37,7 @@ void page_paint_banner(cairo_surface_t *surface, int width, int height, const ch
 void page_paint(const struct greeter *greeter, cairo_surface_t *surface, int width, int height,
                 int64_t wall_ms);
 
-/* Is this point inside? An empty box holds nothing. */
+/* Is this point inside the box? */
 bool box_contains(const struct box *box, double x, double y);
 
 #endif

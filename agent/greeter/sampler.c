@@ -5,10 +5,10 @@
 #include <string.h>
 
 #define SAMPLES (SAMPLE_ROWS * SAMPLE_COLUMNS)
-/* A desktop of one plain colour with a bar still has some pixels of another. */
+/* Minimum of pixels in another colour: a plain desktop with a panel has a few. */
 #define OTHER_COLOUR_MIN 4
-/* The viewer's own black window over a black root is no picture, and neither is our page below a
- * new window. */
+/* Minimum of changed pixels: neither the viewer's black window over a black root nor the greeter's
+ * page under a new window is a picture. */
 #define CHANGED_MIN (SAMPLES / 8)
 
 void sampler_begin(struct sampler *sampler)

@@ -1,9 +1,9 @@
-/* sampler.h - is the viewer's picture there? A look at a grid of pixels of the screen.
+/* sampler.h - detect the viewer's first picture by sampling a grid of pixels of the screen.
  *
- * Module greeter. RDP clients do not tell when their first picture is painted. While the viewer is
- * awaited, a grid of pixels below our own window is read a few times a second; the picture is there
- * when the pixels are not all alike, and not what they were when the watch began. A login box
- * counts as a picture here: who is in the desktop is told by the guest, not by pixels.
+ * Module greeter. RDP clients do not report when their first picture is painted. While it is
+ * awaited, the greeter's window is unmapped and the grid is read every SAMPLE_INTERVAL_MS. The
+ * picture is there when the pixels differ from each other and from the first sample. A login box
+ * counts as a picture: whether the user is logged on is reported by the guest.
  */
 #ifndef BERTH_AGENT_GREETER_SAMPLER_H
 #define BERTH_AGENT_GREETER_SAMPLER_H
@@ -20,14 +20,15 @@ struct sampler {
     uint32_t first[SAMPLE_ROWS * SAMPLE_COLUMNS];
 };
 
-/* Watch from now on; forget what was watched. */
+/* Start watching, with the next sample as reference; stop watching. */
 void sampler_begin(struct sampler *sampler);
 void sampler_end(struct sampler *sampler);
 
-/* Look once; true when the picture is there, which ends the watch. */
+/* Take one sample; true when the picture is there, which stops watching. */
 bool sampler_check(struct sampler *sampler, struct window *window);
 
-/* The rule by itself: enough colours, and enough pixels that differ from before. */
+/* Do enough of the `count` pixels differ from the first pixel, and enough from `before`? For the
+ * test. */
 bool sample_is_picture(const uint32_t *now, const uint32_t *before, size_t count);
 
 #endif

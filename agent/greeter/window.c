@@ -1,4 +1,4 @@
-/* window.c - the greeter's window on X. */
+/* window.c - create, stack, paint and blank the greeter's X windows. */
 #include "greeter/window.h"
 
 #include <cairo-xcb.h>
@@ -63,14 +63,14 @@ int window_open(struct window *window, struct berth_error *reterr)
     if (xcb_connection_has_error(window->x)) {
         xcb_disconnect(window->x);
         window->x = NULL;
-        return berth_fail(reterr, BERTH_E_IO, "cannot reach the X server of display '%s'",
+        return berth_fail(reterr, BERTH_E_IO, "cannot connect to the X server at display '%s'",
                           getenv("DISPLAY") ? getenv("DISPLAY") : "");
     }
     window->screen = screen_at(window->x, number);
     window->visual = window->screen ? visual_of(window->screen) : NULL;
     if (!window->visual) {
         window_close(window);
-        return berth_fail(reterr, BERTH_E_IO, "the X server has no screen to paint on");
+        return berth_fail(reterr, BERTH_E_IO, "the X server has no usable screen");
     }
     window->width = window->screen->width_in_pixels;
     window->height = window->screen->height_in_pixels;
@@ -88,8 +88,7 @@ void window_close(struct window *window)
     window->x = NULL;
 }
 
-/* The viewer may have grabbed the keyboard; X gives it back when our window covers its own, hence
- * after the flush. */
+/* The viewer may have grabbed the keyboard; the grab ends when this window covers the viewer's. */
 void window_cover(struct window *window)
 {
     const uint32_t above = XCB_STACK_MODE_ABOVE;

@@ -1,4 +1,4 @@
-/* greeter_supervisor.c - see greeter_supervisor.h. */
+/* greeter_supervisor.c - start, watch and restart berth-greeter; send pages, receive events. */
 #include "screen/greeter_supervisor.h"
 
 #include <errno.h>
@@ -12,15 +12,16 @@
 #include "berth/log.h"
 
 #define GRACE_MS 500
-/* A page is painted in milliseconds; a greeter that is silent for this long hangs. */
+/* Time limit for the event `painted`; painting takes milliseconds. */
 #define HANG_MS 5000
-/* Delays before a greeter is started again: nothing the first time, then doubling. */
+/* Delays before a restart: none the first time, then doubling between these values. */
 #define RESTART_FIRST_MS 200
 #define RESTART_MAX_MS 5000
-/* Up this long: the next end is a first one again. */
+/* After this uptime the delay is reset. */
 #define STEADY_MS 10000
 
-/* One greeter. It outlives the screen's interest in it until all its handles are closed. */
+/* One run of the greeter. It is freed when all its handles are closed, some time after it has
+ * ended. */
 struct greeter_process {
     struct child child;
     uv_poll_t input;
@@ -36,7 +37,7 @@ struct screen {
     screen_event_fn *event;
     void *owner;
     struct greeter_process *process;
-    int closing; /* runs whose handles are not closed yet */
+    int closing; /* ended runs whose handles are not closed yet */
     bool ended;
     int failures;
     int64_t serial;
@@ -67,7 +68,7 @@ static void schedule_restart(struct screen *screen)
     timer_start(&screen->loop->timers, &screen->restart, delay_ms, restart_due);
 }
 
-/* ---- the end of a process ---- */
+/* ---- end of the process ---- */
 
 static void release_handle(struct greeter_process *process)
 {
@@ -107,7 +108,7 @@ static void ended(struct child *child, int exit_code, int signal)
     schedule_restart(screen);
 }
 
-/* ---- its events ---- */
+/* ---- events of the greeter ---- */
 
 static int handle_event_line(void *context, const char *line, size_t size)
 {
@@ -152,7 +153,7 @@ static void readable(uv_poll_t *poll, int status, int events)
     }
 }
 
-/* ---- the start of a process ---- */
+/* ---- start of a process ---- */
 
 static int spawn(struct screen *screen, struct greeter_process *process, struct berth_error *reterr)
 {
@@ -235,8 +236,8 @@ int64_t screen_show(struct screen *screen, const struct page *page)
         return 0;
     copy.serial = ++screen->serial;
     line = page_encode(&copy, &size);
-    /* A page is smaller than the socket's buffer. When it does not fit, many are unread: the greeter
-     * hangs. */
+    /* The socket's buffer holds many pages: when one does not fit, the greeter has stopped reading.
+     */
     sent = send(screen->process->fd, line, size, MSG_NOSIGNAL | MSG_DONTWAIT);
     berth_wipe_free(line, size);
     if (sent != (ssize_t)size)

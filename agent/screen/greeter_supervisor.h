@@ -1,8 +1,9 @@
-/* greeter_supervisor.h - the real screen: keeps a berth-greeter child alive and speaks lines with it.
+/* greeter_supervisor.h - the screen of berth-agent: runs, watches and restarts a berth-greeter
+ * child.
  *
- * Module screen of the agent. A greeter that ends is started again, at once the first time and then more
- * slowly; one that does not confirm a page within five seconds hangs, and is ended: a blank page
- * must cover the screen, whatever happens.
+ * Module screen of the agent. A greeter that ends is restarted, at once the first time and then
+ * with growing delays. One that does not confirm a page within five seconds is killed and
+ * restarted, because a blank page must cover the screen in any case.
  */
 #ifndef BERTH_AGENT_SCREEN_GREETER_SUPERVISOR_H
 #define BERTH_AGENT_SCREEN_GREETER_SUPERVISOR_H
@@ -14,16 +15,17 @@
 struct screen_setup {
     const char *program;   /* path of berth-greeter, "" = none */
     const char *display;   /* "" = none: headless, nothing is started */
-    const char *authority; /* X authority file, "" = the usual one */
+    const char *authority; /* X authority file, "" = the X library's default */
 };
 
-/* No greeter yet: screen_begin starts it. */
+/* Create it, without a greeter yet. Texts are copied. */
 struct screen *screen_new(struct berth_loop *loop, const struct screen_setup *setup);
 
-/* Start the greeter, if there may be one. After screen_set_events. */
+/* Start the greeter, if a program and a display are set. After screen_set_events. */
 void screen_begin(struct screen *screen);
 
-/* End it for good; screen_is_gone tells when its handles are closed and screen_free may be called.
+/* End the greeter and do not restart it. screen_is_gone: its handles are closed, and screen_free
+ * may be called.
  */
 void screen_end(struct screen *screen);
 bool screen_is_gone(const struct screen *screen);

@@ -1,7 +1,8 @@
-/* screen.h - what people see of the agent, as a port: pages down, events up.
+/* screen.h - the terminal's screen, as a port: send pages, receive events.
  *
- * Module screen of the agent. The real one keeps a berth-greeter child alive and speaks greeter_protocol.def with
- * it; without a display there is none and pages go nowhere.
+ * Module screen of the agent. Thread: loop. The real one (greeter_supervisor.c) runs a
+ * berth-greeter child and speaks greeter_protocol.def with it. Without a display there is no
+ * greeter, and pages are dropped.
  */
 #ifndef BERTH_AGENT_SCREEN_SCREEN_H
 #define BERTH_AGENT_SCREEN_SCREEN_H
@@ -13,16 +14,15 @@ struct screen;
 /* The event may hold a password; it is wiped after the call. */
 typedef void screen_event_fn(void *owner, const struct greeter_event *event);
 
-/* Whom to tell. Once, before the greeter is started. */
+/* Set the receiver of events. Once, before the greeter is started. */
 void screen_set_events(struct screen *screen, screen_event_fn *event, void *owner);
 
-/* Show this page from now on; written at once. A greeter that is started anew says `ready` and wants
- * the page again. Returns the page's serial, which the event `painted` repeats; 0 when there is no
- * greeter.
+/* Send this page to the greeter, at once. A restarted greeter reports `ready` and must be sent the
+ * page again. Returns the page's serial, which the event `painted` repeats; 0 when no greeter runs.
  */
 int64_t screen_show(struct screen *screen, const struct page *page);
 
-/* A greeter is up and will paint. */
+/* Does a greeter run? */
 bool screen_is_up(const struct screen *screen);
 
 #endif

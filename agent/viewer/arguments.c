@@ -1,4 +1,4 @@
-/* arguments.c - see arguments.h. */
+/* arguments.c - check a request, write the arguments, classify lines of the client's log. */
 #include "viewer/arguments.h"
 
 #include <stdarg.h>
@@ -7,7 +7,7 @@
 
 #include "viewer/confine.h"
 
-/* A line that does not fit leaves size at the end: the caller's check finds it. */
+/* Append a line. When it does not fit, size becomes sizeof(text), which arguments_make checks. */
 static void add(struct arguments *arguments, const char *format, ...) berth_printf(2, 3);
 
 static void add(struct arguments *arguments, const char *format, ...)
@@ -28,7 +28,7 @@ static void add(struct arguments *arguments, const char *format, ...)
     arguments->text[arguments->size] = '\0';
 }
 
-/* One line, no control characters: nothing may become a second argument. */
+/* A line feed would begin another argument: no control characters are allowed. */
 static bool is_plain(const char *text)
 {
     for (const char *c = text; *c; c++)
@@ -44,17 +44,20 @@ static int check(const struct viewer_request *request, struct berth_error *reter
     if (!host[0] ||
         strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:") !=
             strlen(host))
-        return berth_fail(reterr, BERTH_E_INVALID, "the desktop's address is not usable");
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "the desktop's address is empty or has an invalid character");
     if (request->port < 1 || request->port > 65535)
-        return berth_fail(reterr, BERTH_E_INVALID, "the desktop's port is not usable");
+        return berth_fail(reterr, BERTH_E_INVALID, "the desktop's port is not within 1 to 65535");
     if (strlen(request->fingerprint) != 64 ||
         strspn(request->fingerprint, "0123456789abcdef") != 64)
-        return berth_fail(reterr, BERTH_E_INVALID,
-                          "the desktop's certificate is not known; it is not connected to");
+        return berth_fail(
+            reterr, BERTH_E_INVALID,
+            "the desktop's certificate fingerprint is missing or malformed; refusing to "
+            "connect");
     if (!is_plain(request->account) || !is_plain(request->domain) ||
         !is_plain(request->password.text))
         return berth_fail(reterr, BERTH_E_INVALID,
-                          "account, domain or password hold a control character");
+                          "account, domain or password contain a control character");
     return 0;
 }
 
@@ -73,15 +76,16 @@ static void add_policy(struct arguments *arguments, const struct viewer_request 
         add(arguments, "/printer");
 }
 
-/* Whoever has the pinned certificate's key gets the password, and nobody else.
+/* Send the password only to the owner of the pinned certificate's key.
  *
- * Standard RDP security has no certificate at all: a server that refuses TLS and NLA, or just
- * answers as an old one does, would be sent the password without a look at the pin. Naming the
- * others (`/sec:tls,nla`) does not switch it off. A certificate that is not the pinned one is not
- * asked about. A lost connection is not taken up again by the client: by then the desktop may be
- * somebody else's to show; the broker decides. Kerberos would ask the name servers who knows the
- * password, and give whoever answers something to guess it by, outside TLS and before the desktop
- * has proved anything.
+ *   - /cert:deny: any other certificate is refused without a question.
+ *   - /sec:rdp:off: standard RDP security has no certificate; a server that refuses TLS and NLA
+ *     would get the password without any check. Naming the other protocols (`/sec:tls,nla`) does not
+ *     switch it off.
+ *   - !kerberos: the client would look up a Kerberos server in DNS, and whoever answers could guess
+ *     the password offline from its request, outside TLS and before the desktop is authenticated.
+ *   - -auto-reconnect: the broker decides who is shown a desktop; it may be another terminal's by
+ *     then.
  */
 static void add_trust(struct arguments *arguments, const struct viewer_request *request)
 {
@@ -119,7 +123,7 @@ int arguments_make(const struct viewer_request *request, struct arguments *ret,
     return berth_fail(reterr, BERTH_E_TOO_LARGE, "the viewer's arguments are too long");
 }
 
-/* Only of the module that says it: others repeat what the server calls itself. */
+/* Compare the logger's module too: lines of others may repeat text that the server sent. */
 bool arguments_says_active(const char *line)
 {
     static const char module[] = "DEBUG|com.freerdp.core.rdp|";

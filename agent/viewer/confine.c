@@ -1,4 +1,4 @@
-/* confine.c - see confine.h. */
+/* confine.c - the desktop's connection, Landlock, seccomp, and the exec of the RDP client. */
 #include "viewer/confine.h"
 
 #include <errno.h>
@@ -23,8 +23,8 @@
 
 #include "viewer/connection_report.h"
 
-#define CONNECT_MS 15000 /* as the RDP client allows itself */
-#define EXIT_CONNECT 131 /* what the RDP client ends with when it cannot connect */
+#define CONNECT_MS 15000 /* as xfreerdp3 by default */
+#define EXIT_CONNECT 131 /* exit code of xfreerdp3 when it cannot connect */
 
 /* ---- Landlock: by raw system calls, for the headers of Debian 12 end at the second of seven
  * versions ---- */
@@ -45,7 +45,8 @@
 #define LL_IOCTL_DEV (1ULL << 15) /* version 5 */
 #define LL_BIND_TCP (1ULL << 0)   /* version 4 */
 #define LL_CONNECT_TCP (1ULL << 1)
-#define LL_SCOPE_SIGNAL (1ULL << 1) /* version 6; abstract sockets stay open: X listens on one */
+#define LL_SCOPE_SIGNAL \
+    (1ULL << 1) /* version 6; abstract sockets stay permitted: X listens on one */
 
 struct ll_ruleset {
     uint64_t fs;
@@ -61,7 +62,7 @@ struct ll_path {
 #define READ (LL_EXECUTE | LL_READ_FILE | LL_READ_DIR)
 #define DEVICE (LL_READ_FILE | LL_READ_DIR | LL_WRITE_FILE | LL_IOCTL_DEV)
 
-/* What an X11 program needs to see. Paths that do not exist are skipped. */
+/* What an X11 program needs. Paths that do not exist are skipped. */
 static const struct {
     const char *path;
     uint64_t access;
@@ -100,7 +101,7 @@ static uint64_t handled_files(long version)
     return files;
 }
 
-/* Access rights that only folders have must not be named for a file. */
+/* Landlock rejects rights of directories in a rule for a file. */
 #define FILE_RIGHTS (LL_EXECUTE | LL_WRITE_FILE | LL_READ_FILE | LL_TRUNCATE | LL_IOCTL_DEV)
 
 static bool allow_path(int ruleset, const char *path, uint64_t access)
@@ -140,7 +141,7 @@ static int limit_files_and_ports(const struct confine_setup *setup, struct berth
     int ruleset;
     bool ok;
 
-    if (version < 1) /* a kernel without it: the other limits stand */
+    if (version < 1) /* the kernel has no Landlock: the other limits remain */
         return 0;
     if (version >= 4 && !setup->network)
         wanted.net = LL_BIND_TCP | LL_CONNECT_TCP;
@@ -161,7 +162,7 @@ static int limit_files_and_ports(const struct confine_setup *setup, struct berth
     return ok ? 0 : BERTH_E_IO;
 }
 
-/* ---- seccomp: what no RDP client has a use for, and exploits like ---- */
+/* ---- seccomp: system calls that no RDP client needs and that exploits use ---- */
 
 #if defined(__x86_64__)
 #define ARCHITECTURE AUDIT_ARCH_X86_64
@@ -217,9 +218,9 @@ static const int forbidden[] = {
     0x40000000U /* x86: calls of the x32 table, which the names here do not name \
                  */
 
-/* Sockets of this machine alone: kernels before 6.7 have no Landlock for TCP, none has it for UDP,
- * and there are more families than the internet's that lead outside. The low half of the first
- * argument is what the kernel looks at. */
+/* Permit Unix and netlink sockets only: Landlock limits TCP since Linux 6.7, UDP on no kernel, and
+ * other address families reach the network too. The kernel uses the low half of the first argument.
+ */
 static size_t forbid_network(struct sock_filter *filter)
 {
     const struct sock_filter rules[] = {
@@ -235,8 +236,8 @@ static size_t forbid_network(struct sock_filter *filter)
     return BERTH_COUNT(rules);
 }
 
-/* TCP may send data in its first packet, before the other end has answered: with a flag of a send
- * call, or an option of the socket. */
+/* Forbid TCP Fast Open, which would send data in the first packet, before the peer has answered: by
+ * a flag of the send calls or by options of the socket. */
 static size_t forbid_early_data(struct sock_filter *filter)
 {
     const struct sock_filter rules[] = {
@@ -283,7 +284,7 @@ static int limit_calls(const struct confine_setup *setup, struct berth_error *re
         count += forbid_early_data(filter + count);
     }
     for (size_t i = 0; i < BERTH_COUNT(forbidden); i++) {
-        /* From here to the refusal behind the permission at the end. */
+        /* From here to the last statement, EPERM, behind ALLOW. */
         unsigned char jump = (unsigned char)(BERTH_COUNT(forbidden) - i);
 
         filter[count++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
@@ -298,7 +299,7 @@ static int limit_calls(const struct confine_setup *setup, struct berth_error *re
     return 0;
 }
 
-/* A client that lacks a password would ask for it on the terminal of whoever started the agent. */
+/* Without a password the client would prompt for one on the controlling terminal. */
 static void drop_controlling_terminal(void)
 {
     int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);
@@ -341,11 +342,11 @@ static int connect_to(const struct addrinfo *to)
 
 #define FROM_V4 (SKF_NET_OFF + 12) /* the sender's address in an IP packet */
 #define FROM_V6 (SKF_NET_OFF + 8)
-#define FROM_MAX 4 /* words of it */
+#define FROM_MAX 4 /* 32-bit words of the longer address */
 
-/* The socket takes packets of this sender alone, for good. The filter of system calls cannot see to
- * which address a connect leads, and a socket has more numbers than the one that we gave it. So it
- * may be connected anew, but never hears whether anybody answered: no other connection comes about.
+/* Make the socket accept packets from this sender only, irrevocably. seccomp cannot read the
+ * address that connect is called with, and the descriptor may be duplicated, so injected code may
+ * call connect again; but the answer is dropped, and no connection is established.
  */
 static int filter_sender(int descriptor, const uint32_t *address, size_t words, uint32_t offset,
                          uint16_t port)
@@ -355,7 +356,8 @@ static int filter_sender(int descriptor, const uint32_t *address, size_t words, 
     size_t count = 0;
     int yes = 1;
 
-    /* What the filter sees begins with the TCP header. From each test to the refusal at the end. */
+    /* Offset 0 is the TCP header. Every test that fails jumps to the last statement, which drops.
+     */
     filter[count++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 0);
     filter[count++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port, 0,
                                                    (unsigned char)(2 * words + 1));
@@ -389,14 +391,14 @@ static int filter_peer(int descriptor)
         return filter_sender(descriptor, &peer.four.sin_addr.s_addr, 1, (uint32_t)FROM_V4,
                              ntohs(peer.four.sin_port));
     memcpy(address, &peer.six.sin6_addr, sizeof(address));
-    if (IN6_IS_ADDR_V4MAPPED(&peer.six.sin6_addr)) /* its packets are of IPv4 */
+    if (IN6_IS_ADDR_V4MAPPED(&peer.six.sin6_addr)) /* its packets are IPv4 */
         return filter_sender(descriptor, address + FROM_MAX - 1, 1, (uint32_t)FROM_V4,
                              ntohs(peer.six.sin6_port));
     return filter_sender(descriptor, address, FROM_MAX, (uint32_t)FROM_V6,
                          ntohs(peer.six.sin6_port));
 }
 
-/* The program finds it as CONFINE_CONNECTION. */
+/* Connect to the desktop; the client inherits the socket as descriptor CONFINE_CONNECTION. */
 static int connect_desktop(const struct confine_setup *setup, struct berth_error *reterr)
 {
     const struct addrinfo wanted = { .ai_socktype = SOCK_STREAM };
@@ -416,7 +418,7 @@ static int connect_desktop(const struct confine_setup *setup, struct berth_error
         (void)close(descriptor);
     else
         (void)fcntl(descriptor, F_SETFD, 0);
-    (void)fcntl(CONFINE_CONNECTION, F_SETFL, 0); /* the program decides whether it blocks */
+    (void)fcntl(CONFINE_CONNECTION, F_SETFL, 0); /* blocking, as a new socket */
     return 0;
 }
 
@@ -433,7 +435,7 @@ int confine_and_exec(const struct confine_setup *setup, struct berth_error *rete
     if (setup->address)
         connection_report_send(CONFINE_CONNECTION, CONFINE_REPORT);
     else
-        (void)close(CONFINE_REPORT); /* it is not for the program */
+        (void)close(CONFINE_REPORT); /* the client must not have it */
     if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return berth_fail(reterr, BERTH_E_IO, "no_new_privs: %s", strerror(errno));
     r = limit_files_and_ports(setup, reterr);

@@ -1,46 +1,46 @@
-/* confine.h - the small step between the agent and its viewer: give up what an RDP client does not
- * need, then become it.
+/* confine.h - the sandbox of the viewer: connect to the desktop, drop privileges, execute the RDP
+ * client.
  *
- * Module viewer of the agent. Runs in a process of its own (`berth-agent confine ...`, not for
- * people): no new privileges, no core files, no controlling terminal, a system-call filter
- * (seccomp), and Landlock for files and TCP, as far as the kernel offers them. An attack through
- * the RDP client finds its own home folder and the connection to the desktop.
+ * Module viewer of the agent. Runs in a process of its own (`berth-agent confine ...`, internal):
+ * no new privileges, no core files, no controlling terminal, a system-call filter (seccomp), and
+ * Landlock for files and TCP, as far as the kernel supports them. Code that is injected into the
+ * RDP client has access to the client's home folder and its connection to the desktop only.
  *
- * That connection is made here, before the limits, and the program makes no other: an RDP client
- * follows a desktop that redirects it to another address, takes the certificate that the
- * redirection names for the pinned one, and sends the password there. FreeRDP has no switch for it.
- * Somebody who runs code of his own in the program could connect that very descriptor anew: Linux
- * 6.7 and later forbids it, and on any kernel the socket drops every packet that does not come from
- * the desktop, so that nobody else's answer is ever heard.
+ * That connection is made here, before the limits apply, and the client can make no other: an RDP
+ * client would follow a desktop that redirects it to another address, accept the certificate named
+ * by the redirection in place of the pinned one, and send the password there. FreeRDP has no option
+ * against it. Injected code could reconnect the socket itself: Linux 6.7 and later forbids that,
+ * and on older kernels the socket drops every packet that does not come from the desktop, so that
+ * no other connection can be established.
  */
 #ifndef BERTH_AGENT_VIEWER_CONFINE_H
 #define BERTH_AGENT_VIEWER_CONFINE_H
 
 #include "berth/error.h"
 
-#define CONFINE_CONNECTION 4 /* the program's descriptor of it */
-#define CONFINE_REPORT 5     /* a Unix socket: who looks at it gets it from there */
-#define CONFINE_MESSAGE_PREFIX \
-    "berth-agent confine: " /* before its own sentence on standard error */
+#define CONFINE_CONNECTION 4 /* the client's descriptor of the connection */
+#define CONFINE_REPORT \
+    5 /* Unix socket that sends the connection to the agent: connection_report.h */
+#define CONFINE_MESSAGE_PREFIX "berth-agent confine: " /* of its own messages on standard error */
 
 struct confine_setup {
-    const char *home;    /* its only folder with write access */
+    const char *home;    /* the only folder with write access */
     const char *address; /* of the desktop, or NULL: no connection */
     const char *port;    /* decimal */
-    bool network;        /* other connections too: the display is reached over TCP */
+    bool network;        /* permit other connections: the X display is reached over TCP */
     char *const *argv;
 };
 
-/* Does not return when it succeeds. Errors: IO with what failed, STATE (no connection to the
- * desktop). */
+/* Connect, confine and execute setup->argv; returns only on failure. Errors: IO (with the step that
+ * failed), STATE (no connection to the desktop). */
 int confine_and_exec(const struct confine_setup *setup, struct berth_error *reterr);
 
-/* Whether an X display is reached without the network (":N", "unix:N"), or there is none (NULL or
- * ""). With any other the viewer keeps the network, and could make a second connection. */
+/* Is the X display local (":N", "unix:N") or absent (NULL, "")? With any other the viewer needs the
+ * network and could make a second connection. */
 bool confine_display_is_local(const char *display);
 
-/* The subcommand: confine HOME ADDRESS PORT -- PROGRAM ARGUMENT... Returns an exit code: that of an
- * RDP client that could not connect, or 127. */
+/* The subcommand: confine HOME ADDRESS|- PORT -- PROGRAM [ARGUMENT...]. Returns an exit code: 131,
+ * as xfreerdp3 without a connection; 127 for other failures; 2 for wrong usage. */
 int confine_main(int argc, char **argv);
 
 #endif

@@ -1,14 +1,14 @@
-/* connection_report.c - see connection_report.h. */
+/* connection_report.c - pass a descriptor over a socket pair; read its TCP_INFO. */
 #include "viewer/connection_report.h"
 
 #include <errno.h>
-#include <linux/tcp.h> /* has more of what the kernel tells than <netinet/tcp.h> */
+#include <linux/tcp.h> /* its struct tcp_info has tcpi_bytes_received */
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Space for one descriptor beside a message of one byte. */
+/* Control data with one descriptor. */
 union control {
     struct cmsghdr header;
     char space[CMSG_SPACE(sizeof(int))];
@@ -68,7 +68,7 @@ bool connection_report_got_no_data(int ours)
     if (connection < 0)
         return false;
     nothing = getsockopt(connection, IPPROTO_TCP, TCP_INFO, &facts, &size) == 0 &&
-              facts.tcpi_bytes_received <= 1; /* its end counts as one */
+              facts.tcpi_bytes_received <= 1; /* the FIN counts as one */
     (void)close(connection);
     return nothing;
 }

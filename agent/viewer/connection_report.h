@@ -1,7 +1,8 @@
-/* connection_report.h - the agent's look at the connection that its viewer had.
+/* connection_report.h - let the agent examine the connection that its viewer had.
  *
- * Module viewer of the agent. The step that confines the viewer makes the viewer's one connection and
- * shows it here (SCM_RIGHTS, unix(7)), so that the agent can ask the kernel what came of it.
+ * Module viewer of the agent. The sandbox (confine.h) makes the viewer's connection and sends a
+ * copy of the descriptor to the agent (SCM_RIGHTS, unix(7)), which can then ask the kernel about it
+ * when the viewer has ended.
  */
 #ifndef BERTH_AGENT_VIEWER_CONNECTION_REPORT_H
 #define BERTH_AGENT_VIEWER_CONNECTION_REPORT_H
@@ -10,14 +11,14 @@
 
 #include "berth/error.h"
 
-/* Two ends, which the caller closes: ours, and the one that the child gets. Error: IO. */
+/* Create the two ends, the agent's and the child's; the caller closes both. Errors: IO. */
 int connection_report_open(int *ret_ours, int *ret_child, struct berth_error *reterr);
 
-/* In the child: show `connection`, and close the child's end. Nobody has to be there to look. */
+/* In the child: send `connection` and close the child's end. Errors are ignored. */
 void connection_report_send(int connection, int child);
 
-/* Once the viewer has ended: was there a connection on which the other side never said a word?
- * Asked once; closes what was shown. */
+/* When the viewer has ended: was there a connection, and did it receive no data? Call once; closes
+ * the received descriptor. */
 bool connection_report_got_no_data(int ours);
 
 #endif

@@ -1,7 +1,8 @@
-/* viewer.h - the RDP client, as a port: started, watched, ended.
+/* viewer.h - the RDP client, as a port: start it, learn of its connection and its end, end it.
  *
- * Module viewer of the agent. The real one runs the stock xfreerdp3 as a confined child; nothing of
- * it is linked. One viewer at most. Its end ends a connection, never a session.
+ * Module viewer of the agent. Thread: loop. The real one (xfreerdp.c) runs the stock xfreerdp3 as a
+ * confined child process and links nothing of it. At most one viewer runs. The end of a viewer ends
+ * a connection, never a session.
  */
 #ifndef BERTH_AGENT_VIEWER_VIEWER_H
 #define BERTH_AGENT_VIEWER_VIEWER_H
@@ -26,28 +27,28 @@ struct viewer_request {
 };
 
 struct viewer_events {
-    /* The RDP connection stands; the picture follows. Once per start at most. */
+    /* The RDP connection is active; the first picture follows. At most once per start. */
     void (*connected)(void *owner);
-    /* It is gone, by itself or as told: exactly once after each successful start, later, on the
-     * loop. exit_code is -1 when a signal ended it.
+    /* The viewer ended, by itself or by viewer_end: exactly once after each successful start, from
+     * the loop. exit_code is -1 when a signal ended it.
      */
     void (*ended)(void *owner, int exit_code, int signal);
 };
 
-/* Whom to tell. Once, before the first start. */
+/* Set the receiver of events. Once, before the first start. */
 void viewer_set_events(struct viewer *viewer, const struct viewer_events *events, void *owner);
 
-/* Start. The password has been handed over on return; the caller wipes the request.
+/* Start a viewer. The request is not kept: the caller wipes it after the call.
  * Errors: STATE (one is running), INVALID (a value that cannot be passed safely), UNSUPPORTED (no
- * display), IO.
+ * display), TOO_LARGE, IO.
  */
 int viewer_start(struct viewer *viewer, const struct viewer_request *request,
                  struct berth_error *reterr) berth_must_check;
 
-/* TERM now, KILL after two seconds; `ended` follows. No effect when none runs. */
+/* Send SIGTERM now, SIGKILL after two seconds; `ended` follows. No effect when none runs. */
 void viewer_end(struct viewer *viewer);
 
-/* From a successful start until `ended` is called. */
+/* True from a successful start until `ended` is called. */
 bool viewer_is_running(const struct viewer *viewer);
 
 #endif

@@ -1,4 +1,4 @@
-/* xfreerdp.c - see xfreerdp.h. */
+/* xfreerdp.c - start xfreerdp3 through `berth-agent confine`, follow its log, handle its end. */
 #include "viewer/xfreerdp.h"
 
 #include <errno.h>
@@ -19,17 +19,18 @@
 #include "viewer/connection_report.h"
 
 #define GRACE_MS 2000
-/* Longest line of its log that is looked at; the rest of a longer one is dropped. */
+/* Longest line of the client's log; the rest of a longer one is dropped. */
 #define LINE_MAX_ 1024
-/* Its log file is not allowed to fill the disk. */
+/* Largest size of its log file; later lines are dropped. */
 #define LOG_MAX 196608
 
-/* One start. It outlives the viewer's interest in it until all its handles are closed. */
+/* One run of the client. It is freed when all its handles are closed, some time after it has ended.
+ */
 struct viewer_process {
     struct child child;
     uv_poll_t output;
-    int terminal; /* our end */
-    int report;   /* our end of where the connection is shown */
+    int terminal; /* our end of the pseudo-terminal */
+    int report;   /* our end of the connection report's socket pair */
     int handles;
     struct viewer *viewer; /* NULL once it has ended */
     struct viewer *owner;
@@ -43,13 +44,13 @@ struct viewer {
     const struct viewer_events *events;
     void *owner;
     struct viewer_process *process;
-    int closing; /* ended ones whose handles are not closed yet */
+    int closing; /* ended runs whose handles are not closed yet */
     char self[256], program[256], home[256], display[64], authority[256], log_file[256];
     int log;
     size_t logged;
 };
 
-/* ---- what it says ---- */
+/* ---- the client's log ---- */
 
 static void handle_line(struct viewer_process *process)
 {
@@ -91,10 +92,10 @@ static void readable(uv_poll_t *poll, int status, int events)
     if (got > 0)
         handle_output(process, bytes, (size_t)got);
     else if (got == 0 || (errno != EAGAIN && errno != EINTR))
-        (void)uv_poll_stop(poll); /* EIO: all ends of the other side are closed */
+        (void)uv_poll_stop(poll); /* EIO: the client has closed its end */
 }
 
-/* ---- its home ---- */
+/* ---- the client's home ---- */
 
 static int remove_one(const char *path, const struct stat *facts, int kind, struct FTW *where)
 {
@@ -103,7 +104,7 @@ static int remove_one(const char *path, const struct stat *facts, int kind, stru
     return where->level > 0 ? remove(path) : 0;
 }
 
-/* Nothing that one person's session left there may be found by the next one's. */
+/* One person's files must not be readable by the next person's session. */
 static int empty_home(const struct viewer *viewer, struct berth_error *reterr)
 {
     if (nftw(viewer->home, remove_one, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) == 0)
@@ -112,7 +113,7 @@ static int empty_home(const struct viewer *viewer, struct berth_error *reterr)
                       viewer->home, strerror(errno));
 }
 
-/* ---- its end ---- */
+/* ---- end ---- */
 
 static void release_handle(struct viewer_process *process)
 {
@@ -149,14 +150,14 @@ static void ended(struct child *child, int exit_code, int signal)
     viewer->log = -1;
     if (empty_home(viewer, &error) < 0)
         log_failure(EV_AGENT_CHILD, &error, "viewer");
-    /* A desktop that hangs up, as one that starts does, is no other one: the viewer only gave up
-     * because it may not connect again. */
+    /* The client reports 141 when it wants to connect again. After a connection without any data
+     * that is no attack: the desktop closed it, as one that is booting does. */
     if (exit_code == VIEWER_EXIT_CONNECTS_AGAIN && connection_report_got_no_data(process->report))
         exit_code = VIEWER_EXIT_LOST;
     viewer->events->ended(viewer->owner, exit_code, signal);
 }
 
-/* ---- its start ---- */
+/* ---- start ---- */
 
 static int fail_start(const char *what, struct berth_error *reterr)
 {
@@ -164,7 +165,7 @@ static int fail_start(const char *what, struct berth_error *reterr)
                       strerror(errno));
 }
 
-/* A pipe that holds the arguments and nothing else: they are gone as soon as they were read. */
+/* A pipe that holds the arguments until the client has read them. */
 static int pass_arguments(const struct arguments *arguments, int *ret_read,
                           struct berth_error *reterr)
 {
@@ -262,9 +263,10 @@ int viewer_start(struct viewer *viewer, const struct viewer_request *request,
     int r;
 
     if (viewer->process)
-        return berth_fail(reterr, BERTH_E_STATE, "a viewer runs already");
+        return berth_fail(reterr, BERTH_E_STATE, "a viewer is already running");
     if (!viewer->display[0])
-        return berth_fail(reterr, BERTH_E_UNSUPPORTED, "this terminal has no display");
+        return berth_fail(reterr, BERTH_E_UNSUPPORTED,
+                          "this terminal has no X display: set screen.display");
     r = empty_home(viewer, reterr);
     if (r < 0)
         return r;
@@ -294,7 +296,8 @@ int viewer_start(struct viewer *viewer, const struct viewer_request *request,
     process->owner = viewer;
     viewer->process = process;
     open_log(viewer);
-    /* A descriptor that epoll takes cannot fail here; without it we would only miss `connected`. */
+    /* These cannot fail for a pseudo-terminal; without them only the event `connected` would be
+     * missed. */
     (void)uv_poll_init(&viewer->loop->uv, &process->output, process->terminal);
     (void)uv_poll_start(&process->output, UV_READABLE, readable);
     return 0;

@@ -274,7 +274,7 @@ control() {
     cp "$build/berth-agent" "$work/home/copy"
     request 3 "$build/berth-agent" confine "$work/home" - 1 -- "$work/home/copy" --config /dev/null \
         --socket "$work/state/control.sock" status
-    grep -q 'hung up' "$work/said" || die "the confined program was not turned away by the agent: $(cat "$work/said")"
+    grep -q 'closed the connection' "$work/said" || die "the confined program was not turned away by the agent: $(cat "$work/said")"
     # A second agent does not take the first one's place.
     request 78 "${agent[@]}" --set screen.display=localhost:10.0 run
     grep -q 'agent.display.*localhost:10.0' "$work/said" || die "an agent whose display is not local says nothing"
