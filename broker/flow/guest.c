@@ -27,10 +27,10 @@ enum { WAIT_A_MOMENT, ASK, HEAR, STEPS };
 
 /* clang-format off */
 static const struct flow_step steps[STEPS] = {
-    /*                  name     step           undo  limit/ms  true when it is behind us */
+    /*                  name     step           undo  limit/ms  true after it */
     [WAIT_A_MOMENT] = { "wait",  wait_a_moment, NULL, 10000 }, /* the guest had time to notice */
-    [ASK]           = { "ask",   ask,           NULL, FLOW_QUEUED }, /* it was asked */
-    [HEAR]          = { "hear",  hear,          NULL, 0 },     /* what it said is known */
+    [ASK]           = { "ask",   ask,           NULL, FLOW_QUEUED }, /* the guest was asked */
+    [HEAR]          = { "hear",  hear,          NULL, 0 },     /* its answer is known */
 };
 /* clang-format on */
 

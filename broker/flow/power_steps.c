@@ -1,4 +1,4 @@
-/* power_steps.c - the steps of work on a machine. */
+/* power_steps.c - the steps of the power flow, for all goals. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,45 +55,45 @@ enum {
 #define RETRY_PROBE_MS 250
 #define RETRY_INSPECT_MS 1000
 #define RETRY_HOST_MS 1000
-#define RETRY_SCRAMBLE_MS 500 /* the guest agent may come up after the RDP server */
+#define RETRY_SCRAMBLE_MS 500 /* the guest agent may start after the RDP server */
 #define RETRY_WRITE_MS 1000
-#define LIMIT_ASK_MS 12000 /* questions: a little more than the call's own deadline */
-/* Questions to the host have a deadline that begins when they are sent. Before that they stand
+#define LIMIT_QUERY_MS 12000 /* for queries: a little more than the call's own deadline */
+/* Queries to the host have a deadline that begins when they are sent. Before that they may wait
  * behind those of a thousand other machines, as after a restart, which is not this machine's fault.
  */
-#define LIMIT_ASKED FLOW_QUEUED
+#define LIMIT_QUERIED FLOW_QUEUED
 
 /* clang-format off */
 static const struct flow_step steps[STEPS] = {
-    /*                name           step         undo  limit/ms        true when it is behind us */
+    /*                name           step         undo  limit/ms        true after it */
     [ADMIT]       = { "admit",       admit,       NULL, FLOW_QUEUED },  /* its host is up and has room to start it */
     [CREATE]      = { "create",      create,      NULL, FLOW_DURABLE }, /* disk and domain exist */
     [START]       = { "start",       start,       NULL, FLOW_DURABLE }, /* it runs */
-    [READDRESS]   = { "readdress",   readdress,   NULL, FLOW_DURABLE }, /* its host's new address is on its way to its row */
-    [READDRESSED] = { "readdressed", readdressed, NULL, FLOW_QUEUED },  /* and stands there */
-    [ADDRESS]     = { "address",     address,     NULL, LIMIT_ASKED }, /* the host was asked where it is */
-    [FOUND]       = { "found",       found,       NULL, LIMIT_ASK_MS }, /* its address is known */
-    [PROBE]       = { "probe",       probe,       NULL, LIMIT_ASK_MS }, /* its RDP server was asked */
-    [PROBED]      = { "probed",      probed,      NULL, LIMIT_ASK_MS }, /* it answered */
-    [FINGERPRINT] = { "fingerprint", fingerprint, NULL, LIMIT_ASKED }, /* the guest told its certificate, where it can */
+    [READDRESS]   = { "readdress",   readdress,   NULL, FLOW_DURABLE }, /* its host's new address is being written to its row */
+    [READDRESSED] = { "readdressed", readdressed, NULL, FLOW_QUEUED },  /* and is durable */
+    [ADDRESS]     = { "address",     address,     NULL, LIMIT_QUERIED }, /* the host was asked for its address */
+    [FOUND]       = { "found",       found,       NULL, LIMIT_QUERY_MS }, /* its address is known */
+    [PROBE]       = { "probe",       probe,       NULL, LIMIT_QUERY_MS }, /* its RDP server was asked */
+    [PROBED]      = { "probed",      probed,      NULL, LIMIT_QUERY_MS }, /* it answered */
+    [FINGERPRINT] = { "fingerprint", fingerprint, NULL, LIMIT_QUERIED }, /* the guest was asked for its certificate, if it can be */
     [KNOWN]       = { "known",       known,       NULL, 0 },            /* its certificate is known */
-    [SCRAMBLE]    = { "scramble",    scramble,    NULL, LIMIT_ASKED },  /* the guest was told a password that nobody knows */
-    [SCRAMBLED]   = { "scrambled",   scrambled,   NULL, LIMIT_ASK_MS }, /* nobody who was on it before gets in */
-    [SIGN_OFF]    = { "sign-off",    sign_off,    NULL, LIMIT_ASKED },  /* the guest was told to end whatever session it has */
-    [SIGNED_OFF]  = { "signed-off",  signed_off,  NULL, LIMIT_ASK_MS }, /* nothing runs in it that somebody left */
+    [SCRAMBLE]    = { "scramble",    scramble,    NULL, LIMIT_QUERIED },  /* the guest was given an unknown password */
+    [SCRAMBLED]   = { "scrambled",   scrambled,   NULL, LIMIT_QUERY_MS }, /* earlier users cannot log in any more */
+    [SIGN_OFF]    = { "sign-off",    sign_off,    NULL, LIMIT_QUERIED },  /* the guest was told to end any session */
+    [SIGNED_OFF]  = { "signed-off",  signed_off,  NULL, LIMIT_QUERY_MS }, /* no earlier session runs in it */
     [SERVE]       = { "serve",       serve,       NULL, 0 },            /* it may be handed out */
     [STOP]        = { "stop",        stop,        NULL, FLOW_DURABLE }, /* the host was told to stop it */
     [STOPPED]     = { "stopped",     stopped,     NULL, 0 },            /* it does not run */
     [REFRESH]     = { "refresh",     refresh,     NULL, FLOW_DURABLE }, /* its disk is new */
-    [RECORD]      = { "record",      record,      NULL, FLOW_DURABLE }, /* that is on its way to disk */
+    [RECORD]      = { "record",      record,      NULL, FLOW_DURABLE }, /* that is being written */
     [RECORDED]    = { "recorded",    recorded,    NULL, FLOW_QUEUED },  /* and durable */
     [DELETE]      = { "delete",      delete_machine, NULL, FLOW_DURABLE }, /* machine and disk are gone */
-    [FORGET]      = { "forget",      forget,      NULL, FLOW_DURABLE }, /* its row is about to be */
-    [FORGOTTEN]   = { "forgotten",   forgotten,   NULL, FLOW_QUEUED },  /* and is */
-    [CHECK_OUTCOME] = { "check-outcome", check_outcome, NULL, FLOW_QUEUED },  /* the host's answer is known */
+    [FORGET]      = { "forget",      forget,      NULL, FLOW_DURABLE }, /* its row is being deleted */
+    [FORGOTTEN]   = { "forgotten",   forgotten,   NULL, FLOW_QUEUED },  /* and is gone */
+    [CHECK_OUTCOME] = { "check-outcome", check_outcome, NULL, FLOW_QUEUED },  /* the result of the operation is known */
     [AWAIT_HOST]  = { "await-host",  await_host,  NULL, FLOW_QUEUED },  /* the host can be asked again */
-    [INSPECT]     = { "inspect",     inspect,     NULL, LIMIT_ASKED }, /* it was asked for this machine */
-    [INSPECTED]   = { "inspected",   inspected,   NULL, LIMIT_ASK_MS }, /* what it said is known */
+    [INSPECT]     = { "inspect",     inspect,     NULL, LIMIT_QUERIED }, /* it was asked about this machine */
+    [INSPECTED]   = { "inspected",   inspected,   NULL, LIMIT_QUERY_MS }, /* its answer is known */
 };
 /* clang-format on */
 
@@ -111,10 +111,10 @@ static struct pool *pool_of(const struct power_work *work)
     return pool_find(work->context->core, work->desktop->row.pool_id);
 }
 
-/* ---- asking the host ---- */
+/* ---- calls to the host ---- */
 
-/* What a new disk is made from is decided when its host is told to make it; an old one stays what
- * it was made from. */
+/* The version for a new disk is chosen when the host is told to create it; an existing disk keeps
+ * its version. */
 static uint64_t version_for_refresh(const struct power_work *work)
 {
     const struct pool *pool = pool_of(work);
@@ -138,8 +138,9 @@ static const struct session *session_of(const struct power_work *work)
     return assignment ? session_on(core, assignment->row.id) : NULL;
 }
 
-/* Does what its guest has in memory belong to the person who sees the desktop next? Either the
- * desktop is theirs, or it has their session; a session that was never shown has nothing there.
+/* Does the memory of the guest belong to the user who sees the desktop next? Either the desktop is
+ * dedicated to them, or their session is on it; a session that was never shown has nothing in
+ * memory.
  */
 static bool memory_is_its_users(const struct power_work *work)
 {
@@ -190,7 +191,7 @@ static void fill(const struct power_work *work, struct virt_args *args)
     }
 }
 
-/* Every answer of a host is judged: done, failed, or to be settled first. */
+/* Send a call for this machine; step `next` judges the result. */
 static int ask(struct flow *flow, enum virt_call call, int next, bool force)
 {
     struct power_work *work = power_work_of(flow);
@@ -213,7 +214,8 @@ static int call_host(struct flow *flow, enum virt_call call, int then, bool forc
     return ask(flow, call, CHECK_OUTCOME, force);
 }
 
-/* The host did not answer, or did not get to it: it is asked for the machine before anything else.
+/* The host did not answer, or did not carry it out: it is asked about the machine before anything
+ * else.
  */
 static int await_host_later(struct flow *flow)
 {
@@ -228,7 +230,7 @@ static int check_outcome(struct flow *flow)
 
     if (host)
         reconcile_outcome(work->context, host, flow->op.result);
-    /* The machine's time begins now: before that its start may have stood in a queue. */
+    /* The start limit counts from now: before, the call may have waited in a queue. */
     if (flow->op.result >= 0 && work->then == ADDRESS)
         work->up_since_ms = work->context->timers->mono_ms;
     if (flow->op.result >= 0)
@@ -245,8 +247,8 @@ static bool host_is_away(const struct power_work *work)
     return host && (host->state == host_DOWN || host->state == host_OPENING);
 }
 
-/* What was said of its start before is not known any more. */
-static void say_host_is_away(struct power_work *work)
+/* The earlier reason of its state is out of date. */
+static void set_reason_host_away(struct power_work *work)
 {
     char why[sizeof(work->desktop->reason)];
 
@@ -265,7 +267,7 @@ static int await_host(struct flow *flow)
         return flow_fail(flow, BERTH_E_HOST_DOWN, "the host of desktop '%s' is gone",
                          work->desktop->row.name);
     if (host_is_away(work)) {
-        say_host_is_away(work);
+        set_reason_host_away(work);
         return flow_await(flow, waitq_wait(&host->waiting, &work->wait, &flow->op), AWAIT_HOST);
     }
     return INSPECT;
@@ -276,7 +278,7 @@ static int inspect(struct flow *flow)
     return ask(flow, VIRT_inspect, INSPECTED, false);
 }
 
-/* Its host was away, and the machine, which was not started by this work, does not run any more. */
+/* Its host was away, and the machine, which this flow has not started, does not run any more. */
 static int found_off(struct flow *flow)
 {
     struct power_work *work = power_work_of(flow);
@@ -296,7 +298,7 @@ static int still_to_come_up(struct flow *flow)
     if (!verified)
         work->up_since_ms = work->context->timers->mono_ms;
     if (work->result.running)
-        return ADDRESS; /* an event that said otherwise was of an earlier run */
+        return ADDRESS; /* the event was about an earlier run */
     if (verified)
         return flow_fail(flow, BERTH_E_DESKTOP,
                          "desktop '%s': its machine stopped while starting (%s)",
@@ -324,15 +326,14 @@ static int inspected(struct flow *flow)
     case MACHINE_OFF:
         return work->result.running ? STOP : STOPPED;
     case MACHINE_REFRESH:
-        return REFRESH; /* whether the disk is new cannot be seen; making it anew again does no harm
-                         */
+        return REFRESH; /* whether the disk is new cannot be seen; creating it again does no harm */
     case MACHINE_GONE:
-        return DELETE; /* the domain may be gone and the disk still there */
+        return DELETE; /* the domain may be gone while the disk is still there */
     }
     return FLOW_DONE;
 }
 
-/* ---- the way in ---- */
+/* ---- first steps ---- */
 
 static int first_step(const struct power_work *work)
 {
@@ -343,7 +344,7 @@ static int first_step(const struct power_work *work)
         if (!desktop->row.host_id)
             return PROBE;
         if (desktop->state == desktop_STARTING && desktop->defined)
-            return ADDRESS; /* it runs already: adopted, or started by somebody else */
+            return ADDRESS; /* it runs already: adopted, or started outside of Berth */
         return desktop->defined ? START : CREATE;
     case MACHINE_RESTART:
     case MACHINE_OFF:
@@ -356,9 +357,9 @@ static int first_step(const struct power_work *work)
     return STOP;
 }
 
-/* An earlier broker may have asked for this very start a moment before it was killed, and the host
- * may still be at it: two starts of one machine are never in flight (I15). Time passes, then the
- * host says what became of it.
+/* An earlier broker may have called for the same start just before it was killed, and the host may
+ * still work on it: two starts of one machine must never be in flight (I15). So wait, then ask the
+ * host for the state of the machine.
  */
 static int await_predecessor(struct flow *flow, const struct host *host)
 {
@@ -377,8 +378,8 @@ bool power_waits_to_begin(const struct power_work *work)
     return work->flow.at == ADMIT && !work->desktop->start_slot_held;
 }
 
-/* Not kept until the host is active again: that may be next week, and nothing else could be done to
- * the machine meanwhile. */
+/* Fail rather than wait until the host is active again: that may take days, and nothing else could
+ * be done to the machine meanwhile. */
 static int in_maintenance(struct flow *flow, const struct host *host)
 {
     power_work_of(flow)->untouched = true;
@@ -398,7 +399,7 @@ static int admit(struct flow *flow)
     work->up_since_ms = work->context->timers->mono_ms;
     if (!desktop->row.host_id) {
         if (starts && desktop->state != desktop_STARTING)
-            desktop_set_state(desktop, desktop_STARTING, "it is asked whether it answers");
+            desktop_set_state(desktop, desktop_STARTING, "it is being probed");
         return first_step(work);
     }
     if (!host || host->state == host_DOWN)
@@ -428,7 +429,8 @@ static int create(struct flow *flow)
     return call_host(flow, VIRT_create, START, false);
 }
 
-/* Its host has another address than when it was planned: its port is opened there from now on. */
+/* The host got another address since the desktop was planned: its port is forwarded at the new
+ * one. */
 static bool has_old_address(const struct power_work *work)
 {
     const struct row_desktop *row = &work->desktop->row;
@@ -460,7 +462,7 @@ static int64_t start_limit_ms(const struct power_work *work)
     return (pool && pool->row.start_limit_s > 0 ? pool->row.start_limit_s : 120) * 1000;
 }
 
-/* The stop that was told may have been of an earlier run: is it running now? */
+/* The reported stop may be of an earlier run: ask whether it runs now. */
 static int verify_running(struct power_work *work)
 {
     work->stopped = false;
@@ -468,15 +470,15 @@ static int verify_running(struct power_work *work)
     return INSPECT;
 }
 
-/* Its time is long, and who looks at the desktop meanwhile should not have to guess. */
-static void say_what_is_missing(struct power_work *work, int64_t left_ms)
+/* The start limit is long: say in the desktop's reason what is missing. */
+static void set_reason_unanswered(struct power_work *work, int64_t left_ms)
 {
     char why[sizeof(work->desktop->reason)];
 
     if (work->desktop->state != desktop_STARTING)
         return;
     if (host_is_away(work)) {
-        say_host_is_away(work);
+        set_reason_host_away(work);
         return;
     }
     berth_text(why, sizeof(why),
@@ -485,8 +487,8 @@ static void say_what_is_missing(struct power_work *work, int64_t left_ms)
     desktop_set_reason(work->desktop, why);
 }
 
-/* Time to try again, or the machine has had its time. While its host is away it may have gone with
- * it, and its time begins anew when the host has said that it runs.
+/* Try again, or fail when the start limit is over. While the host is away the machine may be, too;
+ * its limit begins again when the host has said that it runs.
  */
 static int again(struct flow *flow, int64_t delay_ms, int next)
 {
@@ -506,12 +508,12 @@ static int again(struct flow *flow, int64_t delay_ms, int next)
         return flow_fail(flow, BERTH_E_TIMEOUT, "desktop '%s' did not answer in %" PRId64 " s: %s",
                          work->desktop->row.name, spent_ms / 1000,
                          berth_error_text(&flow->op.error));
-    say_what_is_missing(work, start_limit_ms(work) - spent_ms);
+    set_reason_unanswered(work, start_limit_ms(work) - spent_ms);
     return flow_await(flow, delay_begin(&work->delay, delay_ms, &flow->op), next);
 }
 
-/* A question to the host failed. One that the host does not answer, though it answers for the
- * machine itself, is a guest's that hangs: then the machine's time counts.
+/* A query to the host failed. When the host answers for the machine but not for its guest, the
+ * guest hangs, and the start limit counts.
  */
 static int ask_again(struct flow *flow, int64_t delay_ms, int next)
 {
@@ -532,7 +534,7 @@ static int address(struct flow *flow)
     desktop->defined = true;
     if (desktop->state != desktop_STARTING)
         desktop_set_state(desktop, desktop_STARTING, "its machine runs");
-    if (desktop->row.port > 0) /* forwarded or fixed: it is in the row */
+    if (desktop->row.port > 0) /* forwarded or fixed: the address is in the row */
         return PROBE;
     return ask(flow, VIRT_address, FOUND, false);
 }
@@ -565,13 +567,14 @@ static int probe(struct flow *flow)
 static int probed(struct flow *flow)
 {
     if (flow->op.result == BERTH_E_BUSY)
-        power_work_of(flow)->up_since_ms += RETRY_PROBE_MS; /* it was not asked at all */
+        power_work_of(flow)->up_since_ms += RETRY_PROBE_MS; /* it was not probed at all */
     if (flow->op.result < 0)
         return again(flow, RETRY_PROBE_MS, PROBE);
     return FINGERPRINT;
 }
 
-/* The guest's own word goes before what the network shows, where the guest can be asked. */
+/* The certificate that the guest reports has precedence over the one on the network, if the guest
+ * can be asked. */
 static int fingerprint(struct flow *flow)
 {
     struct power_work *work = power_work_of(flow);
@@ -598,13 +601,13 @@ static void note_ready(struct power_work *work)
         pool->ready_ms_estimate = (pool->ready_ms_estimate * 3 + took_ms) / 4;
 }
 
-/* Its disk is made anew before anybody gets it: what its guest has goes with that. */
+/* Is its disk refreshed before the next user gets it? What the guest has is lost with that. */
 static bool disk_goes(const struct desktop *desktop)
 {
     return placement_is_free(desktop) && placement_must_refresh(desktop);
 }
 
-/* Has the guest an account that somebody was signed on with since its disk was made? */
+/* Does the guest have an account that a user was signed on with since its disk was made? */
 static bool has_used_account(const struct power_work *work)
 {
     const struct desktop *desktop = work->desktop;
@@ -614,17 +617,17 @@ static bool has_used_account(const struct power_work *work)
            pool->row.credential == pool_credential_PER_SESSION;
 }
 
-/* Does it still have the password of somebody whose session is over? A machine that died under a
- * session could not be told another one.
+/* Does it still have the password of a session that has ended? A machine that stopped under a
+ * session could not be given another one.
  */
 static bool has_old_password(const struct power_work *work)
 {
     return has_used_account(work) && !session_of(work);
 }
 
-/* May somebody be signed on in it whose session is over? Whoever runs the host can start a machine
- * from memory that was saved. Not when the next one to see it is the same person. A session that
- * is ending is its release's, which has patience of its own and then switches the machine off.
+/* May a session that has ended still run in it? An administrator of the host can start a machine
+ * from saved memory. Not when the next user is the same one. A session that is ENDING is left to
+ * its release, which retries by itself and then stops the machine.
  */
 static bool has_old_session(const struct power_work *work)
 {
@@ -659,7 +662,7 @@ static int known(struct flow *flow)
     return has_old_session(work) ? SIGN_OFF : SERVE;
 }
 
-/* The guest is told something of the account that people are signed on with. */
+/* A call to the guest about the account that users are signed on with. */
 static int ask_account(struct flow *flow, enum virt_call call, bool new_password, int next)
 {
     struct power_work *work = power_work_of(flow);
@@ -684,7 +687,7 @@ static int scramble(struct flow *flow)
 
 static int scrambled(struct flow *flow)
 {
-    /* Where no guest can be told a password none was ever told. */
+    /* Without a guest agent no password was ever set. */
     if (flow->op.result < 0 && flow->op.result != BERTH_E_UNSUPPORTED)
         return ask_again(flow, RETRY_SCRAMBLE_MS, SCRAMBLE);
     return has_old_session(power_work_of(flow)) ? SIGN_OFF : SERVE;
@@ -711,7 +714,7 @@ static int serve(struct flow *flow)
         return verify_running(work);
     COPY(desktop->fingerprint, work->probe.fingerprint);
     desktop->probed_ms = work->context->timers->mono_ms;
-    /* Running is not serving: what was quarantined, perhaps while it started, stays so. */
+    /* A desktop in quarantine stays there, also when it was put there while it started. */
     if (desktop->row.quarantined)
         desktop_set_state(desktop, desktop_QUARANTINED, desktop->row.reason);
     else
@@ -720,7 +723,7 @@ static int serve(struct flow *flow)
     return FLOW_DONE;
 }
 
-/* ---- down, anew, gone ---- */
+/* ---- stop, refresh, delete ---- */
 
 static int stop(struct flow *flow)
 {
@@ -747,7 +750,7 @@ static int refresh(struct flow *flow)
 
     work->desktop->probed_ms = 0;
     if (work->desktop->state != desktop_STOPPING)
-        desktop_set_state(work->desktop, desktop_STOPPING, "its disk is being made anew");
+        desktop_set_state(work->desktop, desktop_STOPPING, "its disk is being refreshed");
     work->version_id = version_for_refresh(work);
     return call_host(flow, VIRT_refresh, RECORD, true);
 }
@@ -778,7 +781,7 @@ static int readdress(struct flow *flow)
     return flow_await_any(flow, decide_begin(work->context, changes, NULL, &flow->op), READDRESSED);
 }
 
-/* Only now, with the host's word, may somebody else get it. */
+/* Only now, when the host has confirmed it, may another user get it. */
 static int record(struct flow *flow)
 {
     struct power_work *work = power_work_of(flow);
@@ -788,7 +791,7 @@ static int record(struct flow *flow)
 
     work->desktop->defined = true;
     if (work->version_id && !version)
-        return REFRESH; /* what it was made from was deleted meanwhile */
+        return REFRESH; /* the version was deleted meanwhile */
     row.dirty = false;
     row.refresh_due = false;
     if (version)
@@ -799,8 +802,8 @@ static int record(struct flow *flow)
     return flow_await_any(flow, decide_begin(work->context, changes, NULL, &flow->op), RECORDED);
 }
 
-/* Somebody else changed the row meanwhile, or the disk is full: what the host has done must not be
- * forgotten. */
+/* Another decision changed the row meanwhile, or the disk is full: what the host has done must
+ * still be recorded. */
 static int retry_write(struct flow *flow, int next)
 {
     struct power_work *work = power_work_of(flow);
@@ -827,7 +830,7 @@ static int recorded(struct flow *flow)
 
     if (flow->op.result < 0)
         return retry_write(flow, RECORD);
-    desktop_set_state(work->desktop, desktop_OFF, "its disk was made anew");
+    desktop_set_state(work->desktop, desktop_OFF, "its disk was refreshed");
     return FLOW_DONE;
 }
 

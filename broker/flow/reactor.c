@@ -1,4 +1,5 @@
-/* reactor.c - see reactor.h: looking at the end of the turn, peers, start and stop. */
+/* reactor.c - dirty sets and their check at the end of the turn, peers, start and stop of module
+ * flow. */
 #include "flow/reactor.h"
 
 #include <stdio.h>
@@ -18,7 +19,7 @@
 #include "flow/resume.h"
 #include "flow/terminal_handlers.h"
 
-/* ---- what has to be looked at ---- */
+/* ---- dirty sets ---- */
 
 struct dirty_id {
     struct list node;
@@ -65,7 +66,7 @@ static void dirty_set_clear(struct dirty_set *set)
     map_clear(&set->ids);
 }
 
-#define PROFILES_AT_ONCE 64 /* in one turn: computing thousands would hold the loop */
+#define PROFILES_AT_ONCE 64 /* per turn: computing thousands would block the loop */
 
 static void flush_more(struct berth_timer *timer);
 
@@ -139,7 +140,8 @@ static unsigned state_of(const struct peer *peer)
     return peer->present ? IN_PRESENT : IN_OPEN;
 }
 
-static void note_told(const struct core *core, const struct peer *peer, const struct msg *msg)
+static void note_instruction(const struct core *core, const struct peer *peer,
+                             const struct msg *msg)
 {
     if (msg->type == MSG_show)
         history_write(core->history, core_us(core), HISTORY_instruction, instruction,
@@ -172,22 +174,22 @@ void context_tell(struct context *context, uint64_t id, const struct msg *msg)
 {
     struct peer *peer = id ? context_peer(context, id) : NULL;
 
-    /* The link is freed before the flows when the broker ends: then nobody is left to be told. */
+    /* When the broker stops, the link is freed before the flows: `tell` is NULL then. */
     if (!peer || !context->tell)
         return;
     if (msg->type == MSG_granted)
         peer->present = true;
     if (msg_row(msg->type)->in & state_of(peer)) {
-        note_told(context->core, peer, msg);
+        note_instruction(context->core, peer, msg);
         context->tell(context->link, id, msg);
     }
     if (msg->type == MSG_presence_unknown)
         peer->present = false;
 }
 
-/* ---- explain ---- */
+/* ---- last sign-ons, for explain ---- */
 
-#define LAST_SIGN_ONS_MAX 20000 /* beyond that nobody's is kept: memory, not policy */
+#define LAST_SIGN_ONS_MAX 20000 /* no more are kept, to limit memory */
 
 void context_note_last_sign_on(struct context *context, uint64_t user_id, const char *terminal,
                                const char *outcome)
@@ -207,7 +209,7 @@ void context_note_last_sign_on(struct context *context, uint64_t user_id, const 
     (void)snprintf(last->outcome, sizeof(last->outcome), "%s", outcome);
 }
 
-/* ---- hosts ---- */
+/* ---- events of virt ---- */
 
 void reactor_host_event(void *context_, uint64_t host_id, bool up, const struct virt_result *facts,
                         const char *reason)
@@ -272,7 +274,8 @@ static void start_presence(struct context *context)
     context->core->presence->save = presence_to_store;
     context->core->presence->context = context;
     if (store_presence_load(context->store, presence_from_store, context, &error) < 0)
-        log_failure(EV_FLOW_FAILED, &error, "read who was present"); /* they announce themselves */
+        log_failure(EV_FLOW_FAILED, &error,
+                    "read who was present"); /* they will announce themselves */
     presence_presumed_all(context->core->presence);
 }
 
@@ -286,7 +289,7 @@ static void start_entities(struct context *context)
     list_each (core_all(context->core, ENTITY_user), node) {
         struct user *user = container_of(entity_of(node), struct user, base);
 
-        if (user->row.disabled) /* the broker may have died before it could do so */
+        if (user->row.disabled) /* the broker may have crashed before it did so */
             limits_user_disabled(context, user);
     }
     list_each (core_all(context->core, ENTITY_host), node) {
@@ -308,7 +311,8 @@ void reactor_start(struct context *context)
     map_init(&reactor->peers, random_map_key(context->random));
     map_init(&reactor->signing_on, random_map_key(context->random));
     map_init(&reactor->last_sign_ons, random_map_key(context->random));
-    map_init(&reactor->resumes, reactor->last_sign_ons.key); /* both by numbers of ours */
+    map_init(&reactor->resumes,
+             reactor->last_sign_ons.key); /* both are keyed by ids that the broker chose */
     list_init(&reactor->decisions);
     list_init(&reactor->pending_requests);
     list_init(&reactor->retried_writes);
@@ -395,7 +399,7 @@ static void free_peers(struct reactor *reactor)
     map_clear(&reactor->peers);
 }
 
-/* Whoever asked is told: nothing waits for ever, and nothing is left over in memory. */
+/* Complete all jobs that wait with CLOSING and free them. */
 static void drop_pending_requests(struct reactor *reactor)
 {
     struct list *node;
@@ -407,7 +411,7 @@ static void drop_pending_requests(struct reactor *reactor)
     }
 }
 
-/* Timers of entities that begin something: nothing is there to do it any more. */
+/* Timers of entities that would begin a flow. */
 static void stop_entity_timers(struct context *context)
 {
     list_each (core_all(context->core, ENTITY_session), node) {
@@ -431,7 +435,7 @@ void reactor_stop(struct context *context)
     while (!list_empty(&context->engine.flows)) {
         struct flow *flow = list_entry(context->engine.flows.next, struct flow, node);
 
-        /* Decisions were answered, and everything else that a flow waits for can be cancelled. */
+        /* Decisions were completed, and everything else that a flow waits for can be cancelled. */
         if (!flow_stop(flow, BERTH_E_CLOSING, "The broker is being stopped"))
             list_remove(&flow->node);
     }

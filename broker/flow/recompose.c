@@ -1,4 +1,4 @@
-/* recompose.c - see recompose.h. */
+/* recompose.c - progress of a recompose, its next replacement, and the version for each disk. */
 #include "flow/recompose.h"
 
 #include <stdio.h>
@@ -17,18 +17,19 @@ static struct desktop *desktop_at(struct list *node)
     return container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base);
 }
 
-/* ---- how far it is ---- */
+/* ---- progress ---- */
 
 struct progress {
-    int old;       /* of other versions, and to be replaced */
-    int used;      /* of these somebody's */
-    int new_ready; /* of the wanted version, and up */
+    int old;       /* of other versions, to be replaced */
+    int used;      /* of these, in use */
+    int new_ready; /* of the wanted version, READY */
     int new_others;
-    struct desktop *new_idle; /* one of these that waits for somebody to start it */
-    struct desktop *next;     /* the old one to go next */
+    /* One of new_others that is off, and must be started to prove the version. */
+    struct desktop *new_idle;
+    struct desktop *next; /* the old one to replace next */
 };
 
-/* The version that its desktops are moved to, or 0. */
+/* The version that the pool's desktops are moved to, or 0. */
 static uint64_t wanted(struct core *core, const struct pool *pool)
 {
     const struct image *image = image_find(core, pool->row.image_id);
@@ -47,7 +48,7 @@ static void count_new(struct core *core, struct progress *ret, struct desktop *d
         return;
     }
     if (!host || host->state != host_UP || desktop->class == CLASS_USED)
-        return; /* it proves nothing soon */
+        return; /* it cannot prove the version soon */
     ret->new_others++;
     if (desktop->class == CLASS_IDLE)
         ret->new_idle = desktop;
@@ -57,7 +58,7 @@ static void count_old(struct progress *ret, struct desktop *desktop)
 {
     ret->old++;
     ret->used += desktop->class == CLASS_USED;
-    /* What is off goes before what is up. */
+    /* Those that are off are replaced before those that are up. */
     if (desktop->class == CLASS_IDLE && (!ret->next || ret->next->class != CLASS_IDLE))
         ret->next = desktop;
     if (desktop->class == CLASS_SPARE && !ret->next)
@@ -98,7 +99,7 @@ bool recompose_is_proven(struct core *core, const struct pool *pool, uint64_t ve
     return progress.new_ready > 0;
 }
 
-/* ---- those whose users leave ---- */
+/* ---- the version for a refresh ---- */
 
 void recompose_proved(struct core *core, struct pool *pool, const struct desktop *desktop)
 {
@@ -108,8 +109,8 @@ void recompose_proved(struct core *core, struct pool *pool, const struct desktop
         pool->proved_version_id = image->row.current_id;
 }
 
-/* Is this one to prove the version, or has it failed to? One whose host is away or drained, whose
- * machine is gone, or which is off until its own user wants it, proves nothing soon. */
+/* Is the desktop to prove the version, or has it failed to? It cannot soon when its host is away or
+ * drained, when its machine is gone, or when it is off until its own user wants it. */
 static bool is_proving(struct core *core, const struct desktop *desktop, uint64_t version_id)
 {
     const struct host *host = host_find(core, desktop->row.host_id);
@@ -151,7 +152,7 @@ uint64_t recompose_version_for(struct core *core, const struct pool *pool,
     return another_is_proving(core, pool, desktop, current_id) ? own_id : current_id;
 }
 
-/* ---- new ones ---- */
+/* ---- the version for a new desktop ---- */
 
 void recompose_image_changed(struct core *core, struct pool *pool)
 {
@@ -162,7 +163,7 @@ void recompose_image_changed(struct core *core, struct pool *pool)
         pool->proved_version_id = 0;
 }
 
-/* The version that a desktop of the pool has come up with before the current one, or 0. */
+/* The version that a desktop of the pool came up with before the current one, or 0. */
 static uint64_t proved_before(struct core *core, const struct pool *pool, const struct image *image)
 {
     const struct image_version *version = image_version_find(core, pool->proved_version_id);
@@ -174,7 +175,8 @@ static uint64_t proved_before(struct core *core, const struct pool *pool, const 
     return 0;
 }
 
-/* Is one on its way to prove the version? failed: or has one failed to, and is in quarantine? */
+/* Is a desktop on its way to prove the version? failed: also counts one that failed to and is in
+ * quarantine. */
 static bool one_is_proving(struct core *core, const struct pool *pool, uint64_t version_id,
                            bool failed)
 {
@@ -206,9 +208,10 @@ uint64_t recompose_version_for_new(struct core *core, const struct pool *pool)
     return current_id;
 }
 
-/* ---- one goes ---- */
+/* ---- replacing one ---- */
 
-static bool may_go(struct core *core, const struct pool *pool, const struct desktop *desktop)
+static bool may_be_replaced(struct core *core, const struct pool *pool,
+                            const struct desktop *desktop)
 {
     uint64_t version_id = wanted(core, pool);
 
@@ -225,7 +228,7 @@ static struct changes *delete_pending_changes(struct context *context,
     struct changes *changes;
     struct row_desktop *row;
 
-    if (!pool || !may_go(context->core, pool, desktop))
+    if (!pool || !may_be_replaced(context->core, pool, desktop))
         return NULL;
     changes = changes_new("broker", "broker", write->action);
     changes_object(changes, "desktop %s", desktop->row.name);
@@ -237,14 +240,14 @@ static struct changes *delete_pending_changes(struct context *context,
     return changes;
 }
 
-/* One at a time: until that is on disk the same one is meant. */
+/* One at a time: until its deletion is written the same one is chosen. */
 static void replace(struct context *context, struct pool *pool, const struct desktop *next)
 {
     const struct desktop *going = desktop_find(context->core, pool->replacing_id);
     struct retried_write write = { .build = delete_pending_changes,
                                    .action = "desktop.delete_pending" };
 
-    if (!going || !may_go(context->core, pool, going))
+    if (!going || !may_be_replaced(context->core, pool, going))
         pool->replacing_id = next->row.id;
     write.id = pool->replacing_id;
     retried_write_start(context, &write);
@@ -277,7 +280,7 @@ static void prove(struct context *context, struct pool *pool, const struct progr
 
 /* ---- the others ---- */
 
-/* So many may be on their way at once: most of the pool stays in service. */
+/* How many may be replaced at the same time: most of the pool stays in service. */
 static int batch_of(const struct placement_count *count)
 {
     return 1 + count->total / 10;
@@ -290,10 +293,10 @@ static void go_on(struct context *context, struct pool *pool, const struct progr
     placement_count(context->core, pool, &count);
     if (progress->next &&
         count.provisioning + pool->count_of[CLASS_DELETE_PENDING] < batch_of(&count))
-        replace(context, pool, progress->next); /* the row's change brings the next look */
+        replace(context, pool, progress->next); /* the change of its row causes the next check */
 }
 
-/* ---- its end ---- */
+/* ---- the end ---- */
 
 static void set_ended(struct pool *pool, const char *why, struct changes *changes)
 {
@@ -313,7 +316,7 @@ static struct changes *done_changes(struct context *context, const struct retrie
     changes = changes_new("broker", "broker", write->action);
     changes_object(changes, "pool %s", pool->row.name);
     changes_detail(changes, "%s", write->text);
-    /* When it is done, what is still to be deleted is of an old version, and goes. */
+    /* When it is done, desktops still to be deleted are of an old version, and stay so. */
     if (write->number)
         recompose_end(pool, write->text, changes);
     else
@@ -349,8 +352,8 @@ static void stop(struct context *context, const struct pool *pool, const char *w
     retried_write_start(context, &write);
 }
 
-/* Its machine was not touched: one that the broker put into quarantine may have failed as it was
- * deleted. */
+/* Its machine was not touched yet. One that the broker put into quarantine may have failed while it
+ * was being deleted. */
 static bool may_stay(const struct desktop *desktop)
 {
     return desktop->row.delete_for_recompose && !desktop->power &&
@@ -399,7 +402,7 @@ void recompose_advance(struct context *context, struct pool *pool)
         go_on(context, pool, &progress);
 }
 
-/* ---- what people read ---- */
+/* ---- the progress as text ---- */
 
 static bool has_host(struct core *core, const struct pool *pool)
 {
@@ -412,7 +415,7 @@ static bool has_host(struct core *core, const struct pool *pool)
     return false;
 }
 
-/* Nothing is on its way, and nothing can be replaced at this moment. */
+/* Nothing is on its way, and nothing can be replaced now. */
 static void waits_text(struct core *core, const struct pool *pool, const struct progress *progress,
                        char *ret, size_t size)
 {

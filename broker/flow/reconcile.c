@@ -1,4 +1,4 @@
-/* reconcile.c - see reconcile.h. */
+/* reconcile.c - listing the domains of hosts, verifying single ones, and what follows. */
 #include "flow/reconcile.h"
 
 #include <stdio.h>
@@ -31,18 +31,18 @@ enum { LIST, LISTED, STEPS };
 
 /* clang-format off */
 static const struct flow_step steps[STEPS] = {
-    /*           name      step    undo  limit/ms  true when it is behind us */
-    [LIST]   = { "list",   list,   NULL, FLOW_QUEUED }, /* every machine of ours was told by an event */
-    [LISTED] = { "listed", listed, NULL, 60000 }, /* what was not told is not there */
+    /*           name      step    undo  limit/ms  true after it */
+    [LIST]   = { "list",   list,   NULL, FLOW_QUEUED }, /* an event came for every machine of Berth */
+    [LISTED] = { "listed", listed, NULL, 60000 }, /* machines without an event are not there */
 };
 /* clang-format on */
 
-#define LIST_AGAIN_MS 1000
-#define HOST_SETTLES_MS \
-    3000 /* longer than a hypervisor takes to carry out a start that it has accepted */
-#define LIST_SLOW_MS 15000
+#define LIST_RETRY_MS 1000
+/* Longer than a hypervisor takes to carry out a start that it has accepted. */
+#define HOST_SETTLES_MS 3000
+#define LIST_SLOW_RETRY_MS 15000
 
-/* ---- the death of a machine ---- */
+/* ---- machines that stopped, are missing, or run ---- */
 
 static void end_its_session(struct context *context, const struct desktop *desktop, const char *why)
 {
@@ -57,8 +57,8 @@ static void end_its_session(struct context *context, const struct desktop *deskt
         const struct assignment *assignment = container_of(entity, struct assignment, base);
         const struct session *session = session_on(context->core, assignment->row.id);
 
-        /* A session that is being prepared waits for the machine; only one that had a guest has
-         * lost it. */
+        /* A session that is PREPARING waits for the machine; only one that had a guest has lost
+         * it. */
         if (session &&
             (session->row.state == session_ACTIVE || session->row.state == session_DISCONNECTED))
             session_end_retried(context, session->row.id, &ending);
@@ -73,7 +73,7 @@ static void machine_off(struct context *context, struct desktop *desktop, const 
     desktop->defined = true;
     if (desktop->power) {
         machine_stopped(context, desktop, why);
-        return; /* it is being worked on: that work knows what to make of it */
+        return; /* its power flow decides what follows */
     }
     if (desktop->state == desktop_OFF)
         return;
@@ -87,11 +87,11 @@ static void machine_off(struct context *context, struct desktop *desktop, const 
 static void machine_missing(struct context *context, struct desktop *desktop)
 {
     if (desktop->power)
-        return; /* it may be made at this very moment */
+        return; /* it may be created at this very moment */
     desktop->defined = false;
     if (index_first(context->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id)) {
-        /* Making it anew would hand its user an empty disk without a word: a person must look at
-         * it. */
+        /* Creating it again would silently give its user an empty disk: an administrator must look
+         * at it. */
         desktop_set_state(desktop, desktop_LOST, "its host does not know its machine");
         end_its_session(context, desktop, "The machine of the session is gone");
         return;
@@ -99,10 +99,10 @@ static void machine_missing(struct context *context, struct desktop *desktop)
     if (desktop->state == desktop_READY || desktop->state == desktop_STARTING ||
         desktop->state == desktop_LOST)
         desktop_set_state(desktop, desktop_OFF,
-                          "its host does not know its machine: it is made when needed");
+                          "its host does not know its machine: it is created when needed");
 }
 
-/* It runs. Nobody touches it: it is only asked whether it answers. */
+/* It runs. It is not touched, only probed. */
 static void machine_on(struct context *context, struct desktop *desktop, const char *why)
 {
     desktop->defined = true;
@@ -113,10 +113,10 @@ static void machine_on(struct context *context, struct desktop *desktop, const c
     machine_ensure(context, desktop, planted(RESTART_TOUCHES) ? MACHINE_RESTART : MACHINE_UP);
 }
 
-/* ---- looking twice ---- */
+/* ---- verifying one domain ---- */
 
-/* Events come late and twice. What is told of a machine that is in use is believed when its host
- * says the same now. */
+/* Events come late and twice. An event about a machine is believed when its host confirms it
+ * now. */
 struct domain_recheck {
     struct flow flow;
     struct context *context;
@@ -133,9 +133,9 @@ enum { ASK, ASKED, DOMAIN_RECHECK_STEPS };
 
 /* clang-format off */
 static const struct flow_step domain_recheck_steps[] = {
-    /*          name     step   undo  limit/ms  true when it is behind us */
+    /*          name     step   undo  limit/ms  true after it */
     [ASK]   = { "ask",   ask,   NULL, FLOW_QUEUED }, /* its host was asked whether it runs */
-    [ASKED] = { "asked", asked, NULL, 8000 }, /* what it said is known */
+    [ASKED] = { "asked", asked, NULL, 8000 }, /* its answer is known */
 };
 /* clang-format on */
 
@@ -158,7 +158,7 @@ static int asked(struct flow *flow)
     const struct host *host = host_find(recheck->context->core, desktop->row.host_id);
 
     if (desktop->base.dropped || !host || host->state == host_DOWN || host->state == host_OPENING)
-        return FLOW_DONE; /* the list that is made when it is up again tells */
+        return FLOW_DONE; /* the listing when it is up again tells */
     if (flow->op.result < 0)
         return flow_await(flow, delay_begin(&recheck->delay, DOMAIN_RECHECK_RETRY_MS, &flow->op),
                           ASK);
@@ -178,7 +178,8 @@ static void domain_recheck_ended(struct flow *flow, const struct berth_error *er
 
     if (error->code && !reactor_of(context)->stopping) {
         log_failure(EV_HOST_FAILED, error, recheck->desktop->row.name);
-        domain_recheck(context, recheck->desktop, recheck->reason); /* or what was told is lost */
+        domain_recheck(context, recheck->desktop,
+                       recheck->reason); /* otherwise the event would be lost */
     }
     entity_unpin(&recheck->desktop->base);
     free(recheck);
@@ -209,7 +210,8 @@ void domain_recheck(struct context *context, struct desktop *desktop, const char
         domain_recheck_start(context, desktop, reason);
 }
 
-/* It is said to have stopped, or to be gone. Work on the machine asks by itself when it matters. */
+/* An event said that it stopped or is gone. A power flow verifies that by itself when it
+ * matters. */
 static void machine_reported_stopped(struct context *context, struct desktop *desktop,
                                      const char *reason)
 {
@@ -231,7 +233,7 @@ void reconcile_released(struct context *context, struct desktop *desktop)
     domain_recheck_start(context, desktop, "it was found off");
 }
 
-/* ---- what hosts tell ---- */
+/* ---- events and listings ---- */
 
 static struct desktop *desktop_of(struct context *context, const struct host *host,
                                   const struct virt_event *event)
@@ -240,8 +242,8 @@ static struct desktop *desktop_of(struct context *context, const struct host *ho
 
     if (desktop && desktop->row.host_id == host->row.id)
         return desktop;
-    if (event->desktop_id) /* it carries our metadata and nobody knows it: reported, never deleted
-                              by itself */
+    /* It has Berth's metadata, and there is no desktop for it: reported, never deleted. */
+    if (event->desktop_id)
         log_event(EV_MACHINE_UNKNOWN, "host", host->row.name, "machine", event->name, "uuid",
                   event->uuid, "desktop", event->desktop_id);
     return NULL;
@@ -290,13 +292,13 @@ static int listed(struct flow *flow)
     if (host->base.dropped)
         return FLOW_DONE;
     if (flow->op.result < 0) {
-        /* Nothing is placed on a host whose machines are not known; it is asked until it answers or
-         * is gone. */
+        /* Nothing is placed on a host whose machines are not known: it is listed until it answers
+         * or is gone. */
         if (inventory->tries++ == 0)
             log_failure(EV_HOST_FAILED, &flow->op.error, host->row.name);
         return flow_await(flow,
                           delay_begin(&inventory->delay,
-                                      inventory->tries < 10 ? LIST_AGAIN_MS : LIST_SLOW_MS,
+                                      inventory->tries < 10 ? LIST_RETRY_MS : LIST_SLOW_RETRY_MS,
                                       &flow->op),
                           LIST);
     }
@@ -304,16 +306,17 @@ static int listed(struct flow *flow)
         struct entity *entity = index_entry(DESKTOPS_OF_HOST, node);
         struct desktop *desktop = container_of(entity, struct desktop, base);
 
-        /* A list may be stale: what it leaves out is asked for by its UUID before anything is
-         * concluded. */
+        /* A listing may be stale: a desktop that it leaves out is looked up by its UUID before
+         * anything is concluded. */
         if (desktop->inventory_serial != host->inventory_serial &&
             desktop->state != desktop_PLANNED && !desktop->power)
-            domain_recheck_start(inventory->context, desktop, "its host's list leaves it out");
+            domain_recheck_start(inventory->context, desktop,
+                                 "it is missing in the listing of its host");
     }
     return FLOW_DONE;
 }
 
-#define OPENING_AGAIN_MS 1000
+#define OPENING_RETRY_MS 1000
 
 static void inventory_retry(struct berth_timer *timer);
 
@@ -334,9 +337,9 @@ static void ended(struct flow *flow, const struct berth_error *error)
         else if (host->state == host_DEGRADED)
             host_set_state(host, host_UP, "it answers again");
     }
-    /* It was called off when the host went down, and ended only after the host had come back. */
+    /* It was cancelled when the host went down, and ended only after the host had come back. */
     if (!host->base.dropped && error->code && !reactor_of(context)->stopping)
-        timer_start(context->timers, &host->retry, OPENING_AGAIN_MS, inventory_retry);
+        timer_start(context->timers, &host->retry, OPENING_RETRY_MS, inventory_retry);
     entity_unpin(&host->base);
     free(inventory);
     reactor_flow_ended(context);
@@ -363,16 +366,16 @@ static void inventory_start(struct context *context, struct host *host)
 }
 
 #define UNKNOWN_OUTCOMES_MAX 3
-#define DEGRADED_AGAIN_MS 10000
+#define DEGRADED_RETRY_MS 10000
 
-/* A host that is opening or degraded is listed until it is up or down. */
+/* A host that is OPENING or DEGRADED is listed until it is up or down. */
 static void inventory_retry(struct berth_timer *timer)
 {
     struct host *host = container_of(timer, struct host, retry);
 
     if (host->state != host_DEGRADED && host->state != host_OPENING)
         return;
-    timer_start(host->base.core->timers, &host->retry, DEGRADED_AGAIN_MS, inventory_retry);
+    timer_start(host->base.core->timers, &host->retry, DEGRADED_RETRY_MS, inventory_retry);
     inventory_start(host->base.core->owner, host);
 }
 
@@ -385,7 +388,7 @@ void reconcile_outcome(struct context *context, struct host *host, int result)
     if (++host->unknown_outcomes < UNKNOWN_OUTCOMES_MAX || host->state != host_UP)
         return;
     host_set_state(host, host_DEGRADED, "three calls in a row had no known outcome");
-    timer_start(context->timers, &host->retry, DEGRADED_AGAIN_MS, inventory_retry);
+    timer_start(context->timers, &host->retry, DEGRADED_RETRY_MS, inventory_retry);
 }
 
 void reconcile_host(struct context *context, struct host *host, bool up,
@@ -394,7 +397,7 @@ void reconcile_host(struct context *context, struct host *host, bool up,
     if (!up) {
         if (host->inventory)
             flow_cancel(host->inventory, BERTH_E_HOST_DOWN, "%s", reason);
-        /* Its desktops stay what they are: their pictures do not need the hypervisor's daemon. */
+        /* Its desktops keep their states: pictures do not need the hypervisor's daemon. */
         host_set_state(host, host_DOWN, reason);
         return;
     }
@@ -403,7 +406,7 @@ void reconcile_host(struct context *context, struct host *host, bool up,
         host->memory_mib = facts->memory_mib;
     }
     if (host->state != host_DOWN)
-        host_set_state(host, host_DOWN, "its connection was made anew");
+        host_set_state(host, host_DOWN, "its connection was opened again");
     host_set_state(host, host_OPENING, "connected; its machines are being listed");
     inventory_start(context, host);
 }
@@ -425,7 +428,7 @@ void reconcile_recovered(struct context *context)
         struct entity *entity = entity_of(node);
         struct session *session = container_of(entity, struct session, base);
 
-        /* The broker ended in the middle of a sign-on and no terminal came back showing it. */
+        /* The broker crashed during a sign-on, and no terminal came back showing the session. */
         if (session->row.state == session_PREPARING && !session->flow)
             session_disconnect_orphan(context, session);
     }

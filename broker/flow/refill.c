@@ -1,4 +1,4 @@
-/* refill.c - see refill.h. */
+/* refill.c - the queue of a pool, work on unassigned desktops, and making new ones. */
 #include "flow/refill.h"
 
 #include <inttypes.h>
@@ -35,11 +35,11 @@ static void entry_cancelled(struct op *op)
 
     note(entry, history_queue_event_LEFT);
     list_remove(&entry->node);
-    context_mark_pool(entry->context, entry->pool_id); /* those behind it have moved up */
+    context_mark_pool(entry->context, entry->pool_id); /* the entries behind it have moved up */
 }
 
-/* People stand before kiosks, and either kind in the order of its coming: a kiosk that asks by
- * itself keeps nobody waiting.
+/* Persons come before kiosks, each in the order of their arrival: a kiosk that signs on by itself
+ * keeps no person waiting.
  */
 static void enqueue(struct pool *pool, struct queue_entry *entry)
 {
@@ -104,8 +104,8 @@ static void hand_out(struct context *context, struct pool *pool)
     }
 }
 
-/* Near the front every place is told; far behind only when a tenth of the way is done, for with ten
- * thousand in the queue each desktop that is handed out moves them all.
+/* Positions near the front are sent whenever they change; those far behind only when a tenth of the
+ * way is done: with ten thousand in the queue every desktop that is handed out moves them all.
  */
 static bool should_tell(int told, int number)
 {
@@ -129,9 +129,9 @@ static void tell_positions(struct context *context, struct pool *pool)
     }
 }
 
-/* ---- what is left to be done on desktops that nobody uses ---- */
+/* ---- work on unassigned desktops ---- */
 
-/* Does its host answer, so that something can be done to its machine? */
+/* Can something be done to its machine: is its host up, and no other work running? */
 static bool can_work(struct context *context, struct pool *pool, const struct desktop *desktop)
 {
     const struct host *host = host_find(context->core, desktop->row.host_id);
@@ -141,7 +141,7 @@ static bool can_work(struct context *context, struct pool *pool, const struct de
         return false;
     if (left_ms > 0)
         pool_refill_later(context, pool,
-                          left_ms); /* it failed lately; nothing else would remind us */
+                          left_ms); /* it failed lately; no other event would cause a new check */
     return left_ms <= 0;
 }
 
@@ -156,8 +156,8 @@ static void refresh_and_delete(struct context *context, struct pool *pool)
     list_each (placement_list(pool, CLASS_REFRESH_PENDING), stale) {
         struct desktop *desktop = placement_at(stale);
 
-        /* What its host does not know any more has no disk to be made anew: another takes its
-         * place. */
+        /* A machine that its host does not know any more has no disk to refresh: another desktop
+         * replaces it. */
         if (can_work(context, pool, desktop))
             machine_ensure(context, desktop, desktop->defined ? MACHINE_REFRESH : MACHINE_GONE);
     }
@@ -181,7 +181,7 @@ static struct changes *delete_pending_changes(struct context *context,
     return changes;
 }
 
-/* The pool became smaller: what nobody uses goes, one at a time; what is off before what is up. */
+/* The pool became smaller: delete unassigned desktops, one at a time, those that are off first. */
 static void shrink_by_one(struct context *context, struct pool *pool)
 {
     static const enum desktop_class order[] = { CLASS_IDLE, CLASS_SPARE };
@@ -202,11 +202,11 @@ static void shrink_by_one(struct context *context, struct pool *pool)
 
 /* ---- supply ---- */
 
-static void refill_again(struct berth_timer *timer)
+static void refill_due(struct berth_timer *timer)
 {
     struct pool *pool = container_of(timer, struct pool, retry);
 
-    /* The notice reaches the reactor, which marks the pool. */
+    /* The reactor receives the notice and marks the pool. */
     const struct notice notice = { .kind = NOTICE_FREED,
                                    .entity = ENTITY_pool,
                                    .id = pool->row.id };
@@ -221,10 +221,10 @@ void pool_refill_later(struct context *context, struct pool *pool, int64_t delay
     if (timer_armed(&pool->retry) &&
         timers->heap[pool->retry.index - 1].deadline_ms <= timers->mono_ms + delay_ms)
         return;
-    timer_start(timers, &pool->retry, delay_ms, refill_again);
+    timer_start(timers, &pool->retry, delay_ms, refill_due);
 }
 
-/* A desktop that failed lately and may be tried again later. */
+/* Check the pool again when a desktop that failed lately may be tried again. */
 static void schedule_retries(struct context *context, struct pool *pool)
 {
     list_each (placement_list(pool, CLASS_IDLE), node) {
@@ -262,7 +262,7 @@ static void supply(struct context *context, struct pool *pool)
         schedule_retries(context, pool);
 }
 
-/* The pool is in back-off: may those who wait have desktops of another version than the one that
+/* The pool is in back-off: may waiting users get desktops of another version than the one that
  * failed? */
 static bool may_supply_another(struct context *context, const struct pool *pool)
 {

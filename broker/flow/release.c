@@ -1,4 +1,4 @@
-/* release.c - see release.h. */
+/* release.c - deciding the end of a session, and the flow that releases its desktop. */
 #include "flow/release.h"
 
 #include <stdio.h>
@@ -18,7 +18,7 @@
 
 /* ---- the decision ---- */
 
-/* An ending that is asked for again and again, until it is done. */
+/* A copy of struct ending, for decisions that may be tried several times. */
 struct kept_ending {
     char action[48], reason[24], why[160], actor[80], role[24];
     bool limit;
@@ -46,7 +46,8 @@ static struct ending ending_of(const struct kept_ending *kept)
                             .epoch = kept->epoch };
 }
 
-/* Why it was to end may be true no more: somebody came back while the end was on its way to disk.
+/* The reason to end it may not hold any more: its user may have come back while the end was being
+ * written.
  */
 static int still_due(const struct session *session, const struct ending *ending,
                      struct limit_over *over, struct berth_error *reterr)
@@ -86,7 +87,8 @@ static struct changes *ending_changes(struct session *session, const struct endi
     return changes;
 }
 
-/* ENDING is durable: tell the terminal and go on. terminal_id: where it was shown, 0 = nowhere. */
+/* ENDING is durable: tell the terminal and start the release. terminal_id: where it was shown, 0 =
+ * nowhere. */
 static void ending_decided(struct context *context, uint64_t session_id, uint64_t terminal_id,
                            const char *reason, const char *why)
 {
@@ -97,8 +99,7 @@ static void ending_decided(struct context *context, uint64_t session_id, uint64_
     if (terminal_id)
         session_hide(context, terminal_id, &session->row, reason, why);
     if (session->flow) {
-        /* A sign-on was at work on it: it ends without touching the session, which is no longer its
-         * own. */
+        /* A sign-on was working on it: cancel it, after the session was taken from it. */
         struct flow *sign_on = session->flow;
 
         session->flow = NULL;
@@ -119,7 +120,7 @@ struct end_op {
     struct kept_ending kept;
 };
 
-/* Decide from what is true now. */
+/* Decide by the present facts. */
 static int end_try(struct end_op *end, struct berth_error *reterr)
 {
     struct core *core = end->context->core;
@@ -148,8 +149,7 @@ static void end_done(struct op *op, int result)
     struct op *asked = end->asked;
     struct berth_error error = op->error;
 
-    /* A fact about the session, such as its viewer's end, was on its way to disk at the same time.
-     */
+    /* A change of the session, such as its viewer's end, was being written at the same time. */
     if (result == BERTH_E_CONFLICT && ++end->conflicts < END_CONFLICTS) {
         result = end_try(end, &error);
         if (result >= 0)
@@ -181,7 +181,7 @@ int session_end(struct context *context, uint64_t session_id, const struct endin
     return op_begun(op, NULL, end);
 }
 
-/* With nobody waiting: an operation of our own that tries again while the store refuses. */
+/* Without a caller that waits: tried again while the store refuses. */
 struct retried_end {
     struct list node; /* reactor.pending_ends */
     struct context *context;
@@ -193,7 +193,7 @@ struct retried_end {
     struct kept_ending kept;
 };
 
-#define END_AGAIN_MS 1000
+#define END_RETRY_MS 1000
 #define END_TRIES 600
 
 static void retried_end_try(struct retried_end *retried);
@@ -210,7 +210,7 @@ static void retried_end_done(struct op *op, int result)
     if ((result == BERTH_E_CONFLICT || result == BERTH_E_NO_SPACE || result == BERTH_E_BUSY) &&
         ++retried->tries < END_TRIES && !reactor_of(retried->context)->stopping) {
         retried->delayed = true;
-        if (delay_begin(&retried->delay, result == BERTH_E_CONFLICT ? 0 : END_AGAIN_MS, op) == 0)
+        if (delay_begin(&retried->delay, result == BERTH_E_CONFLICT ? 0 : END_RETRY_MS, op) == 0)
             return;
     }
     if (result < 0 && result != BERTH_E_NOT_FOUND && result != BERTH_E_STATE)
@@ -260,9 +260,9 @@ struct release {
     struct context *context;
     uint64_t session_id;
     uint64_t desktop_id;
-    int tries; /* that its guest has had */
-    int busy;  /* that were not begun, or whose outcome is unknown */
-    int told;  /* how telling it the password ended */
+    int tries;           /* calls that its guest failed */
+    int busy;            /* calls that were not begun, or whose outcome is unknown */
+    int password_result; /* result of setting the password */
     struct virt_args args;
     struct virt_result result;
     struct waitq_entry wait;
@@ -274,25 +274,25 @@ static flow_step_fn scramble, scrambled, inspected, sign_off, signed_off, force,
 
 enum { SCRAMBLE, SCRAMBLED, INSPECTED, SIGN_OFF, SIGNED_OFF, FORCE, FORCED, CLOSE, CLOSED, STEPS };
 
-#define AGAIN_MS 2000
-#define TRIES_MAX 3          /* a guest that does not take a password, or does not sign off */
-#define BUSY_MAX 30          /* its host answers for the machine and does not get to its guest */
-#define BEGIN_AGAIN_MS 10000 /* a release that failed is begun again after so long */
+#define RETRY_MS 2000
+#define TRIES_MAX 3      /* for a guest that does not take a password, or does not sign off */
+#define BUSY_MAX 30      /* for a host that answers for the machine but does not reach its guest */
+#define RESTART_MS 10000 /* time before a release that failed is started again */
 
-/* Every call to the host has a deadline of its own that begins when it is sent; before that it may
- * stand behind those of everybody who signs off at the end of a shift.
+/* Every call to the host has a deadline that begins when it is sent; before that it may wait behind
+ * those of all users who sign off at the end of a shift.
  */
 /* clang-format off */
 static const struct flow_step steps[STEPS] = {
-    /*               name          step           undo  limit/ms        true when it is behind us */
-    [SCRAMBLE]   = { "scramble",   scramble,      NULL, FLOW_QUEUED },  /* the guest was told a password that nobody knows */
-    [SCRAMBLED]  = { "scrambled",  scrambled,     NULL, FLOW_QUEUED },  /* the guest knows it, or its host was asked why not */
-    [INSPECTED]  = { "inspected",  inspected,     NULL, FLOW_QUEUED },  /* nobody gets in any more, or nobody could */
+    /*               name          step           undo  limit/ms        true after it */
+    [SCRAMBLE]   = { "scramble",   scramble,      NULL, FLOW_QUEUED },  /* the guest was given an unknown password */
+    [SCRAMBLED]  = { "scrambled",  scrambled,     NULL, FLOW_QUEUED },  /* the guest has it, or its host was asked about the machine */
+    [INSPECTED]  = { "inspected",  inspected,     NULL, FLOW_QUEUED },  /* the user cannot log in any more */
     [SIGN_OFF]   = { "sign-off",   sign_off,      NULL, FLOW_QUEUED },  /* the guest was told to end the session */
-    [SIGNED_OFF] = { "signed-off", signed_off,    NULL, FLOW_QUEUED },  /* it has, or its disk goes anyway */
-    [FORCE]      = { "force",      force,         NULL, FLOW_QUEUED },  /* its machine was switched off instead */
-    [FORCED]     = { "forced",     forced,        NULL, FLOW_QUEUED },  /* nothing of it runs, or nobody gets the desktop */
-    [CLOSE]      = { "close",      close_session, NULL, FLOW_DURABLE }, /* the end is on its way to disk */
+    [SIGNED_OFF] = { "signed-off", signed_off,    NULL, FLOW_QUEUED },  /* it has, or its disk is refreshed anyway */
+    [FORCE]      = { "force",      force,         NULL, FLOW_QUEUED },  /* its machine was stopped instead */
+    [FORCED]     = { "forced",     forced,        NULL, FLOW_QUEUED },  /* nothing of it runs, or the desktop is in quarantine */
+    [CLOSE]      = { "close",      close_session, NULL, FLOW_DURABLE }, /* the end is being written */
     [CLOSED]     = { "closed",     closed,        NULL, FLOW_QUEUED },  /* and durable */
 };
 /* clang-format on */
@@ -307,7 +307,7 @@ static struct desktop *desktop_of(const struct release *release)
     return desktop_find(release->context->core, release->desktop_id);
 }
 
-/* The account whose password the guest was told, or NULL: there is none. */
+/* The account whose password the guest was given; NULL: there is none. */
 static const char *account_of(const struct release *release, const struct desktop *desktop)
 {
     struct core *core = release->context->core;
@@ -319,7 +319,7 @@ static const char *account_of(const struct release *release, const struct deskto
     return pool && pool->row.credential == pool_credential_PER_SESSION ? pool->row.account : NULL;
 }
 
-/* Does the guest have an account whose password we set, on a machine that runs? */
+/* Does the guest have an account whose password Berth sets, on a machine that may run? */
 static bool has_account(const struct release *release, const struct desktop *desktop)
 {
     if (!desktop || !desktop->row.host_id || !account_of(release, desktop))
@@ -328,8 +328,8 @@ static bool has_account(const struct release *release, const struct desktop *des
            desktop->state == desktop_STARTING || desktop->state == desktop_LOST;
 }
 
-/* Will its disk be made anew, so that what the guest still has goes with it? */
-static bool disk_goes(const struct release *release, const struct desktop *desktop)
+/* Will its disk be refreshed, so that nothing of the session remains? */
+static bool will_be_refreshed(const struct release *release, const struct desktop *desktop)
 {
     const struct pool *pool = pool_find(release->context->core, desktop->row.pool_id);
 
@@ -351,8 +351,8 @@ static int ask(struct flow *flow, enum virt_call call, int next)
     return flow_await_any(flow, begun, next);
 }
 
-/* Has the guest had its chances? A call that was not begun is none. After a start nothing is
- * destroyed for a while: a guest that is silent then may be on its way up.
+/* Has the guest failed often enough? Calls that were not begun count separately. In the recovery
+ * window nothing is destroyed: a silent guest may still be starting.
  */
 static bool tried_enough(struct release *release, int result)
 {
@@ -380,17 +380,17 @@ static int scrambled(struct flow *flow)
     const struct desktop *desktop = desktop_of(release);
     struct host *host;
 
-    release->told = flow->op.result;
+    release->password_result = flow->op.result;
     if (flow->op.result >= 0) {
-        release->tries = 0; /* the sign-off has its own */
+        release->tries = 0; /* the sign-off is counted by itself */
         return SIGN_OFF;
     }
     if (planted(RELEASE_ABANDONED))
         return flow_fail_with(flow, &flow->op.error);
-    if (!desktop || flow->op.result == BERTH_E_UNSUPPORTED || disk_goes(release, desktop))
+    if (!desktop || flow->op.result == BERTH_E_UNSUPPORTED || will_be_refreshed(release, desktop))
         return CLOSE;
     host = host_find(release->context->core, desktop->row.host_id);
-    /* The disk stays, and with it the account: the session is not over before nobody gets in. */
+    /* The disk and the account stay, so the session must not end before its user is locked out. */
     if (host && host->state != host_UP)
         return flow_await(flow, waitq_wait(&host->waiting, &release->wait, &flow->op), SCRAMBLE);
     return ask(flow, VIRT_inspect, INSPECTED);
@@ -403,13 +403,13 @@ static int inspected(struct flow *flow)
 
     if (!desktop)
         return CLOSE;
-    /* A machine that does not run lets nobody in; the next sign-on sets a password of its own
+    /* Nobody can log in to a machine that does not run; the next sign-on sets a password of its own
      * before it shows anything. */
     if (flow->op.result >= 0 && !(release->result.known && release->result.running))
         return CLOSE;
-    if (!tried_enough(release, flow->op.result < 0 ? flow->op.result : release->told))
-        return flow_await(flow, delay_begin(&release->delay, AGAIN_MS, &flow->op), SCRAMBLE);
-    return FORCE; /* a machine that is off lets nobody in; it gets a new password when it starts */
+    if (!tried_enough(release, flow->op.result < 0 ? flow->op.result : release->password_result))
+        return flow_await(flow, delay_begin(&release->delay, RETRY_MS, &flow->op), SCRAMBLE);
+    return FORCE; /* it gets a new password when it starts */
 }
 
 static int sign_off(struct flow *flow)
@@ -421,12 +421,12 @@ static int sign_off(struct flow *flow)
     return ask(flow, VIRT_sign_off, SIGNED_OFF);
 }
 
-/* May somebody else get the desktop with what a guest that did not sign off has still running? */
+/* May another user get the desktop while the guest that did not sign off still runs the session? */
 static bool another_may_get_it(const struct release *release, const struct desktop *desktop)
 {
     const struct pool *pool = pool_find(release->context->core, desktop->row.pool_id);
 
-    return pool && pool->row.kind == pool_kind_FLOATING && !disk_goes(release, desktop);
+    return pool && pool->row.kind == pool_kind_FLOATING && !will_be_refreshed(release, desktop);
 }
 
 static int signed_off(struct flow *flow)
@@ -438,17 +438,17 @@ static int signed_off(struct flow *flow)
     if (flow->op.result >= 0)
         return CLOSE;
     log_failure(EV_HOST_FAILED, &flow->op.error, flow->who);
-    /* Nobody has the password; what runs on ends with the disk, or waits for its own user. */
+    /* The password is unknown; what still runs is lost with the disk, or waits for its own user. */
     if (!host || flow->op.result == BERTH_E_UNSUPPORTED || !another_may_get_it(release, desktop))
         return CLOSE;
     if (host->state != host_UP)
         return flow_await(flow, waitq_wait(&host->waiting, &release->wait, &flow->op), SIGN_OFF);
     if (!tried_enough(release, flow->op.result))
-        return flow_await(flow, delay_begin(&release->delay, AGAIN_MS, &flow->op), SIGN_OFF);
+        return flow_await(flow, delay_begin(&release->delay, RETRY_MS, &flow->op), SIGN_OFF);
     return FORCE;
 }
 
-/* A guest that does not answer is switched off. */
+/* Stop the machine of a guest that does not answer. */
 static int force(struct flow *flow)
 {
     struct release *release = release_of(flow);
@@ -469,17 +469,17 @@ static int forced(struct flow *flow)
     if (flow->op.result >= 0 || !desktop)
         return CLOSE;
     if (flow->op.result == BERTH_E_CLOSING)
-        return flow_fail_with(flow, &flow->op.error); /* the next broker goes on */
+        return flow_fail_with(flow, &flow->op.error); /* the next run of the broker continues */
     if (!failure_is_machines(flow->op.result) && host && host->state != host_UP)
         return flow_await(flow, waitq_wait(&host->waiting, &release->wait, &flow->op), FORCE);
     if (!failure_is_machines(flow->op.result) && host)
-        return flow_await(flow, delay_begin(&release->delay, AGAIN_MS, &flow->op), FORCE);
+        return flow_await(flow, delay_begin(&release->delay, RETRY_MS, &flow->op), FORCE);
     desktop_quarantine(release->context, desktop,
                        "its guest did not sign off, and its machine could not be stopped");
     return CLOSE;
 }
 
-/* What its disk is due when the session ends stays due, however long it waits for it. */
+/* A refresh that is due when the session ends stays due, however long the desktop waits for it. */
 static void note_use(const struct release *release, struct changes *changes)
 {
     const struct desktop *desktop = desktop_of(release);
@@ -533,20 +533,20 @@ static int closed(struct flow *flow)
         return CLOSE;
     case BERTH_E_NO_SPACE:
     case BERTH_E_BUSY:
-        return flow_await(flow, delay_begin(&release->delay, AGAIN_MS, &flow->op), CLOSE);
+        return flow_await(flow, delay_begin(&release->delay, RETRY_MS, &flow->op), CLOSE);
     default:
         return flow->op.result < 0 ? flow_fail_with(flow, &flow->op.error) : FLOW_DONE;
     }
 }
 
-static void begin_again(struct berth_timer *timer)
+static void restart(struct berth_timer *timer)
 {
     struct session *session = container_of(timer, struct session, release_retry);
 
     release_start(session->base.core->owner, session);
 }
 
-/* A session that is ending always has a release, or the time at which the next one begins. */
+/* A session that is ENDING always has a release, or a timer that starts the next one. */
 static void ended(struct flow *flow, const struct berth_error *error)
 {
     struct release *release = release_of(flow);
@@ -560,7 +560,7 @@ static void ended(struct flow *flow, const struct berth_error *error)
         waitq_wake(&session->waiting);
         if (session->row.state == session_ENDING && !reactor_of(context)->stopping &&
             !planted(RELEASE_ABANDONED))
-            timer_start(context->timers, &session->release_retry, BEGIN_AGAIN_MS, begin_again);
+            timer_start(context->timers, &session->release_retry, RESTART_MS, restart);
     }
     if (desktop_of(release))
         context_mark_pool(context, desktop_of(release)->row.pool_id);

@@ -1,16 +1,16 @@
-/* resume.c - see resume.h. */
+/* resume.c - remembering claims in memory, and checking a resume against rows and memory. */
 #include "flow/resume.h"
 
 #include "berth/plant.h"
 
 #include "flow/reactor.h"
 
-/* What memory holds of a claim; in reactor.resumes by the session's number. */
+/* What is kept in memory of a claim; in reactor.resumes by session id. */
 struct resume {
     struct context *context;
     uint64_t session_id;
     int64_t epoch;
-    int64_t resumed_epoch; /* the claim that this one replaced, 0 = it resumed nothing */
+    int64_t resumed_epoch; /* epoch of the claim that this one replaced, 0 = none */
     struct secret password;
     struct berth_timer over; /* runs while the session is on no screen */
 };
@@ -51,7 +51,7 @@ void resume_keep(struct context *context, uint64_t session_id, int64_t epoch, in
     struct resume *resume;
 
     if (context->core->limits.resume_ms <= 0 || (secret_empty(password) && resumed_epoch == 0))
-        return; /* the rows say enough */
+        return; /* the rows are sufficient */
     resume = resume_begin(context, session_id, epoch);
     resume->resumed_epoch = resumed_epoch;
     resume->password = *password;
@@ -79,7 +79,7 @@ void resume_notice(struct context *context, uint64_t session_id)
     }
 }
 
-/* Was this very connection the terminal's? Then it may hear what became of the session. */
+/* Was this connection at this terminal? Then it may be told where the session is now. */
 static bool was_shown_there(struct context *context, const struct terminal *terminal,
                             const struct resume_claim *claim)
 {
@@ -89,7 +89,7 @@ static bool was_shown_there(struct context *context, const struct terminal *term
            connection->row.session_id == claim->session_id && connection->row.epoch == claim->epoch;
 }
 
-/* Whoever asks for what was never its own learns nothing of it. */
+/* A terminal that asks for a session that it never showed is told nothing about it. */
 static int judge_owner(struct context *context, const struct terminal *terminal,
                        const struct resume_claim *claim, const struct session *session,
                        struct berth_error *reterr)
@@ -121,7 +121,7 @@ static int judge_claim(const struct resume *resume, const struct resume_claim *c
     return 0;
 }
 
-/* How long it has been on no screen, as we have seen it ourselves. */
+/* How long it has been on no screen, as observed by the broker. */
 static int64_t away_for_ms(const struct context *context, const struct session *session)
 {
     return session->row.state == session_DISCONNECTED && session->limit_state == session->row.state
@@ -135,7 +135,7 @@ bool resume_is_due(const struct context *context, const struct session *session)
            away_for_ms(context, session) <= context->core->limits.resume_ms;
 }
 
-/* The longer of what the terminal says and what we have seen ourselves. */
+/* The longer of what the terminal reports and what the broker observed counts. */
 static int judge_time(struct context *context, const struct resume_claim *claim,
                       const struct session *session, struct berth_error *reterr)
 {

@@ -1,4 +1,5 @@
-/* session_detach.c - see session_detach.h. */
+/* session_detach.c - decided and observed disconnects, and the reports of terminals about
+ * viewers. */
 #include "flow/session_detach.h"
 
 #include <stdio.h>
@@ -11,7 +12,7 @@
 #include "flow/reactor.h"
 #include "flow/resume.h"
 
-/* ---- telling ---- */
+/* ---- MSG_hide ---- */
 
 static void hide_at(struct context *context, uint64_t terminal_id, uint64_t session_id,
                     int64_t epoch, const char *const words[2])
@@ -36,10 +37,11 @@ void session_hide(struct context *context, uint64_t terminal_id, const struct ro
     hide_at(context, terminal_id, session->id, session->epoch, words);
 }
 
-/* ---- off the screen ---- */
+/* ---- disconnecting ---- */
 
-/* A decision, not a fact: the claim is void from now on, also when its terminal does not hear of it
- * and says later that it shows the session. The slot goes first: a session is never ahead of it.
+/* A decision, not an observation: the claim is void from now on, also when its terminal does not
+ * hear of it and reports later that it shows the session. The slot's epoch rises first: a session
+ * is never ahead of it.
  */
 static int64_t void_claim(struct context *context, const struct session *session,
                           struct changes *changes)
@@ -53,9 +55,9 @@ static int64_t void_claim(struct context *context, const struct session *session
     return ++row->epoch;
 }
 
-/* A session comes off its screen by somebody's decision. */
-static bool put_decision(struct context *context, struct session *session, const char *why,
-                         struct changes *changes)
+/* Put into `changes` that a session is disconnected by a decision. False when it is ending. */
+static bool add_decided(struct context *context, struct session *session, const char *why,
+                        struct changes *changes)
 {
     struct connection *connection = connection_of(context->core, session->row.id);
     int64_t epoch = void_claim(context, session, changes);
@@ -74,9 +76,9 @@ static bool put_decision(struct context *context, struct session *session, const
     return true;
 }
 
-/* It comes off as a fact: becomes disconnected, its connection ends, in `changes`. False when
- * nothing of it is to be changed. */
-static bool put_detached(struct context *context, struct session *session, const char *why,
+/* Put into `changes` what was observed: the session is disconnected, its connection has ended.
+ * False when nothing changes. */
+static bool add_observed(struct context *context, struct session *session, const char *why,
                          int64_t exit_code, struct changes *changes)
 {
     struct connection *connection = connection_of(context->core, session->row.id);
@@ -120,7 +122,7 @@ struct detach_op {
     char why[200];
 };
 
-/* Decide from what is true now. */
+/* Decide by the present facts. */
 static int detach_try(struct detach_op *pending, struct berth_error *reterr)
 {
     struct context *context = pending->context;
@@ -136,7 +138,7 @@ static int detach_try(struct detach_op *pending, struct berth_error *reterr)
     describe(context, session, changes);
     changes_detail(changes, "%s", pending->why);
     if (!(connection || resume_is_due(context, session)) ||
-        !put_decision(context, session, pending->why, changes)) {
+        !add_decided(context, session, pending->why, changes)) {
         changes_free(changes);
         return berth_fail(reterr, BERTH_E_STATE, "session %llu is on no screen",
                           (unsigned long long)pending->session_id);
@@ -155,8 +157,7 @@ static void detach_done(struct op *op, int result)
     struct op *asked = pending->asked;
     struct berth_error error = op->error;
 
-    /* A fact about the session, such as its first picture, was on its way to disk at the same time.
-     */
+    /* A change of the session, such as its first picture, was being written at the same time. */
     if (result == BERTH_E_CONFLICT && ++pending->tries < DETACH_TRIES_MAX) {
         result = detach_try(pending, &error);
         if (result >= 0)
@@ -201,15 +202,15 @@ static struct changes *observed_changes(struct context *context, const struct re
     if (!session || session->row.epoch != write->number || session->row.state == session_ENDED ||
         session->row.state == session_ENDING)
         return NULL;
-    if (!session
-             ->detach_pending) { /* its terminal was back before it could be written that it had gone */
+    /* Its terminal came back before the disconnect could be written. */
+    if (!session->detach_pending) {
         session->reattach_epoch = 0;
         return NULL;
     }
     changes = changes_new("broker", "broker", write->action);
     describe(context, session, changes);
     changes_detail(changes, "%s", write->text);
-    if (!put_detached(context, session, write->text, write->number2, changes)) {
+    if (!add_observed(context, session, write->text, write->number2, changes)) {
         changes_free(changes);
         session->detach_after_show = true;
         return NULL;
@@ -253,7 +254,7 @@ static struct changes *detach_changes(struct context *context, const struct retr
     changes = changes_new("broker", "broker", write->action);
     describe(context, session, changes);
     changes_detail(changes, "%s", write->text);
-    if (!put_decision(context, session, write->text, changes)) {
+    if (!add_decided(context, session, write->text, changes)) {
         changes_free(changes);
         return NULL;
     }
@@ -293,22 +294,22 @@ void session_force_disconnect(struct context *context, struct session *session, 
     session_detach_retried(context, session, "revoked", why);
 }
 
-/* ---- what terminals say ---- */
+/* ---- reports of terminals ---- */
 
 struct session *session_of_claim(struct context *context, const struct terminal *terminal,
                                  uint64_t session_id, int64_t epoch)
 {
     struct session *session = session_find(context->core, session_id);
 
-    /* Its viewer may have ended a moment ago: as long as nobody claimed it since, it is still this
-     * terminal's to speak of. */
+    /* Its viewer may have ended just now: until it is claimed again, the session is still this
+     * terminal's. */
     if (!session || session->row.epoch != epoch || session->row.state == session_ENDED ||
         (session->row.terminal_id != terminal->row.id && !planted(ACTS_FOR_OTHERS)))
         return NULL;
     return session;
 }
 
-/* That this connection is over is on its way to disk. */
+/* Is the end of this connection being written? */
 static bool is_leaving(struct context *context, const struct connection *connection)
 {
     const struct session *session = session_find(context->core, connection->row.session_id);
@@ -316,8 +317,8 @@ static bool is_leaving(struct context *context, const struct connection *connect
     return session && session->detach_pending && !session->flow;
 }
 
-/* write: id = session, other_id = terminal, number = epoch. The terminal shows it although we had
- * given it up. */
+/* write: id = session, other_id = terminal, number = epoch. The terminal shows a session that was
+ * recorded as disconnected. */
 static struct changes *reattach_changes(struct context *context, const struct retried_write *write)
 {
     struct session *session = session_find(context->core, write->id);
@@ -330,9 +331,9 @@ static struct changes *reattach_changes(struct context *context, const struct re
         return NULL;
     if (session->detach_pending || session->row.state == session_ENDING ||
         session->row.state == session_ENDED)
-        return NULL; /* it was gone again, or is over, before this could be written */
+        return NULL; /* it disconnected again, or has ended, before this was written */
     if (here && here->row.session_id != write->id && !is_leaving(context, here))
-        return NULL; /* somebody else has signed on there meanwhile */
+        return NULL; /* another user has signed on there meanwhile */
     connection = connection_of(context->core, write->id);
     if (session->row.state == session_ACTIVE && connection)
         return NULL;
@@ -371,7 +372,8 @@ void session_check_shown(struct context *context, struct terminal *terminal,
                                    .number = said->session_epoch,
                                    .action = "session.shown" };
 
-    /* An older claim of the same session is not this connection: its show never arrived. */
+    /* An older claim of the same session is another connection: the terminal never got the new
+     * MSG_show. */
     if (here && !terminal->sign_on &&
         (here->row.session_id != said->session_id || here->row.epoch != said->session_epoch))
         session_detach_observed(context, here, "the terminal does not show it any more", 0);
@@ -385,14 +387,14 @@ void session_check_shown(struct context *context, struct terminal *terminal,
     }
     user = user_find(context->core, session->row.user_id);
     if (user && user->row.disabled && !planted(DISABLED_MAY)) {
-        /* It was expelled while nobody could tell the terminal. */
+        /* It was disconnected by force while the terminal could not be told. */
         hide_at(context, terminal->row.id, said->session_id, said->session_epoch, out);
         return;
     }
     if (session->flow)
         return; /* a sign-on is at work on it: its outcome counts */
-    if (session
-            ->detach_pending) { /* the commit may be under way: session_detach_recheck looks again */
+    /* Its commit may be under way: session_detach_recheck checks again. */
+    if (session->detach_pending) {
         session->detach_pending = false;
         session->reattach_epoch = said->session_epoch;
     }
@@ -457,7 +459,7 @@ void session_viewer_state(struct context *context, struct terminal *terminal,
     char why[128];
 
     if (!session)
-        return; /* an older claim, or somebody else's: nothing of it counts any more */
+        return; /* an older claim, or another terminal's: ignored */
     context_note_peer(context, history_peer_event_ACTED, terminal->row.id, session->row.terminal_id,
                       NULL);
     switch (said->state) {
@@ -467,14 +469,14 @@ void session_viewer_state(struct context *context, struct terminal *terminal,
     case viewer_state_ENDED:
         berth_text(why, sizeof(why), "the viewer ended: %s",
                    said->reason[0] ? said->reason : "no reason given");
-        /* Its end ends the connection, never the session: a take-over and a log-off look alike
-         * here. */
+        /* The end of a viewer ends the connection, never the session: a takeover and a log-off look
+         * alike here. */
         connection = connection_of(context->core, session->row.id);
         if (connection && connection->row.state == connection_ACTIVE)
             guest_ask(context, session);
         desktop = desktop_find(context->core, session->row.desktop_id);
         if (desktop)
-            desktop->probed_ms = 0; /* that its RDP server answered before says nothing any more */
+            desktop->probed_ms = 0; /* that its RDP server answered before means nothing now */
         write_detach(context, session, why, said->exit_code);
         return;
     case viewer_state_CONNECTING:

@@ -1,4 +1,4 @@
-/* shortage.c - see shortage.h. */
+/* shortage.c - one clause per reason, joined to a sentence. */
 #include "flow/shortage.h"
 
 #include <stdarg.h>
@@ -11,13 +11,13 @@
 #include "flow/recompose.h"
 
 #define HOSTS_NAMED 2
-#define CLAUSE_LEAST 12 /* bytes: with less left the sentence is full, and was cut already */
+#define CLAUSE_LEAST 12 /* bytes; with less left, the sentence was cut */
 
-/* A sentence of clauses. */
+/* A sentence under construction. */
 struct sentence {
     char *text;
     size_t used;
-    const char *joint; /* before the next one */
+    const char *joint; /* separator before the next clause */
 };
 
 __attribute__((format(printf, 2, 3))) static void say(struct sentence *sentence, const char *format,
@@ -36,14 +36,15 @@ __attribute__((format(printf, 2, 3))) static void say(struct sentence *sentence,
     sentence->used += strlen(sentence->text + sentence->used);
 }
 
-/* ---- what it makes nothing from ---- */
+/* ---- why nothing is made ---- */
 
 static void say_image(struct sentence *sentence, struct core *core, const struct pool *pool)
 {
     const struct image *image = image_find(core, pool->row.image_id);
 
     if (image && !image->row.current_id)
-        say(sentence, "image '%s' has no published version: `berthctl image publish` one",
+        say(sentence,
+            "image '%s' has no published version: publish one with `berthctl image publish`",
             image->row.name);
 }
 
@@ -58,9 +59,9 @@ static void say_backoff(struct sentence *sentence, struct core *core, const stru
             (long long)(left_ms + 999) / 1000, pool->row.name, pool->backoff_why);
 }
 
-/* ---- where it makes none ---- */
+/* ---- which hosts can take none ---- */
 
-/* How many of the pool's hosts serve; those that do not are named, each with its reason. */
+/* Returns how many of the pool's hosts serve; names those that do not, each with its reason. */
 static int say_hosts(struct sentence *sentence, struct core *core, const struct pool *pool)
 {
     int serving = 0, silent = 0;
@@ -81,7 +82,7 @@ static int say_hosts(struct sentence *sentence, struct core *core, const struct 
     if (silent > HOSTS_NAMED)
         say(sentence, "%d other hosts do not serve either", silent - HOSTS_NAMED);
     if (serving + silent == 0)
-        say(sentence, "there is no host to make desktops on: `berthctl host add` one");
+        say(sentence, "there is no host to make desktops on: add one with `berthctl host add`");
     return serving;
 }
 
@@ -102,9 +103,9 @@ static void say_capacity(struct sentence *sentence, struct core *core, const str
         say(sentence, "a new desktop could not be recorded: %s", pool->plan_error);
 }
 
-/* ---- where its desktops are ---- */
+/* ---- the state of the desktops ---- */
 
-/* One that is off because it failed, and is tried again soon. */
+/* One desktop that is off because it failed, and is tried again soon. */
 static void say_failed(struct sentence *sentence, struct core *core, const struct pool *pool)
 {
     list_each (&pool->by_class[CLASS_IDLE], node) {
@@ -185,6 +186,6 @@ void shortage_text(struct core *core, const struct pool *pool, int more, char re
     if (pool->row.kind != pool_kind_MANUAL)
         say_supply(&sentence, core, pool, &count);
     else if (index_count(core, DESKTOPS_OF_POOL, pool->row.id) == 0)
-        say(&sentence, "nobody has added a machine to it: `berthctl desktop add`");
+        say(&sentence, "it has no desktops: add machines with `berthctl desktop add`");
     say_desktops(&sentence, pool, &count);
 }

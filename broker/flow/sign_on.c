@@ -1,4 +1,4 @@
-/* sign_on.c - sign-on as a table of steps. */
+/* sign_on.c - the sign-on flow: its table of steps, start and end. */
 #include "flow/sign_on.h"
 
 #include <stdio.h>
@@ -35,26 +35,26 @@ enum {
 };
 
 #define CONFLICTS_MAX 8
-#define PROBE_FRESH_MS 3000         /* it answered so lately that it need not be asked again */
-#define PROBE_RETRY_LIMIT_MS 10000  /* a ready desktop that does not answer gets so long */
-#define SECRET_RETRY_LIMIT_MS 20000 /* the guest agent may come up after the RDP server */
+#define PROBE_FRESH_MS 3000         /* it answered so lately that it is not probed again */
+#define PROBE_RETRY_LIMIT_MS 10000  /* how long a READY desktop is probed before it fails */
+#define SECRET_RETRY_LIMIT_MS 20000 /* the guest agent may start after the RDP server */
 #define SECRET_DELAY_MS 500
 
 /* clang-format off */
 static const struct flow_step steps[STEPS] = {
-    /*             name        step      undo        limit/ms         true when it is behind us         */
-    [IDENTIFY] = { "identify", identify, NULL,       FLOW_QUEUED },   /* we know the user               */
+    /*             name        step      undo        limit/ms         true after it                     */
+    [IDENTIFY] = { "identify", identify, NULL,       FLOW_QUEUED },   /* the user is known              */
     [CHOOSE]   = { "choose",   choose,   unchoose,   FLOW_QUEUED },   /* a desktop is reserved          */
-    [REACH]    = { "reach",    reach,    NULL,       12000 },         /* resume: its desktop was asked  */
-    [REACHED]  = { "reached",  reached,  NULL,       12000 },         /* and answers                    */
-    [RECORD]   = { "record",   record,   disconnect, FLOW_DURABLE },  /* the claim is on its way to disk */
+    [REACH]    = { "reach",    reach,    NULL,       12000 },         /* resume: its desktop was probed */
+    [REACHED]  = { "reached",  reached,  NULL,       12000 },         /* and answered                   */
+    [RECORD]   = { "record",   record,   disconnect, FLOW_DURABLE },  /* the claim is being written     */
     [RECORDED] = { "recorded", recorded, NULL,       0 },             /* claim and epoch are durable    */
     [WAKE]     = { "wake",     wake,     NULL,       FLOW_QUEUED },   /* its machine runs               */
-    [PROBE]    = { "probe",    probe,    NULL,       12000 },         /* its RDP server was asked       */
-    [PROBED]   = { "probed",   probed,   NULL,       12000 },         /* it answers, its key is the one we know */
-    [SECRET]   = { "secret",   secret,   NULL,       FLOW_QUEUED },   /* the guest was told this session's secret */
-    [GIVEN]    = { "given",    given,    NULL,       12000 },         /* it knows it                    */
-    [TELL]     = { "tell",     tell,     NULL,       0 },             /* the terminal shows it          */
+    [PROBE]    = { "probe",    probe,    NULL,       12000 },         /* its RDP server was probed      */
+    [PROBED]   = { "probed",   probed,   NULL,       12000 },         /* it answered with the known certificate */
+    [SECRET]   = { "secret",   secret,   NULL,       FLOW_QUEUED },   /* the guest was given the session's password */
+    [GIVEN]    = { "given",    given,    NULL,       12000 },         /* the guest has it               */
+    [TELL]     = { "tell",     tell,     NULL,       0 },             /* the terminal was told to show it */
 };
 /* clang-format on */
 
@@ -71,9 +71,9 @@ static bool any_passthrough(struct core *core)
     return false;
 }
 
-#define SEND_WAIT_MS 1000 /* shorter than that nobody wonders */
+#define SEND_WAIT_MS 1000 /* a shorter wait is not worth a message */
 
-/* Passwords are checked as fast as their hash allows; who waits is told for how long. */
+/* Hashing limits how fast passwords are checked; a user who must wait is told for how long. */
 static void send_wait(struct sign_on *s)
 {
     int waiting;
@@ -139,8 +139,7 @@ static void unchoose(struct flow *flow)
 {
     struct sign_on *s = sign_on_of(flow);
 
-    reservation_return(
-        s->queue_entry.reservation); /* NULL is fine: choose itself may have failed */
+    reservation_return(s->queue_entry.reservation); /* NULL when choose itself has failed */
     s->queue_entry.reservation = NULL;
 }
 
@@ -167,7 +166,7 @@ static int record(struct flow *flow)
 
     if (sign_on_check(s, &error) < 0)
         return flow_fail_with(flow, &error);
-    /* Better now than a desktop that nobody gets into. */
+    /* Fail now rather than show a desktop that the user cannot log in to. */
     if (s->who.badge_alone && pool->row.credential == pool_credential_PASSTHROUGH)
         return flow_fail(flow, BERTH_E_CREDENTIALS,
                          "this desktop asks for your password: sign on with badge and password");
@@ -182,7 +181,8 @@ static int record(struct flow *flow)
     return flow_await_any(flow, decide_begin(s->context, changes, NULL, &flow->op), RECORDED);
 }
 
-/* Whoever showed it until now is told at once; the guest refuses the older epoch anyway. */
+/* Tell the terminals that showed this session, or another one here, at once; their claims are void
+ * in any case. */
 static void hide_older(struct sign_on *s)
 {
     char text[200];
@@ -197,7 +197,8 @@ static void hide_older(struct sign_on *s)
                      "Somebody else signs on here; your session goes on");
 }
 
-/* What the desktop of this claim takes from the user themself: empty where it has its own. */
+/* The password that the desktop takes from the user themself; empty where the desktop has its own
+ * account. */
 static const struct secret *own_password(const struct sign_on *s)
 {
     static const struct secret none;
@@ -212,41 +213,41 @@ static int recorded(struct flow *flow)
     struct session *session;
 
     if (flow->op.result == BERTH_E_CONFLICT && ++s->conflicts <= CONFLICTS_MAX) {
-        /* Somebody else decided first: look at what is true now. */
+        /* Another decision came first: choose again from the present facts. */
         unchoose(flow);
         return CHOOSE;
     }
     if (flow->op.result < 0)
         return flow_fail_with(flow, &flow->op.error);
-    unchoose(flow); /* the assignment holds it from here on */
+    unchoose(flow); /* from here on the assignment keeps the desktop */
     session = session_find(s->context->core, s->claim.session_id);
     if (session) {
         session->flow = flow;
-        session->detach_pending = false; /* that was the picture of an earlier claim */
+        session->detach_pending = false; /* the disconnect was of an earlier claim */
     }
     resume_keep(s->context, s->claim.session_id, s->claim.epoch, s->resume.epoch, own_password(s));
     hide_older(s);
     return WAKE;
 }
 
-/* Behind the claim a failure is made good by another decision; what a later claim has taken over is
- * left alone. */
+/* Undo of `record`: after the claim a failure is undone by another decision. A session that was
+ * claimed again since is left alone. */
 static void disconnect(struct flow *flow)
 {
     struct sign_on *s = sign_on_of(flow);
     struct session *session = session_find(s->context->core, s->claim.session_id);
 
-    /* The connection exists if and only if our claim was committed. */
+    /* The connection exists if and only if this claim was committed. */
     if (!session || !connection_find(s->context->core, s->claim.connection_id) ||
         session->row.epoch != s->claim.epoch)
         return;
     if (!s->hide_sent)
-        hide_older(s); /* called off in the very commit that took the picture from them */
+        hide_older(s); /* cancelled in the commit that took the picture from another terminal */
     if (session->flow == flow)
         session->flow = NULL;
     if (flow->error.code == BERTH_E_SUPERSEDED)
-        return; /* the later sign-on goes on from here */
-    /* This terminal may still show it with the claim that ours has made void. */
+        return; /* the later sign-on continues with the session */
+    /* This terminal may still show it by the older claim, which this one has made void. */
     if (s->claim.old_session.id)
         session_hide(s->context, s->terminal->row.id, &s->claim.old_session, "failed",
                      sign_on_error_text(&flow->error));
@@ -271,7 +272,7 @@ static struct desktop *desktop_of(const struct sign_on *s)
     return desktop_find(s->context->core, s->claim.desktop_id);
 }
 
-/* Still ours, after a wait? */
+/* After a wait: is the session still claimed by this sign-on, and does its desktop exist? */
 static int check(struct flow *flow, struct desktop **ret)
 {
     const struct sign_on *s = sign_on_of(flow);
@@ -301,8 +302,8 @@ static int wake(struct flow *flow)
     return flow_await(flow, desktop_request_up(s->context, desktop, &flow->op), PROBE);
 }
 
-/* A machine's certificate is learnt once per boot, and its host tells of every start; the viewer
- * takes no other one. Of an existing machine nobody tells us when it is replaced.
+/* A machine's certificate is learnt once per boot, and its host reports every start; the viewer
+ * accepts no other certificate. For an existing machine nothing reports a replacement.
  */
 static bool certificate_is_known(const struct sign_on *s, const struct desktop *desktop)
 {
@@ -345,7 +346,7 @@ static int probed(struct flow *flow)
         if (desktop->state != desktop_READY && desktop->state != desktop_QUARANTINED)
             return WAKE; /* its machine stopped meanwhile */
         if (flow->op.result == BERTH_E_BUSY)
-            s->probing_since_ms += SIGN_ON_PROBE_DELAY_MS; /* it was not asked at all */
+            s->probing_since_ms += SIGN_ON_PROBE_DELAY_MS; /* it was not probed at all */
         if (now - s->probing_since_ms < PROBE_RETRY_LIMIT_MS)
             return flow_await(flow, delay_begin(&s->delay, SIGN_ON_PROBE_DELAY_MS, &flow->op),
                               PROBE);
@@ -373,7 +374,7 @@ static int probed(struct flow *flow)
 
 /* ---- secret ---- */
 
-/* 24 letters and digits that nobody confuses: 120 bits. */
+/* 24 letters and digits that are not easily confused: 120 bits. */
 void random_password(struct berth_random *random, struct secret *ret)
 {
     static const char letters[32] = "abcdefghijkmnpqrstuvwxyz23456789";
@@ -417,13 +418,14 @@ static int given(struct flow *flow)
     if (flow->op.result >= 0)
         return TELL;
     secret_wipe(&s->password);
-    /* Its time begins with the first answer: before that the call may have stood in a queue. */
+    /* The retry limit counts from the first answer: before, the call may have waited in a queue. */
     if (!s->secret_since_ms)
         s->secret_since_ms = s->context->timers->mono_ms;
     if (flow->op.result == BERTH_E_UNSUPPORTED || flow->op.result == BERTH_E_HOST_DOWN ||
         s->context->timers->mono_ms - s->secret_since_ms >= SECRET_RETRY_LIMIT_MS)
         return flow_fail_with(flow, &flow->op.error);
-    /* The agent may not be up yet, or the outcome is unknown: another password makes both good. */
+    /* The guest agent may not run yet, or the outcome is unknown: setting another password covers
+     * both. */
     return flow_await(flow, delay_begin(&s->delay, SECRET_DELAY_MS, &flow->op), SECRET);
 }
 
@@ -515,7 +517,7 @@ static void conclude(struct sign_on *s, const struct berth_error *error)
     if (error->code)
         note_failure(s, error, outcome, sizeof(outcome));
     else if (s->choices_sent)
-        (void)snprintf(outcome, sizeof(outcome), "was asked which pool it shall be");
+        (void)snprintf(outcome, sizeof(outcome), "was asked to choose a pool");
     else
         note_success(s, outcome, sizeof(outcome));
     if (s->user_id)

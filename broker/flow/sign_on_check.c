@@ -1,8 +1,8 @@
 /* sign_on_check.c - may a sign-on that has waited still go on?
  *
- * Its user, its terminal, what was shown and the entitlements are judged once when it begins.
- * Behind every wait they are judged again; and whoever loses the right is told at once, not when
- * it is their turn.
+ * User, terminal, evidence and entitlements are checked when a sign-on begins, and again after
+ * every wait. When a change takes the right away, a waiting sign-on is refused at once, not when it
+ * is its turn.
  */
 #include "berth/plant.h"
 
@@ -41,16 +41,16 @@ int sign_on_check(struct sign_on *s, struct berth_error *reterr)
     return 0;
 }
 
-/* ---- told at once ---- */
+/* ---- refused at once ---- */
 
-/* Whose right may have changed: the sign-ons of a user, at a terminal, for a pool or by an
- * entitlement; all 0: of everybody. */
+/* The sign-ons whose right may have changed: of a user, at a terminal, for a pool or by an
+ * entitlement; all 0: every one. */
 struct touched {
     uint64_t user_id, terminal_id, pool_id, entitlement_id;
 };
 
-/* An entitlement that was moved touches the queue of the pool that it had, too: those in it whom it
- * let in. */
+/* An entitlement that was moved to another pool also concerns the sign-ons in the queue of its
+ * former pool that it had permitted. */
 static bool is_of_pool(const struct sign_on *s, const struct touched *touched)
 {
     return !touched->pool_id || touched->pool_id == s->claim.pool_id ||
@@ -64,8 +64,8 @@ static bool is_touched(const struct sign_on *s, const struct touched *touched)
            is_of_pool(s, touched);
 }
 
-/* Those that have not chosen yet are judged when they do; those of a pool that was deleted with its
- * entitlements are told so by its queue. */
+/* Sign-ons that have not chosen a pool yet are checked when they do; those of a pool that was
+ * deleted are failed by its queue. */
 static void judge_touched(struct context *context, const struct touched *touched)
 {
     list_each (&context->engine.flows, node) {

@@ -1,4 +1,4 @@
-/* sign_on_messages.c - what a terminal is told on the way to a desktop. */
+/* sign_on_messages.c - messages to the terminal during a sign-on. */
 #include <stdio.h>
 #include <string.h>
 
@@ -65,7 +65,7 @@ static int64_t shortest_ms(int64_t a_s, int64_t b_s)
     return shortest_s > 86400 ? 86400000 : shortest_s * 1000;
 }
 
-/* What an entitlement allows, a terminal's profile may still forbid. */
+/* A terminal's profile may forbid redirections that the entitlement grants. */
 static void put_policy(const struct sign_on *s, const struct pool *pool, struct msg_show *show)
 {
     struct effective *effective = berth_new(struct effective);

@@ -1,7 +1,8 @@
-/* sign_on_orphans.c - the sign-ons of one user, and a session on which none of them works any more.
+/* sign_on_orphans.c - the list of sign-ons of each user, and sessions that no sign-on owns any
+ * more.
  *
- * A later sign-on overtakes an earlier one and may then go on with another session than the earlier
- * one had claimed. Nobody else would end that one's `preparing`.
+ * A later sign-on supersedes an earlier one, and may then continue another session than the one
+ * that the earlier had claimed. That session would stay PREPARING for ever.
  */
 #include "core/index.h"
 #include "flow/decide.h"
@@ -37,7 +38,7 @@ void sign_on_remove_from_user(struct sign_on *s)
         free(map_take_id(&reactor->signing_on, s->user_id));
 }
 
-/* Does another sign-on go on that may still take this session? One that waits for an earlier one
+/* May another sign-on of the user still take this session? One that waits for an earlier sign-on
  * has no pool yet. */
 static bool is_left_to_another(struct context *context, const struct session *session)
 {
@@ -98,7 +99,7 @@ void session_disconnect_orphan(struct context *context, struct session *session)
                                          .id = session->row.id,
                                          .number = session->row.epoch,
                                          .action = "session.undo",
-                                         .text = "the sign-on did not come to its end" };
+                                         .text = "the sign-on was not completed" };
 
     retried_write_start(context, &write);
 }

@@ -1,7 +1,7 @@
-/* sign_on_resume.c - a sign-on that shows a broken picture again: its terminal has nobody type.
+/* sign_on_resume.c - a sign-on that shows a broken picture again, without its user.
  *
- * Whether it may is decided by resume.c. Its desktop is asked before anything is claimed, and then
- * the sign-on chooses once more, for time has passed.
+ * resume.c checks whether it may. The desktop is probed before anything is claimed; then the
+ * sign-on chooses again, because time has passed.
  */
 #include <stdio.h>
 
@@ -51,11 +51,11 @@ int sign_on_reached(struct flow *flow, int again, int next)
 {
     struct sign_on *s = sign_on_of(flow);
 
-    if (flow->op.result == BERTH_E_BUSY) /* it was not asked at all */
+    if (flow->op.result == BERTH_E_BUSY) /* it was not probed at all */
         return flow_await(flow, delay_begin(&s->delay, SIGN_ON_PROBE_DELAY_MS, &flow->op), again);
     if (flow->op.result < 0)
         return flow_fail(flow, BERTH_E_DESKTOP, "your desktop does not answer: %s",
                          flow->op.error.text);
     s->desktop_reached = true;
-    return next; /* time has passed: what is true now? */
+    return next; /* time has passed: check again */
 }

@@ -1,4 +1,4 @@
-/* sign_on_select.c - which session, which pool, which desktop; and who was first. */
+/* sign_on_select.c - choosing session, pool and desktop, and superseding earlier sign-ons. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@
 
 #define POOLS_MAX 64
 
-/* ---- who was first ---- */
+/* ---- other sign-ons of the user ---- */
 
 static void terminal_name(const struct sign_on *s, char *out, size_t size)
 {
@@ -33,7 +33,7 @@ static struct sign_on *rival_of(const struct sign_on *s, uint64_t pool_id)
     return NULL;
 }
 
-/* Is the session kept where it is? */
+/* Does the pool's roaming policy permit the session at this terminal? */
 static int may_roam(struct flow *flow, const struct pool *pool, const struct session *session)
 {
     struct sign_on *s = sign_on_of(flow);
@@ -62,14 +62,14 @@ static int may_roam(struct flow *flow, const struct pool *pool, const struct ses
     return 0;
 }
 
-/* The later decision wins: the earlier is called off, and this one waits until its outcome is
+/* The later sign-on wins: the earlier one is cancelled, and this one waits until its outcome is
  * known. */
 static int overtake(struct flow *flow, struct sign_on *rival, const struct pool *pool, int again)
 {
     struct sign_on *s = sign_on_of(flow);
     char here[64];
 
-    /* A terminal that asks for itself gives way to a person, and does not keep one away. */
+    /* A terminal that resumes by itself gives way to a person, and does not keep one waiting. */
     if (s->resume.session_id && rival->terminal != s->terminal)
         return flow_fail(flow, BERTH_E_SUPERSEDED, "You are signing on at %s",
                          rival->terminal->row.name);
@@ -80,17 +80,15 @@ static int overtake(struct flow *flow, struct sign_on *rival, const struct pool 
     terminal_name(s, here, sizeof(here));
     if (rival->flow.cancelling)
         return flow_await(flow, waitq_wait(&rival->over, &s->wait, &flow->op), again);
-    /* Waiting first: when the rival can end at once it wakes the waiting while it is being cancelled.
-     */
+    /* Wait first: a rival that can end at once wakes its queue while it is being cancelled. */
     (void)flow_await(flow, waitq_wait(&rival->over, &s->wait, &flow->op), again);
     flow_cancel(&rival->flow, BERTH_E_SUPERSEDED, "Your session moved to %s", here);
     return FLOW_WAIT;
 }
 
-/* ---- what is there ---- */
+/* ---- session, pool, desktop ---- */
 
-/* The latest session of this user that may be shown here: the pool is allowed, and the one that was
- * asked for. */
+/* The latest session of this user in an allowed pool, and in the wanted one if there is one. */
 static struct session *session_to_resume(const struct sign_on *s,
                                          const struct policy_verdict *verdicts, size_t count,
                                          const struct pool *wanted)
@@ -149,8 +147,8 @@ static void position_changed(struct queue_entry *entry, int number, int64_t esti
     sign_on_send_progress(s, "queue", text, number, estimate_ms);
 }
 
-/* A user who has nothing yet: their own desktop when the pool gave them one before, else one that
- * is ready. */
+/* For a user without session: their own desktop when the pool has assigned one before, else one
+ * that is ready. */
 static int choose_desktop(struct flow *flow, struct pool *pool, int next)
 {
     struct sign_on *s = sign_on_of(flow);
@@ -193,7 +191,7 @@ static int choose_session(struct flow *flow, struct session *session, int again,
 
 /* ---- the step ---- */
 
-/* Chosen anew: what the earlier choice held is free again. */
+/* Choosing again: drop what the earlier choice held. */
 static void drop_choice(struct sign_on *s)
 {
     struct session *session = session_find(s->context->core, s->claim.session_id);

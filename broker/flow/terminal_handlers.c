@@ -1,4 +1,5 @@
-/* terminal_handlers.c - see terminal_handlers.h. */
+/* terminal_handlers.c - peers, presence, and the handlers of messages that need no file of their
+ * own. */
 #include "flow/terminal_handlers.h"
 
 #include <assert.h>
@@ -19,7 +20,7 @@
 #include "flow/session_detach.h"
 #include "flow/sign_on.h"
 
-/* A link stays open for so long where the end of its certificate is not known. */
+/* How long a connection stays open when the end of its certificate is not known. */
 #define EXPIRY_UNKNOWN_MS 86400000
 
 /* ---- peers come and go ---- */
@@ -37,8 +38,8 @@ static struct peer *peer_add(struct context *context, uint64_t id, const char *a
 
 static void expired(struct berth_timer *timer);
 
-/* How long from here its link may stay open: passed time counts, for the wall clock may be set
- * meanwhile, and all links would end at once. */
+/* How long the connection may stay open from now. Elapsed time counts: if the wall clock were set,
+ * all connections might end at once. */
 static void await_expiry(struct peer *peer, const struct identity *identity, int64_t left_ms)
 {
     peer->not_after_ms = identity->row.not_after_ms;
@@ -51,7 +52,7 @@ static void expired(struct berth_timer *timer)
     struct context *context = peer->context;
     const struct identity *identity = identity_find(context->core, peer->identity_id);
 
-    /* Renewed with the same key. */
+    /* The certificate was renewed with the same key. */
     if (identity && identity->row.not_after_ms > peer->not_after_ms)
         await_expiry(peer, identity, identity->row.not_after_ms - peer->not_after_ms);
     else
@@ -59,8 +60,8 @@ static void expired(struct berth_timer *timer)
                          "the certificate of this connection expired");
 }
 
-/* The handshake has just looked at the certificate itself; a row that ended earlier comes from a
- * backup of before its renewal. */
+/* The handshake has just checked the certificate itself; a row that ended earlier is from a backup
+ * that is older than the renewal. */
 static int64_t certificate_left_ms(const struct context *context, const struct identity *identity)
 {
     int64_t left_ms = identity->row.not_after_ms - context->timers->wall_ms;
@@ -81,7 +82,7 @@ static int let_in(struct context *context, uint64_t id, const char *address,
     r = key_may(context, identity, KEY_CONNECT, reterr);
     if (r < 0)
         return r;
-    assert(identity); /* key_may refuses a key that nobody knows, */
+    assert(identity); /* key_may refuses an unknown key, */
     terminal = terminal_find(context->core, identity->row.terminal_id);
     assert(terminal); /* and one whose terminal is gone */
     if (terminal->row.state == terminal_WAITING)
@@ -138,7 +139,7 @@ void terminal_closed(struct context *context, uint64_t id, const char *why)
         flow_cancel(peer->flow, BERTH_E_CANCELLED, "the connection ended");
     context_peer_free(peer);
     if (!terminal || terminal->peer != id)
-        return; /* a newer connection is there already */
+        return; /* a newer connection has replaced it */
     log_event(EV_PEER_CLOSED, "terminal", terminal->row.name, "why", why);
     terminal->peer = 0;
     presence_link(terminal->presence, false);
@@ -267,10 +268,11 @@ static void refuse(struct context *context, const struct terminal *terminal,
     context_tell(context, terminal->peer, &msg);
 }
 
-/* A terminal that speaks of what is not its own was overtaken, or lies: it is told, and so are we.
+/* A terminal that refers to what is not its own missed a change, or is malicious: refuse, and log
+ * it.
  */
-static void refuse_loudly(struct context *context, const struct terminal *terminal,
-                          const struct msg *about, const struct berth_error *error)
+static void refuse_and_log(struct context *context, const struct terminal *terminal,
+                           const struct msg *about, const struct berth_error *error)
 {
     log_event(EV_MESSAGE_REFUSED, "terminal", terminal->row.name, "about",
               msg_row(about->type)->name, "error", berth_error_row(error->code)->symbol, "reason",
@@ -302,10 +304,11 @@ void handle_sign_on_cancel(struct context *context, uint64_t peer, const struct 
 
     (void)msg;
     if (terminal)
-        sign_on_abort(terminal, "the person called it off");
+        sign_on_abort(terminal, "the person cancelled it");
 }
 
-/* One that has ended is nobody's any more: news of it that comes late is no lie. */
+/* Is the connection another terminal's? Connections that have ended are not found, so late reports
+ * about them are not a protocol violation. */
 static bool is_anothers(struct context *context, const struct terminal *terminal,
                         uint64_t connection_id)
 {
@@ -324,13 +327,14 @@ void handle_viewer(struct context *context, uint64_t peer, const struct msg *msg
     if (is_anothers(context, terminal, msg->viewer.connection_id)) {
         (void)berth_fail(&error, BERTH_E_DENIED, "connection %llu is another terminal's",
                          (unsigned long long)msg->viewer.connection_id);
-        refuse_loudly(context, terminal, msg, &error);
+        refuse_and_log(context, terminal, msg, &error);
         return;
     }
     session_viewer_state(context, terminal, &msg->viewer);
 }
 
-/* A session shown with this epoch, or the refusal is told. */
+/* The session with this epoch that is shown at the terminal; NULL when there is none: the refusal
+ * is sent. */
 static struct session *shown(struct context *context, const struct terminal *terminal,
                              const struct msg *msg, uint64_t session_id, int64_t epoch)
 {
@@ -340,7 +344,7 @@ static struct session *shown(struct context *context, const struct terminal *ter
     if (session)
         return session;
     (void)berth_fail(&error, BERTH_E_STATE, "This session is not shown here any more");
-    refuse_loudly(context, terminal, msg, &error);
+    refuse_and_log(context, terminal, msg, &error);
     return NULL;
 }
 
@@ -378,7 +382,7 @@ void handle_disconnect(struct context *context, uint64_t peer, const struct msg 
         return;
     context_note_peer(context, history_peer_event_ACTED, terminal->row.id, session->row.terminal_id,
                       NULL);
-    /* Also when its viewer ended first: the terminal must not get it back without its user. */
+    /* Also when its viewer ended first: the terminal must not resume it without its user. */
     session_detach_retried(context, session, "disconnected",
                            "Its user left the terminal; the session goes on");
 }
