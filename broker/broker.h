@@ -23,7 +23,7 @@ int broker_run(const struct options *options, const struct broker_reload *reload
                struct berth_error *reterr) berth_must_check;
 
 /* The exit code for the service manager: 0 = orderly stop, 2 = the configuration or the start was
- * refused (a restart does not help), 3 = the store failed (restart, then look at the disk). */
+ * refused (a restart does not help), 3 = the store failed (restart, and check the disk). */
 int broker_exit_code(int result);
 
 #endif

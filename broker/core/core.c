@@ -146,7 +146,7 @@ static struct entity *entity_make(struct core *core, enum entity_kind kind, cons
     return entity;
 }
 
-static void unname(struct registry *registry, struct entity *entity)
+static void remove_name(struct registry *registry, struct entity *entity)
 {
     const char *name = name_of(entity);
 
@@ -163,7 +163,7 @@ static void entity_set(struct entity *entity, const void *row)
     const char *name;
 
     memcpy(was, entity_row_of(entity), size);
-    unname(registry, entity);
+    remove_name(registry, entity);
     index_remove(entity->core, entity);
     memcpy(entity_row_of(entity), row, size);
     name = name_of(entity);
@@ -180,7 +180,7 @@ static void entity_drop(struct entity *entity)
     struct registry *registry = &entity->core->of[entity->kind];
     const struct entity_ops *kind = entity_ops(entity->kind);
 
-    unname(registry, entity);
+    remove_name(registry, entity);
     index_remove(entity->core, entity);
     (void)map_take_id(&registry->by_id, id_of(entity));
     list_remove(&entity->node);

@@ -22,11 +22,11 @@ enum index_by {
     COMMANDS_OF_TERMINAL,    /* not ended */
     ASSIGNMENTS_OF_DESKTOP,  /* open */
     ASSIGNMENTS_OF_USER,     /* open */
-    SESSIONS_OF_ASSIGNMENT,  /* living */
-    SESSIONS_OF_USER,        /* living */
-    SESSIONS_OF_POOL,        /* living */
-    CONNECTIONS_OF_SESSION,  /* living */
-    CONNECTIONS_AT_TERMINAL, /* living */
+    SESSIONS_OF_ASSIGNMENT,  /* not ended */
+    SESSIONS_OF_USER,        /* not ended */
+    SESSIONS_OF_POOL,        /* not ended */
+    CONNECTIONS_OF_SESSION,  /* not ended */
+    CONNECTIONS_AT_TERMINAL, /* not ended */
     TERMINALS_OF_PLACE,
     INDEX_KINDS
 };

@@ -109,7 +109,7 @@ static bool too_many(struct guard *guard, const struct presence *presence)
     size_t there = guard->lost;
 
     if (going + guard->table->doubtful < GUARD_MIN)
-        return false; /* the usual case: no need to look at every terminal */
+        return false; /* the usual case: not every terminal needs to be counted */
     list_each (core_all(core, ENTITY_terminal), node) {
         struct entity *entity = entity_of(node);
         const struct presence *other = container_of(entity, struct terminal, base)->presence;

@@ -20,7 +20,7 @@
 #define RETRY_MS 1000
 
 static void decided(struct context *context, uint64_t command_id, int result);
-static void look_at_all(struct berth_timer *timer);
+static void check_all(struct berth_timer *timer);
 
 /* One write at a time: what the terminal reports meanwhile waits in `reported`. */
 static void transition(struct context *context, struct command *command, enum command_state next,
@@ -63,7 +63,7 @@ static void send(struct context *context, struct terminal *terminal, const struc
 }
 
 /* A command is sent only after SENT is durable: no answer can come before that. */
-static void go_on(struct context *context, struct terminal *terminal, struct command *command)
+static void advance(struct context *context, struct terminal *terminal, struct command *command)
 {
     bool there = terminal->peer && terminal->presence->state == presence_PRESENT;
 
@@ -90,16 +90,16 @@ static void decided(struct context *context, uint64_t command_id, int result)
         return;
     command->writing = false;
     if (result >= 0)
-        go_on(context, terminal, command);
+        advance(context, terminal, command);
     else
-        timer_start(context->timers, &reactor_of(context)->command_expiry, RETRY_MS, look_at_all);
+        timer_start(context->timers, &reactor_of(context)->command_expiry, RETRY_MS, check_all);
 }
 
 void command_send_waiting(struct context *context, struct terminal *terminal)
 {
     list_each (index_list(context->core, COMMANDS_OF_TERMINAL, terminal->row.id), node) {
-        go_on(context, terminal,
-              container_of(index_entry(COMMANDS_OF_TERMINAL, node), struct command, base));
+        advance(context, terminal,
+                container_of(index_entry(COMMANDS_OF_TERMINAL, node), struct command, base));
     }
 }
 
@@ -125,18 +125,18 @@ void handle_command_state(struct context *context, uint64_t peer, const struct m
     command->reported = next;
     berth_text(command->reported_result, sizeof(command->reported_result), "%s",
                msg->command_state.text);
-    go_on(context, terminal, command);
+    advance(context, terminal, command);
 }
 
 /* Is there something to be sent or written for it? */
-static bool is_behind(const struct command *command)
+static bool has_news(const struct command *command)
 {
     return command->row.state == command_QUEUED ||
            (command->reported && command->reported != command->row.state);
 }
 
 /* Expire what is due, and continue what could not be written. */
-static void look_at_all(struct berth_timer *timer)
+static void check_all(struct berth_timer *timer)
 {
     struct reactor *reactor = container_of(timer, struct reactor, command_expiry);
     int expired = 0;
@@ -151,8 +151,8 @@ static void look_at_all(struct berth_timer *timer)
         if (left_ms(reactor->context, command) <= 0 && expired++ < EXPIRE_AT_ONCE)
             transition(reactor->context, command, command_EXPIRED, "not finished in time",
                        "broker");
-        else if (terminal && is_behind(command))
-            go_on(reactor->context, terminal, command);
+        else if (terminal && has_news(command))
+            advance(reactor->context, terminal, command);
     }
     command_watch(reactor->context);
 }
@@ -170,5 +170,5 @@ void command_watch(struct context *context)
     timer_stop(context->timers, &reactor_of(context)->command_expiry);
     if (soonest_ms != INT64_MAX)
         timer_start(context->timers, &reactor_of(context)->command_expiry,
-                    soonest_ms > RETRY_MS ? soonest_ms : RETRY_MS, look_at_all);
+                    soonest_ms > RETRY_MS ? soonest_ms : RETRY_MS, check_all);
 }

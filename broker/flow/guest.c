@@ -21,16 +21,16 @@ struct question {
     struct delay delay;
 };
 
-static flow_step_fn wait_a_moment, ask, hear;
+static flow_step_fn wait_delay, ask, judge;
 
-enum { WAIT_A_MOMENT, ASK, HEAR, STEPS };
+enum { WAIT_DELAY, ASK, JUDGE, STEPS };
 
 /* clang-format off */
 static const struct flow_step steps[STEPS] = {
-    /*                  name     step           undo  limit/ms  true after it */
-    [WAIT_A_MOMENT] = { "wait",  wait_a_moment, NULL, 10000 }, /* the guest had time to notice */
-    [ASK]           = { "ask",   ask,           NULL, FLOW_QUEUED }, /* the guest was asked */
-    [HEAR]          = { "hear",  hear,          NULL, 0 },     /* its answer is known */
+    /*               name     step        undo  limit/ms       true after it */
+    [WAIT_DELAY] = { "wait",  wait_delay, NULL, 10000 },       /* the guest had time to notice */
+    [ASK]        = { "ask",   ask,        NULL, FLOW_QUEUED }, /* the guest was asked */
+    [JUDGE]      = { "judge", judge,      NULL, 0 },           /* its answer is known */
 };
 /* clang-format on */
 
@@ -53,7 +53,7 @@ static struct session *session_of(const struct question *question)
     return session;
 }
 
-static int wait_a_moment(struct flow *flow)
+static int wait_delay(struct flow *flow)
 {
     struct question *question = question_of(flow);
 
@@ -75,10 +75,10 @@ static int ask(struct flow *flow)
                           virt_begin(question->context->virt, desktop->row.host_id,
                                      VIRT_guest_state, &question->args, &question->result,
                                      &flow->op),
-                          HEAR);
+                          JUDGE);
 }
 
-static int hear(struct flow *flow)
+static int judge(struct flow *flow)
 {
     struct question *question = question_of(flow);
     const struct session *session = session_of(question);
@@ -95,7 +95,7 @@ static int hear(struct flow *flow)
         session_end_retried(question->context, session->row.id, &ending);
         return FLOW_DONE;
     }
-    return question->asked < (int)BERTH_COUNT(delays_ms) ? WAIT_A_MOMENT : FLOW_DONE;
+    return question->asked < (int)BERTH_COUNT(delays_ms) ? WAIT_DELAY : FLOW_DONE;
 }
 
 static void ended(struct flow *flow, const struct berth_error *error)

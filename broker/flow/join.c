@@ -164,7 +164,7 @@ static int by_invitation(struct join *join, const struct msg_join_evidence *evid
     known = terminal_find(core, invitation->row.replaces_id);
     if (!known && terminal_by_name(core, invitation->row.terminal))
         return berth_fail(reterr, BERTH_E_EXISTS,
-                          "another terminal is called '%s' meanwhile; invite this one anew",
+                          "another terminal has the name '%s' meanwhile; make a new invitation",
                           invitation->row.terminal);
     if (known && known->row.state == terminal_REVOKED)
         return berth_fail(reterr, BERTH_E_REVOKED, "terminal '%s' was revoked", known->row.name);
@@ -339,13 +339,13 @@ static int check_request(struct join *join, struct berth_error *reterr)
 
 /* Not sent to a terminal that waits for approval, nor to one without valid evidence: their
  * connections end after joining_ms. */
-static void still_pending(struct berth_timer *timer)
+static void send_pending(struct berth_timer *timer)
 {
     struct join *join = container_of(timer, struct join, pending);
     const struct msg msg = { .type = MSG_join_pending, .ref = join->ref };
 
     context_tell(join->context, join->peer, &msg);
-    timer_start(join->context->timers, timer, PENDING_MS, still_pending);
+    timer_start(join->context->timers, timer, PENDING_MS, send_pending);
 }
 
 static int check(struct flow *flow)
@@ -363,7 +363,7 @@ static int check(struct flow *flow)
     if (join->renewal || join->waits)
         timer_stop(join->context->timers, &join->pending); /* armed by an earlier pass */
     else
-        timer_start(join->context->timers, &join->pending, PENDING_MS, still_pending);
+        timer_start(join->context->timers, &join->pending, PENDING_MS, send_pending);
     changes_object(join->changes, "terminal %s", join->terminal.name);
     join->changes->audit.terminal_id = join->terminal.id;
     if (join->waits)
@@ -468,7 +468,7 @@ static void plan_identity(struct join *join)
 }
 
 /* While the certificate was signed, the key that asks may have been retired or revoked. */
-static int still_may(const struct join *join, struct berth_error *reterr)
+static int recheck_key(const struct join *join, struct berth_error *reterr)
 {
     const struct identity *identity = identity_find(join->context->core, join->asking_id);
 
@@ -482,7 +482,7 @@ static int record(struct flow *flow)
 
     if (join->invitation_id && take_use(join, &error) < 0)
         return flow_fail_with(flow, &error);
-    if (join->asking_id && still_may(join, &error) < 0)
+    if (join->asking_id && recheck_key(join, &error) < 0)
         return flow_fail_with(flow, &error);
     if (!join->waits)
         plan_identity(join);

@@ -84,7 +84,7 @@ static void time_is_over(struct berth_timer *timer)
     session_end_retried(context, session->row.id, &ending);
 }
 
-void limits_arm(struct context *context, struct session *session, bool anew)
+void limits_arm(struct context *context, struct session *session, bool rearm)
 {
     const struct pool *pool = pool_find(context->core, session->row.pool_id);
     int64_t left = NEVER;
@@ -94,13 +94,13 @@ void limits_arm(struct context *context, struct session *session, bool anew)
         timer_stop(context->timers, &session->limit);
         return;
     }
-    if (session->limit_state == session->row.state && !anew)
+    if (session->limit_state == session->row.state && !rearm)
         return; /* another part of the row changed: the timer goes on */
     if (!session->limit_state)
-        session->begun_ms = began_ms(context, session->row.started_ms, anew);
+        session->begun_ms = began_ms(context, session->row.started_ms, rearm);
     if (session->limit_state != session->row.state)
         session->since_ms =
-            began_ms(context, session->row.changed_ms, anew && !session->limit_state);
+            began_ms(context, session->row.changed_ms, rearm && !session->limit_state);
     session->limit_state = session->row.state;
     left = left_ms(context, pool->row.absolute_s, session->begun_ms);
     if (session->row.state == session_DISCONNECTED)
@@ -130,7 +130,7 @@ void limits_idle(struct context *context, struct session *session, int64_t input
 }
 
 /* A running sign-on of this user that is not being cancelled. */
-static struct sign_on *going_on(struct context *context, const struct user *user)
+static struct sign_on *running_sign_on(struct context *context, const struct user *user)
 {
     struct list *same = map_get_id(&reactor_of(context)->signing_on, user->row.id);
 
@@ -155,7 +155,7 @@ void limits_user_disabled(struct context *context, struct user *user)
         session_force_disconnect(context, container_of(entity, struct session, base),
                                  "The account was disabled");
     }
-    while ((s = going_on(context, user)) != NULL)
+    while ((s = running_sign_on(context, user)) != NULL)
         flow_cancel(&s->flow, BERTH_E_DISABLED, "the account of %s is disabled", user->row.name);
 }
 
@@ -163,7 +163,7 @@ void limits_user_gone(struct context *context, const struct user *user)
 {
     struct sign_on *s;
 
-    while ((s = going_on(context, user)) != NULL)
+    while ((s = running_sign_on(context, user)) != NULL)
         flow_cancel(&s->flow, BERTH_E_CREDENTIALS, "the account of %s was deleted", user->row.name);
 }
 

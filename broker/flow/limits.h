@@ -8,9 +8,9 @@
 
 #include "flow/context.h"
 
-/* The session's state may have changed: arm its timer for the present state. anew: the session was
+/* The session's state may have changed: arm its timer for the present state. rearm: the session was
  * loaded at the start, or its pool's limits changed. */
-void limits_arm(struct context *context, struct session *session, bool anew);
+void limits_arm(struct context *context, struct session *session, bool rearm);
 
 /* Has a limit of its pool passed? *ret says which. */
 struct limit_over {

@@ -286,7 +286,8 @@ static int batch_of(const struct placement_count *count)
     return 1 + count->total / 10;
 }
 
-static void go_on(struct context *context, struct pool *pool, const struct progress *progress)
+static void replace_next(struct context *context, struct pool *pool,
+                         const struct progress *progress)
 {
     struct placement_count count;
 
@@ -399,7 +400,7 @@ void recompose_advance(struct context *context, struct pool *pool)
     else if (progress.new_ready == 0)
         prove(context, pool, &progress);
     else
-        go_on(context, pool, &progress);
+        replace_next(context, pool, &progress);
 }
 
 /* ---- the progress as text ---- */

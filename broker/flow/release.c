@@ -49,8 +49,8 @@ static struct ending ending_of(const struct kept_ending *kept)
 /* The reason to end it may not hold any more: its user may have come back while the end was being
  * written.
  */
-static int still_due(const struct session *session, const struct ending *ending,
-                     struct limit_over *over, struct berth_error *reterr)
+static int check_still_due(const struct session *session, const struct ending *ending,
+                           struct limit_over *over, struct berth_error *reterr)
 {
     if ((ending->epoch && session->row.epoch != ending->epoch) ||
         (ending->limit && !limits_over(session, over)))
@@ -68,7 +68,7 @@ static struct changes *ending_changes(struct session *session, const struct endi
     struct limit_over over = { 0 };
     struct changes *changes;
 
-    if (still_due(session, ending, &over, reterr) < 0)
+    if (check_still_due(session, ending, &over, reterr) < 0)
         return NULL;
     changes = changes_new(ending->actor, ending->role, ending->action);
     changes->audit.waited_ms = over.waited_ms;

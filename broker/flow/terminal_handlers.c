@@ -69,8 +69,8 @@ static int64_t certificate_left_ms(const struct context *context, const struct i
     return left_ms > 0 ? left_ms : EXPIRY_UNKNOWN_MS;
 }
 
-static int let_in(struct context *context, uint64_t id, const char *address,
-                  const struct identity *identity, struct berth_error *reterr)
+static int admit_terminal(struct context *context, uint64_t id, const char *address,
+                          const struct identity *identity, struct berth_error *reterr)
 {
     struct terminal *terminal;
     struct peer *peer;
@@ -99,7 +99,7 @@ static int let_in(struct context *context, uint64_t id, const char *address,
     keys_used(context, terminal, identity->row.id);
     log_event(EV_PEER_OPENED, "terminal", terminal->row.name, "from", address);
     if (older) {
-        sign_on_abort(terminal, "the terminal connected anew");
+        sign_on_abort(terminal, "the terminal connected again");
         context->hang_up(context->link, older, BERTH_E_SUPERSEDED,
                          "a newer connection of this terminal took its place");
     }
@@ -111,7 +111,7 @@ int terminal_opened(struct context *context, uint64_t id, const char *address, c
 {
     const struct identity *identity = identity_by_key(context->core, key_hash);
     uint64_t terminal_id = identity ? identity->row.terminal_id : 0;
-    int r = let_in(context, id, address, identity, reterr);
+    int r = admit_terminal(context, id, address, identity, reterr);
 
     context_note_peer(context, r < 0 ? history_peer_event_REFUSED : history_peer_event_OPENED,
                       terminal_id, 0, key_hash);
