@@ -237,12 +237,13 @@ static int open_all(struct agent *agent, struct berth_error *reterr)
     return 0;
 }
 
-static bool all_gone(const struct agent *agent)
+static bool all_closed(const struct agent *agent)
 {
     const struct agent_flow *flow = &agent->flow;
 
-    return (!agent->control || control_is_gone(agent->control)) && screen_is_gone(flow->screen) &&
-           viewer_is_gone(flow->viewer) && device_is_idle(flow->device);
+    return (!agent->control || control_is_closed(agent->control)) &&
+           screen_is_closed(flow->screen) && viewer_is_closed(flow->viewer) &&
+           device_is_idle(flow->device);
 }
 
 /* Stop the flows and the children, and wait up to STOP_MS until all of them have ended. */
@@ -258,7 +259,7 @@ static void shut_down(struct agent *agent)
     if (agent->control)
         control_end(agent->control);
     screen_end(flow->screen);
-    while (!all_gone(agent) && clock_mono_ms() < until_ms)
+    while (!all_closed(agent) && clock_mono_ms() < until_ms)
         loop_turn(&agent->loop, 50);
 }
 
@@ -288,11 +289,11 @@ static void free_ports(struct agent *agent)
 
 /* The kernel kills children that did not end in time when this process exits; until then their
  * handles prevent closing the loop. */
-static void close_loop(struct agent *agent, bool quiet)
+static void close_loop(struct agent *agent, bool closed)
 {
     uv_close((uv_handle_t *)&agent->terminate, NULL);
     uv_close((uv_handle_t *)&agent->interrupt, NULL);
-    if (quiet)
+    if (closed)
         loop_close(&agent->loop);
 }
 
@@ -317,7 +318,7 @@ static void notify_service_manager(const char *lines)
 int agent_run(const struct agent_options *options, struct berth_error *reterr)
 {
     struct agent *agent = berth_new(struct agent);
-    bool quiet;
+    bool closed;
     int r;
 
     agent->options = options;
@@ -344,11 +345,11 @@ int agent_run(const struct agent_options *options, struct berth_error *reterr)
         timer_stop(&agent->loop.timers, &agent->log_rotation);
     }
     shut_down(agent);
-    quiet = !agent->flow.screen || all_gone(agent);
-    if (quiet)
+    closed = !agent->flow.screen || all_closed(agent);
+    if (closed)
         free_ports(agent);
-    close_loop(agent, quiet);
-    if (quiet)
+    close_loop(agent, closed);
+    if (closed)
         free(agent);
     return r;
 }

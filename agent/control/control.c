@@ -565,7 +565,7 @@ void control_end(struct control *control)
     (void)unlink(control->path);
 }
 
-bool control_is_gone(const struct control *control)
+bool control_is_closed(const struct control *control)
 {
     return !control->listening && control->count == 0;
 }

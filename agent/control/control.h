@@ -40,10 +40,10 @@ struct control *control_new(struct berth_loop *loop, struct agent_flow *agent, c
                                         struct berth_error *reterr),
                             void *context, struct berth_error *reterr);
 
-/* Close all connections and remove the socket. control_is_gone: all handles are closed, and
+/* Close all connections and remove the socket. control_is_closed: all handles are closed, and
  * control_free may be called. */
 void control_end(struct control *control);
-bool control_is_gone(const struct control *control);
+bool control_is_closed(const struct control *control);
 void control_free(struct control *control);
 
 #endif

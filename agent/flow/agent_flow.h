@@ -101,10 +101,10 @@ struct agent_presence {
 struct resume {
     bool on;
     struct session_claim claim;
-    int64_t broke_at_ms; /* agent_flow_uptime_ms at its loss */
-    int64_t limit_ms;    /* from then on; show.resume_ms */
-    int tries;           /* requests since a picture was last stable */
-    bool retry;          /* the last refusal may be temporary */
+    int64_t lost_at_ms; /* agent_flow_uptime_ms at its loss */
+    int64_t limit_ms;   /* from then on; show.resume_ms */
+    int tries;          /* requests since a picture was last stable */
+    bool retry;         /* the last refusal may be temporary */
     struct timer_wait delay;
 };
 

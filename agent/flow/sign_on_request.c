@@ -58,7 +58,7 @@ static void send_question(struct agent_flow *agent)
         msg.sign_on.session_id = sign_on->resume.claim.session_id;
         msg.sign_on.session_epoch = sign_on->resume.claim.epoch;
         msg.sign_on.connection_id = sign_on->resume.claim.connection_id;
-        msg.sign_on.lost_ms = agent_flow_uptime_ms(agent) - sign_on->resume.broke_at_ms;
+        msg.sign_on.lost_ms = agent_flow_uptime_ms(agent) - sign_on->resume.lost_at_ms;
     }
     sign_on->answer.ref = msg.ref;
     (void)agent_flow_send(agent, &msg);
@@ -244,7 +244,7 @@ static int64_t resume_left_ms(const struct agent_flow *agent)
 {
     const struct resume *resume = &agent->sign_on.resume;
 
-    return resume->limit_ms - (agent_flow_uptime_ms(agent) - resume->broke_at_ms);
+    return resume->limit_ms - (agent_flow_uptime_ms(agent) - resume->lost_at_ms);
 }
 
 static void resume_too_late(struct berth_timer *timer)
@@ -261,7 +261,7 @@ bool sign_on_request_resume(struct agent_flow *agent, const struct session_claim
     struct resume *resume = &sign_on->resume;
 
     if (fresh) {
-        resume->broke_at_ms = agent_flow_uptime_ms(agent);
+        resume->lost_at_ms = agent_flow_uptime_ms(agent);
         resume->limit_ms = agent->terminal.resume_ms;
     }
     if (sign_on->running || agent->settings.kiosk || resume->tries >= RESUME_TRIES ||

@@ -278,7 +278,7 @@ void screen_end(struct screen *screen)
         child_end(&screen->process->child, GRACE_MS);
 }
 
-bool screen_is_gone(const struct screen *screen)
+bool screen_is_closed(const struct screen *screen)
 {
     return !screen->process && screen->closing == 0;
 }

@@ -24,11 +24,11 @@ struct screen *screen_new(struct berth_loop *loop, const struct screen_setup *se
 /* Start the greeter, if a program and a display are set. After screen_set_events. */
 void screen_begin(struct screen *screen);
 
-/* End the greeter and do not restart it. screen_is_gone: its handles are closed, and screen_free
+/* End the greeter and do not restart it. screen_is_closed: its handles are closed, and screen_free
  * may be called.
  */
 void screen_end(struct screen *screen);
-bool screen_is_gone(const struct screen *screen);
+bool screen_is_closed(const struct screen *screen);
 void screen_free(struct screen *screen);
 
 #endif

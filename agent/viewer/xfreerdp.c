@@ -337,7 +337,7 @@ struct viewer *viewer_new(struct berth_loop *loop, const struct xfreerdp_setup *
     return viewer;
 }
 
-bool viewer_is_gone(const struct viewer *viewer)
+bool viewer_is_closed(const struct viewer *viewer)
 {
     return !viewer->process && viewer->closing == 0;
 }

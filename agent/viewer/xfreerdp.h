@@ -24,9 +24,9 @@ struct xfreerdp_setup {
 struct viewer *viewer_new(struct berth_loop *loop, const struct xfreerdp_setup *setup);
 
 /* No viewer runs, and all handles of earlier ones are closed. */
-bool viewer_is_gone(const struct viewer *viewer);
+bool viewer_is_closed(const struct viewer *viewer);
 
-/* Only when viewer_is_gone. */
+/* Only when viewer_is_closed. */
 void viewer_free(struct viewer *viewer);
 
 #endif

@@ -90,9 +90,9 @@ static void leave(struct world *world)
     int64_t limit_ms = clock_mono_ms() + test_wait_limit_ms();
 
     viewer_end(world->viewer);
-    while (!viewer_is_gone(world->viewer) && clock_mono_ms() < limit_ms)
+    while (!viewer_is_closed(world->viewer) && clock_mono_ms() < limit_ms)
         loop_turn(&world->loop, 50);
-    EXPECT(viewer_is_gone(world->viewer));
+    EXPECT(viewer_is_closed(world->viewer));
     viewer_free(world->viewer);
     loop_close(&world->loop);
 }

@@ -85,7 +85,7 @@ static void leave(struct scene *scene)
 {
     (void)close(scene->wire);
     control_end(scene->control);
-    (void)UNTIL(control_is_gone(scene->control), loop_turn(&scene->loop, 10));
+    (void)UNTIL(control_is_closed(scene->control), loop_turn(&scene->loop, 10));
     control_free(scene->control);
     loop_close(&scene->loop);
     fixture_free(scene->fixture);

@@ -151,7 +151,7 @@ TEST(resume, a_viewer_that_does_not_get_through_is_one_more_try)
         fixture_run(fixture, 17700);
         EXPECT_INT(ASKED(fixture), 2 + i);
         EXPECT_INT(fixture_sent(fixture, MSG_sign_on)->sign_on.session_epoch, epoch);
-        fixture->agent.sign_on.resume.broke_at_ms =
+        fixture->agent.sign_on.resume.lost_at_ms =
             agent_flow_uptime_ms(&fixture->agent); /* time is not it */
         fixture_show(fixture, 5, ++epoch, 10 + i);
         EXPECT_INT(STATE(fixture), agent_CONNECTING);

@@ -65,7 +65,7 @@ static void leave(struct world *world)
     char path[64];
 
     screen_end(world->screen);
-    (void)RUN_UNTIL(world, screen_is_gone(world->screen));
+    (void)RUN_UNTIL(world, screen_is_closed(world->screen));
     screen_free(world->screen);
     loop_close(&world->loop);
     (void)snprintf(path, sizeof(path), "%s/runs", world->folder);
@@ -138,7 +138,7 @@ TEST(greeter_supervisor, without_a_display_there_is_none)
     EXPECT(!screen_is_up(screen));
     EXPECT_INT(screen_show(screen, &page), 0);
     screen_end(screen);
-    EXPECT(screen_is_gone(screen));
+    EXPECT(screen_is_closed(screen));
     screen_free(screen);
     loop_close(&loop);
 }
