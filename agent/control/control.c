@@ -303,7 +303,7 @@ static void join_overdue(struct berth_timer *timer)
     answer(client, &error);
 }
 
-static void join_is_slow(struct berth_timer *timer)
+static void begin_join_progress(struct berth_timer *timer)
 {
     struct control_client *client = container_of(timer, struct control_client, timer);
 
@@ -332,7 +332,7 @@ static int start_join(struct control_client *client, const json_t *request,
     client->no_progress = limit_s * 1000 > JOIN_PROGRESS_AFTER_MS;
     timer_start(&control->loop->timers, &client->timer,
                 client->no_progress ? JOIN_PROGRESS_AFTER_MS : limit_s * 1000,
-                client->no_progress ? join_is_slow : join_overdue);
+                client->no_progress ? begin_join_progress : join_overdue);
     return 0;
 }
 

@@ -16,15 +16,15 @@
 /* The switch to the new identity is delayed while a person waits for an answer over the link. */
 #define SWITCH_LATER_MS 60000
 
-static flow_step_fn ask, kept;
+static flow_step_fn ask, stored;
 
-enum { ASK, KEPT };
+enum { ASK, STORED };
 
 /* clang-format off */
 static const struct flow_step certificate_renewal_steps[] = {
-    /*         name    step  undo  limit/ms    true when it is behind us   */
-    [ASK]  = { "ask",  ask,  NULL, 30000 }, /* the new identity is stored  */
-    [KEPT] = { "kept", kept, NULL, 0 },     /* the next renewal is planned */
+    /*           name      step    undo  limit/ms    true when it is behind us   */
+    [ASK]    = { "ask",    ask,    NULL, 30000 }, /* the new identity is stored  */
+    [STORED] = { "stored", stored, NULL, 0 },     /* the next renewal is planned */
 };
 /* clang-format on */
 
@@ -47,10 +47,10 @@ static int ask(struct flow *flow)
     agent->certificate_renewal.answer.ref = msg.ref;
     r = event_wait_begin(&agent->certificate_renewal.answer, &flow->op);
     (void)agent_flow_send(agent, &msg);
-    return flow_await(flow, r, KEPT);
+    return flow_await(flow, r, STORED);
 }
 
-static int kept(struct flow *flow)
+static int stored(struct flow *flow)
 {
     const struct agent_identity_facts *facts = agent_identity_facts(agent_of(flow)->identity);
 

@@ -1,4 +1,4 @@
-/* dispatch.c - the tables of handlers and of questions, and the check that an answer is current. */
+/* dispatch.c - the tables of handlers and of requests, and the check that an answer is current. */
 #include "flow/dispatch.h"
 
 #include <string.h>
@@ -21,12 +21,12 @@ typedef void refusal_handler_fn(struct agent_flow *agent, const struct msg_refus
 #define WAIT_OF(member) offsetof(struct agent_flow, member)
 
 /* For each request to the broker: the handler of its refusal, and the wait for its answer. */
-static const struct question {
+static const struct request {
     enum msg_type type;
     refusal_handler_fn *refused;
     size_t wait;
     bool in_parts; /* wait.ref is that of the first part; later parts have higher ones */
-} questions[] = {
+} requests[] = {
     { MSG_join, join_request_refused, WAIT_OF(join.answer), false },
     { MSG_announce, dial_refused, WAIT_OF(dial.answer), false },
     { MSG_sign_on, sign_on_request_refused, WAIT_OF(sign_on.answer), false },
@@ -40,7 +40,7 @@ static const struct question {
  * come unrequested; an upload_ack names its command.
  */
 static const struct {
-    enum msg_type answer, question;
+    enum msg_type answer, request;
 } answers[] = {
     { MSG_joined, MSG_join },       { MSG_join_wait, MSG_join },
     { MSG_join_pending, MSG_join }, { MSG_progress, MSG_sign_on },
@@ -48,26 +48,26 @@ static const struct {
 };
 
 /* The request that the message answers or refuses; NULL: none in particular. */
-static const struct question *question_of(const struct msg *msg)
+static const struct request *request_of(const struct msg *msg)
 {
     const char *name = msg->type == MSG_refused ? msg->refused.about : "";
 
     for (size_t i = 0; i < BERTH_COUNT(answers); i++)
         if (answers[i].answer == msg->type)
-            name = msg_row(answers[i].question)->name;
-    for (size_t i = 0; i < BERTH_COUNT(questions); i++)
-        if (strcmp(msg_row(questions[i].type)->name, name) == 0)
-            return &questions[i];
+            name = msg_row(answers[i].request)->name;
+    for (size_t i = 0; i < BERTH_COUNT(requests); i++)
+        if (strcmp(msg_row(requests[i].type)->name, name) == 0)
+            return &requests[i];
     return NULL;
 }
 
 /* Does the message answer an earlier request, one that was cancelled or repeated since? */
-static bool is_late(const struct agent_flow *agent, const struct question *question, uint64_t ref)
+static bool is_late(const struct agent_flow *agent, const struct request *request, uint64_t ref)
 {
     const struct event_wait *wait =
-        (const struct event_wait *)(const void *)((const char *)agent + question->wait);
+        (const struct event_wait *)(const void *)((const char *)agent + request->wait);
 
-    return question->in_parts ? ref < wait->ref : ref != wait->ref;
+    return request->in_parts ? ref < wait->ref : ref != wait->ref;
 }
 
 /* One line for each earlier request, however many messages answer it. */
@@ -83,12 +83,12 @@ static void log_late(struct agent_flow *agent, const struct msg *msg)
 static void refused(struct agent_flow *agent, const struct msg *msg)
 {
     const struct msg_refused *refusal = &msg->refused;
-    const struct question *question = question_of(msg);
+    const struct request *request = request_of(msg);
 
     log_event(EV_AGENT_REFUSED, "about", refusal->about, "code", refusal->code, "text",
               refusal->text, "retry_after_ms", refusal->retry_after_ms);
-    if (question) {
-        question->refused(agent, refusal);
+    if (request) {
+        request->refused(agent, refusal);
         return;
     }
     /* A refusal that names no request refuses the terminal: its key is unknown or revoked. */
@@ -130,15 +130,15 @@ static bool permitted(const struct agent_flow *agent, enum msg_type type)
 void dispatch_broker_message(void *owner, const struct msg *msg)
 {
     struct agent_flow *agent = owner;
-    const struct question *question;
+    const struct request *request;
 
     if (!handlers[msg->type] || !permitted(agent, msg->type)) {
         log_event(EV_AGENT_REFUSED, "message", msg_row(msg->type)->name, "state",
                   agent_state_names[agent->terminal.state]);
         return;
     }
-    question = question_of(msg);
-    if (question && is_late(agent, question, msg->ref))
+    request = request_of(msg);
+    if (request && is_late(agent, request, msg->ref))
         log_late(agent, msg);
     else
         handlers[msg->type](agent, msg);

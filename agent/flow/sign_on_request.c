@@ -45,7 +45,7 @@ static struct agent_flow *agent_of(struct flow *flow)
     return container_of(flow, struct agent_flow, sign_on.flow);
 }
 
-static void send_question(struct agent_flow *agent)
+static void send_sign_on(struct agent_flow *agent)
 {
     struct sign_on_request *sign_on = &agent->sign_on;
     struct msg msg;
@@ -107,7 +107,7 @@ static int ask(struct flow *flow)
     } else {
         agent_flow_set_state(agent, agent_SIGN_ON, "the sign-on was sent");
     }
-    send_question(agent); /* without a link, sign_on_request_link_back sends it */
+    send_sign_on(agent); /* without a link, sign_on_request_link_back sends it */
     return flow_await_any(flow, r, PICK);
 }
 
@@ -384,7 +384,7 @@ void sign_on_request_link_back(struct agent_flow *agent)
         timer_stop(agent->timers, &sign_on->deadline);
     if (sign_on->running && event_wait_active(&sign_on->answer) &&
         agent->terminal.state == agent_SIGN_ON)
-        send_question(agent);
+        send_sign_on(agent);
 }
 
 void sign_on_request_stop(struct agent_flow *agent)

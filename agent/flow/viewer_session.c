@@ -289,7 +289,7 @@ static const struct hide_page *hide_page(const char *reason)
     return &hide_pages[2]; /* a reason of a newer broker: show "disconnected" */
 }
 
-static void notice_over(struct berth_timer *timer)
+static void notice_expired(struct berth_timer *timer)
 {
     struct viewer_session *session = container_of(timer, struct viewer_session, notice);
 
@@ -308,7 +308,8 @@ static void remove_desktop(struct agent_flow *agent, const struct hide_page *pag
     agent_flow_set_state_text(agent, page->state, page->reason, text_in(language, page->title),
                               words && words[0] ? words : text_in(language, page->text), false);
     if (page->state == agent_NOTICE)
-        timer_start(agent->timers, &session->notice, agent->settings.notice_s * 1000, notice_over);
+        timer_start(agent->timers, &session->notice, agent->settings.notice_s * 1000,
+                    notice_expired);
     end_viewer(agent, page->reason);
     if (session->running)
         flow_cancel(&session->flow, BERTH_E_CANCELLED, "%s", page->reason);

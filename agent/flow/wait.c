@@ -1,7 +1,7 @@
 /* wait.c - op-based waiting for an event or a delay. */
 #include "flow/wait.h"
 
-static void forget_event_wait(struct op *op)
+static void event_wait_cancelled(struct op *op)
 {
     struct event_wait *wait = op->handle;
 
@@ -11,7 +11,7 @@ static void forget_event_wait(struct op *op)
 int event_wait_begin(struct event_wait *wait, struct op *op)
 {
     wait->op = op;
-    return op_begun(op, forget_event_wait, wait);
+    return op_begun(op, event_wait_cancelled, wait);
 }
 
 bool event_wait_end(struct event_wait *wait, int result, const struct berth_error *error)
@@ -24,7 +24,7 @@ bool event_wait_end(struct event_wait *wait, int result, const struct berth_erro
     return true;
 }
 
-static void timer_wait_over(struct berth_timer *timer)
+static void timer_wait_due(struct berth_timer *timer)
 {
     struct timer_wait *wait = container_of(timer, struct timer_wait, timer);
     struct op *op = berth_take(wait->op);
@@ -32,7 +32,7 @@ static void timer_wait_over(struct berth_timer *timer)
     op_complete(op, 0, NULL);
 }
 
-static void forget_timer_wait(struct op *op)
+static void timer_wait_cancelled(struct op *op)
 {
     struct timer_wait *wait = op->handle;
 
@@ -45,12 +45,12 @@ int timer_wait_begin(struct timer_wait *wait, struct berth_timers *timers, int64
 {
     wait->timers = timers;
     wait->op = op;
-    timer_start(timers, &wait->timer, delay_ms, timer_wait_over);
-    return op_begun(op, forget_timer_wait, wait);
+    timer_start(timers, &wait->timer, delay_ms, timer_wait_due);
+    return op_begun(op, timer_wait_cancelled, wait);
 }
 
 void timer_wait_skip(struct timer_wait *wait)
 {
     if (wait->op)
-        timer_start(wait->timers, &wait->timer, 0, timer_wait_over);
+        timer_start(wait->timers, &wait->timer, 0, timer_wait_due);
 }

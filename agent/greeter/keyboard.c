@@ -47,19 +47,19 @@ static void follow_changes(struct keyboard *keyboard)
 int keyboard_open(xcb_connection_t *x, struct keyboard **ret, struct berth_error *reterr)
 {
     struct keyboard *keyboard = berth_new(struct keyboard);
-    bool fine;
+    bool ok;
 
     keyboard->x = x;
     keyboard->context = xkb_context_new(XKB_CONTEXT_NO_FLAGS);
-    fine = keyboard->context &&
-           xkb_x11_setup_xkb_extension(
-               x, XKB_X11_MIN_MAJOR_XKB_VERSION, XKB_X11_MIN_MINOR_XKB_VERSION,
-               XKB_X11_SETUP_XKB_EXTENSION_NO_FLAGS, NULL, NULL, &keyboard->first_event, NULL);
-    if (fine) {
+    ok = keyboard->context && xkb_x11_setup_xkb_extension(x, XKB_X11_MIN_MAJOR_XKB_VERSION,
+                                                          XKB_X11_MIN_MINOR_XKB_VERSION,
+                                                          XKB_X11_SETUP_XKB_EXTENSION_NO_FLAGS,
+                                                          NULL, NULL, &keyboard->first_event, NULL);
+    if (ok) {
         keyboard->device = xkb_x11_get_core_keyboard_device_id(x);
-        fine = keyboard->device >= 0 && read_layout(keyboard);
+        ok = keyboard->device >= 0 && read_layout(keyboard);
     }
-    if (!fine) {
+    if (!ok) {
         keyboard_close(keyboard);
         return berth_fail(reterr, BERTH_E_IO,
                           "cannot read the keyboard layout of the X server (XKB extension)");

@@ -26,9 +26,9 @@ static const struct colour paper = { 0.98, 0.98, 0.97 };
 static const struct colour line = { 0.62, 0.66, 0.71 };
 static const struct colour accent = { 0.02, 0.36, 0.33 };
 static const struct colour alert = { 0.62, 0.07, 0.09 };
-static const struct colour ground_top = { 0.09, 0.12, 0.16 };
-static const struct colour ground_bottom = { 0.13, 0.17, 0.22 };
-static const struct colour on_ground = { 0.90, 0.92, 0.94 };
+static const struct colour background_top = { 0.09, 0.12, 0.16 };
+static const struct colour background_bottom = { 0.13, 0.17, 0.22 };
+static const struct colour on_background = { 0.90, 0.92, 0.94 };
 static const struct colour good = { 0.45, 0.80, 0.58 };
 static const struct colour bad = { 0.95, 0.62, 0.35 };
 
@@ -193,16 +193,17 @@ static const char *translate(const struct canvas *canvas, enum text text)
     return text_in(canvas->greeter->page.language, text);
 }
 
-static void paint_ground(struct canvas *canvas)
+static void paint_background(struct canvas *canvas)
 {
-    cairo_pattern_t *ground = cairo_pattern_create_linear(0, 0, 0, canvas->height);
+    cairo_pattern_t *gradient = cairo_pattern_create_linear(0, 0, 0, canvas->height);
 
-    cairo_pattern_add_color_stop_rgb(ground, 0, ground_top.red, ground_top.green, ground_top.blue);
-    cairo_pattern_add_color_stop_rgb(ground, 1, ground_bottom.red, ground_bottom.green,
-                                     ground_bottom.blue);
-    cairo_set_source(canvas->cairo, ground);
+    cairo_pattern_add_color_stop_rgb(gradient, 0, background_top.red, background_top.green,
+                                     background_top.blue);
+    cairo_pattern_add_color_stop_rgb(gradient, 1, background_bottom.red, background_bottom.green,
+                                     background_bottom.blue);
+    cairo_set_source(canvas->cairo, gradient);
     cairo_paint(canvas->cairo);
-    cairo_pattern_destroy(ground);
+    cairo_pattern_destroy(gradient);
 }
 
 static void paint_clock(struct canvas *canvas, int64_t wall_ms)
@@ -218,7 +219,7 @@ static void paint_clock(struct canvas *canvas, int64_t wall_ms)
     (void)strftime(text, sizeof(text), "%H:%M", &local);
     layout = text_layout(canvas, text, 34, PLAIN, 0);
     pango_layout_get_pixel_size(layout, &width, NULL);
-    set_colour(canvas, on_ground);
+    set_colour(canvas, on_background);
     (void)draw_layout(canvas, layout, canvas->width - width - 40 * unit, 30 * unit);
 }
 
@@ -228,14 +229,14 @@ static void paint_edges(struct canvas *canvas, int64_t wall_ms)
     double unit = canvas->layout.unit;
     double below = canvas->height - 56 * unit;
 
-    set_colour(canvas, on_ground);
+    set_colour(canvas, on_background);
     (void)draw_layout(canvas, text_layout(canvas, page->terminal, 22, BOLD, 0), 40 * unit,
                       36 * unit);
     paint_clock(canvas, wall_ms);
     set_colour(canvas, page->online ? good : bad);
     cairo_arc(canvas->cairo, 48 * unit, below + 12 * unit, 7 * unit, 0, 2 * M_PI);
     cairo_fill(canvas->cairo);
-    set_colour(canvas, on_ground);
+    set_colour(canvas, on_background);
     (void)draw_layout(
         canvas,
         text_layout(canvas,
@@ -304,7 +305,7 @@ static void paint_button(struct canvas *canvas, const struct box *box, const cha
 /* ---- pages ---- */
 
 /* One bullet per character: the length of a password may be seen. */
-static void bullets(const char *password, char *ret, size_t size)
+static void mask_password(const char *password, char *ret, size_t size)
 {
     size_t used = 0;
 
@@ -327,7 +328,7 @@ static void paint_sign_on(struct canvas *canvas)
                25, BOLD, ink);
     paint_field(canvas, &canvas->layout.user, translate(canvas, TEXT_USER), greeter->user,
                 greeter->focus == FOCUS_USER);
-    bullets(greeter->password.text, hidden, sizeof(hidden));
+    mask_password(greeter->password.text, hidden, sizeof(hidden));
     paint_field(canvas, &canvas->layout.password, translate(canvas, TEXT_PASSWORD), hidden,
                 greeter->focus == FOCUS_PASSWORD);
     canvas->y =
@@ -457,7 +458,7 @@ void page_paint(const struct greeter *greeter, cairo_surface_t *surface, int wid
     };
 
     page_layout(greeter, width, height, &canvas.layout);
-    paint_ground(&canvas);
+    paint_background(&canvas);
     paint_edges(&canvas, wall_ms);
     paint_card(&canvas);
     paint_content(&canvas);

@@ -43,20 +43,20 @@ static bool read_row(struct window *window, size_t row, uint32_t *ret)
                                           window->screen->root, 0, y, window->width, 1, UINT32_MAX),
                             NULL);
     const uint8_t *data;
-    bool fine;
+    bool ok;
 
     if (!reply)
         return false;
     data = xcb_get_image_data(reply);
-    fine = (size_t)xcb_get_image_data_length(reply) >= (size_t)window->width * 4;
-    for (size_t column = 0; fine && column < SAMPLE_COLUMNS; column++) {
+    ok = (size_t)xcb_get_image_data_length(reply) >= (size_t)window->width * 4;
+    for (size_t column = 0; ok && column < SAMPLE_COLUMNS; column++) {
         size_t x = (2 * column + 1) * window->width / (2 * SAMPLE_COLUMNS);
 
         memcpy(&ret[column], data + x * 4, 4);
         ret[column] &= 0xffffff;
     }
     free(reply);
-    return fine;
+    return ok;
 }
 
 bool sampler_check(struct sampler *sampler, struct window *window)

@@ -156,7 +156,7 @@ int agent_identity_trust(struct agent_identity *identity, const char *authority_
 
 /* Reuse the key of a request without an answer, or make a new one, and store it before its request
  * is sent. */
-static int pending_key(struct agent_identity *identity, bool again, struct berth_error *reterr)
+static int prepare_key(struct agent_identity *identity, bool again, struct berth_error *reterr)
 {
     int r;
 
@@ -195,7 +195,7 @@ int agent_identity_request(struct agent_identity *identity, bool again, char req
                            struct msg_join_evidence *ret_old, struct berth_error *reterr)
 {
     char *text = NULL;
-    int r = pending_key(identity, again, reterr);
+    int r = prepare_key(identity, again, reterr);
 
     if (r < 0)
         return r;

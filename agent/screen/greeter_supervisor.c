@@ -13,7 +13,7 @@
 
 #define GRACE_MS 500
 /* Time limit for the event `painted`; painting takes milliseconds. */
-#define HANG_MS 5000
+#define PAINT_TIMEOUT_MS 5000
 /* Delays before a restart: none the first time, then doubling between these values. */
 #define RESTART_FIRST_MS 200
 #define RESTART_MAX_MS 5000
@@ -43,7 +43,7 @@ struct screen {
     int64_t serial;
     int64_t painted;
     struct berth_timer restart;
-    struct berth_timer hang;
+    struct berth_timer paint_timeout;
     char program[256], display[64], authority[256];
 };
 
@@ -101,7 +101,7 @@ static void ended(struct child *child, int exit_code, int signal)
         screen->failures = 0;
     screen->process = NULL;
     screen->closing++;
-    timer_stop(&screen->loop->timers, &screen->hang);
+    timer_stop(&screen->loop->timers, &screen->paint_timeout);
     uv_close((uv_handle_t *)&process->input, input_closed);
     (void)close(process->fd);
     child_free(child, child_freed);
@@ -125,7 +125,7 @@ static int handle_event_line(void *context, const char *line, size_t size)
     if (event.kind == greeter_event_kind_PAINTED)
         screen->painted = event.serial;
     if (screen->painted >= screen->serial)
-        timer_stop(&screen->loop->timers, &screen->hang);
+        timer_stop(&screen->loop->timers, &screen->paint_timeout);
     screen->event(screen->owner, &event);
     greeter_event_wipe(&event);
     return screen->process == process ? 0 : BERTH_E_CANCELLED;
@@ -208,11 +208,11 @@ static void start(struct screen *screen)
     screen->process = process;
 }
 
-static void hangs(struct berth_timer *timer)
+static void paint_timed_out(struct berth_timer *timer)
 {
-    struct screen *screen = container_of(timer, struct screen, hang);
+    struct screen *screen = container_of(timer, struct screen, paint_timeout);
 
-    log_event(EV_AGENT_CHILD, "program", "berth-greeter", "hangs_ms", HANG_MS);
+    log_event(EV_AGENT_CHILD, "program", "berth-greeter", "paint_timeout_ms", PAINT_TIMEOUT_MS);
     if (screen->process)
         child_end(&screen->process->child, 0);
 }
@@ -242,8 +242,9 @@ int64_t screen_show(struct screen *screen, const struct page *page)
     berth_wipe_free(line, size);
     if (sent != (ssize_t)size)
         child_end(&screen->process->child, 0);
-    else if (!timer_armed(&screen->hang))
-        timer_start(&screen->loop->timers, &screen->hang, HANG_MS, hangs);
+    else if (!timer_armed(&screen->paint_timeout))
+        timer_start(&screen->loop->timers, &screen->paint_timeout, PAINT_TIMEOUT_MS,
+                    paint_timed_out);
     return screen->serial;
 }
 
@@ -273,7 +274,7 @@ void screen_end(struct screen *screen)
 {
     screen->ended = true;
     timer_stop(&screen->loop->timers, &screen->restart);
-    timer_stop(&screen->loop->timers, &screen->hang);
+    timer_stop(&screen->loop->timers, &screen->paint_timeout);
     if (screen->process)
         child_end(&screen->process->child, GRACE_MS);
 }
