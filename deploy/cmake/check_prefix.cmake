@@ -1,4 +1,4 @@
-# check_prefix.cmake - the first thing of `cmake --install`: a prefix that cannot be used is refused before a file is copied.
+# check_prefix.cmake - runs first in `cmake --install`: refuses an unusable prefix before a file is copied.
 
 # The units name the programs by their path, and systemd takes absolute ones only.
 if(NOT IS_ABSOLUTE "${CMAKE_INSTALL_PREFIX}")

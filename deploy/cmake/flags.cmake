@@ -1,4 +1,4 @@
-# How every file of Berth is compiled. Each flag is used only where the compiler knows it.
+# flags.cmake - how every file of Berth is compiled. Each flag is used only where the compiler accepts it.
 include(CheckCCompilerFlag)
 include(CheckLinkerFlag)
 
@@ -29,7 +29,7 @@ foreach(flag -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-p
         -Wpointer-arith -Wduplicated-cond -Wlogical-op)
   berth_flag(${flag})
 endforeach()
-# Fixed buffers cut texts on purpose; the caller who must not cut checks the length.
+# Fixed buffers truncate texts on purpose; code that must not truncate checks the length.
 berth_flag(-Wno-format-truncation)
 if(BERTH_WERROR)
   add_compile_options(-Werror)
@@ -38,7 +38,7 @@ endif()
 foreach(flag -fstack-protector-strong -fstack-clash-protection -fcf-protection)
   berth_flag(${flag})
 endforeach()
-# What was never set is zero for users; under a sanitizer it is a pattern that no test survives.
+# Uninitialised variables are zero in releases; under a sanitizer they have a pattern that breaks tests.
 if(BERTH_SANITIZE)
   berth_flag(-ftrivial-auto-var-init=pattern)
 else()

@@ -1,7 +1,7 @@
 # install.cmake - what `cmake --install` writes besides the programs: units and accounts for systemd, and /etc/berth.
 #
-# Runs at install time, since only then the prefix is known: `cmake --install FOLDER --prefix PREFIX` may give another one
-# than the build had. Set before: BERTH_SOURCE, BERTH_SCRATCH (a folder to write in), BERTH_BINDIR, BERTH_DOCDIR.
+# Runs at install time, because only then the prefix is known: `cmake --install FOLDER --prefix PREFIX` may give another one
+# than the build. Set before: BERTH_SOURCE, BERTH_SCRATCH (a folder to write in), BERTH_BINDIR, BERTH_DOCDIR.
 #
 # systemd looks for units and accounts below /usr and /usr/local by itself. DESTDIR goes before every path, as usual.
 
@@ -22,7 +22,7 @@ endforeach()
 file(INSTALL "${BERTH_SOURCE}/deploy/systemd/berth.sysusers" DESTINATION "${CMAKE_INSTALL_PREFIX}/lib/sysusers.d"
      RENAME berth.conf)
 
-# The folder of the configuration files. Who installs elsewhere may not write to /etc, and names the files by --config.
+# The folder of the configuration files. An installation elsewhere may not write to /etc; --config names the files then.
 if(CMAKE_INSTALL_PREFIX MATCHES "^/usr(/local)?/?$")
   file(INSTALL DESTINATION /etc/berth TYPE DIRECTORY FILES "")
 else()

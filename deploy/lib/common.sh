@@ -1,13 +1,13 @@
-# common.sh - what every deploy script stands on: words to the person, timed steps, cleaning up, the cache.
+# common.sh - shared by all scripts: messages, timed steps, cleaning up, waiting, processes, the cache.
 #
-# Source it after `set -euo pipefail`. Everything meant for a person goes to standard error, so that a
-# script's standard output stays its answer (a path, one JSON object).
+# Source it after `set -euo pipefail`. Messages for people go to standard error; standard output is only for the answer
+# of a script (a path, one JSON object).
 # shellcheck shell=bash
 
-# The words of virsh and others are read here, and names may have any letter.
+# The output of virsh and others is parsed here, and names may have any letter.
 export LC_ALL=C.UTF-8
 
-# The exit trap runs inside whatever redirection failed; this is where the person still listens.
+# The exit trap may run inside a redirection; this descriptor still reaches the person.
 exec {BERTH_STDERR}>&2
 
 BERTH_CACHE=${BERTH_CACHE:-/var/cache/berth}
@@ -26,7 +26,7 @@ need_root() {
     [[ $EUID -eq 0 ]] || die "must run as root"
 }
 
-# A command that is missing is named together with the cure.
+# need_commands COMMAND... - ends the script when one is missing.
 need_commands() {
     local command
     for command in "$@"; do
@@ -40,7 +40,7 @@ now_ms() {
     printf '%d' "$((${EPOCHREALTIME/./} / 1000))"
 }
 
-# seconds MS - as a person reads it: 1234 becomes 1.2
+# seconds MS - prints 1234 as 1.2
 seconds() {
     printf '%d.%d' "$(($1 / 1000))" "$(($1 % 1000 / 100))"
 }
@@ -48,9 +48,9 @@ seconds() {
 # --- Cleaning up ------------------------------------------------------------------------------------------------
 #
 # at_exit COMMAND ARGUMENT... runs when the script ends, however it ends; the last one registered runs first.
-# A command that is not to be repeated is made harmless by itself (rm -f, a stop that accepts "not running").
+# Commands must be harmless when repeated (rm -f, a stop that accepts "not running").
 #
-# Signals are ignored meanwhile, here and in every program started from here, so nothing registered may wait without a
+# Signals are ignored meanwhile, here and in every program started from here, so these commands must not wait without a
 # limit: use wait_briefly, end_process, timeout.
 
 AT_EXIT=()
@@ -78,7 +78,7 @@ berth_on_exit() {
     exit "$status"
 }
 
-# A signal ends the script by the same trap; 128 + number is what shells answer.
+# A signal ends the script by the same trap; shells exit with 128 + its number.
 trap berth_on_exit EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
@@ -91,9 +91,9 @@ quiet() {
 
 # --- Steps ------------------------------------------------------------------------------------------------------
 
-# step TEXT COMMAND ARGUMENT... - do one thing and tell how long it took; its output goes to the log.
+# step TEXT COMMAND ARGUMENT... - run a command and print how long it took; its output goes to the log.
 #
-# The command runs as it stands, never behind `||` or `if`: there the shell would ignore a failure inside a
+# The command does not run after `||` or `if`, where the shell would ignore a failure inside a
 # function. A failure ends the script, and the exit trap shows the end of the log. STEP_MS is the time taken.
 step() {
     local begun
@@ -109,7 +109,7 @@ step() {
     STEP=
 }
 
-# step_log_to FILE [temporary] - where the output of steps goes, from here on.
+# step_log_to FILE [temporary] - the log of the following steps.
 step_log_to() {
     STEP_LOG=$1
     : >"$STEP_LOG"
@@ -118,18 +118,18 @@ step_log_to() {
 
 # --- Waiting ----------------------------------------------------------------------------------------------------
 #
-# Nothing is judged by the speed of the machine: wait_for ends with the event. Its limit is one for all, and only a broken
+# Tests do not depend on the speed of the machine: wait_for ends with the event. One limit serves all, and only a broken
 # program reaches it.
 
 BERTH_WAIT_LIMIT_S=${BERTH_WAIT_LIMIT_S:-300}
 WAIT_LOGS=() # patterns of files whose last lines are shown when a wait gives up
 
-# wait_for COMMAND ARGUMENT... - until the command succeeds. After BERTH_WAIT_LIMIT_S it fails, and says what did not come.
+# wait_for COMMAND ARGUMENT... - until the command succeeds. After BERTH_WAIT_LIMIT_S it fails and says for what it waited.
 wait_for() {
     local pattern file
     [[ -n $(type -t "$1") ]] || die "wait_for: '$1' is not a command"
     ! wait_briefly "$BERTH_WAIT_LIMIT_S" "$@" || return 0
-    say "$PROGRAM: waited $BERTH_WAIT_LIMIT_S s in vain for: $*"
+    say "$PROGRAM: timeout: after $BERTH_WAIT_LIMIT_S s still not true: $*"
     for pattern in "${WAIT_LOGS[@]}"; do
         for file in $pattern; do
             [[ ! -s $file ]] || { say "--- the end of $file" && tail -n 12 "$file" >&2; }
@@ -138,9 +138,9 @@ wait_for() {
     return 1
 }
 
-# wait_briefly SECONDS COMMAND ARGUMENT... - until the command succeeds, or fails when the time is over: for callers that
-# have an answer to both. Between two tries it rests as long as two tries take, and a tenth of what it has waited already,
-# from a tenth of a second to one: a short wait ends at once, a long one leaves the processor to what it waits for.
+# wait_briefly SECONDS COMMAND ARGUMENT... - until the command succeeds; fails when the time is over: for callers that handle
+# both. Between two tries it sleeps as long as two tries take, plus a tenth of the time waited so far, at least 0.1 s and at
+# most 1 s: a short wait ends at once, a long one leaves the processor to others.
 wait_briefly() {
     local begun=${EPOCHREALTIME/./} now tried pause seconds=$1
     shift
@@ -156,8 +156,8 @@ wait_briefly() {
     done
 }
 
-# await SECONDS PROGRAM ARGUMENT... - run it to its end, but no longer than that. Unlike a program in the foreground it does
-# not keep this script from obeying a signal.
+# await SECONDS PROGRAM ARGUMENT... - run it to its end, with a time limit. Unlike with a program in the foreground, this
+# script still reacts to signals.
 await() {
     timeout "$@" &
     wait "$!"
@@ -165,10 +165,9 @@ await() {
 
 # --- Other processes ----------------------------------------------------------------------------------------------
 #
-# A process id alone may have been given to somebody else since; with the time of its start it is unmistakable.
+# A process id may have been reused; together with the time of its start it is unique.
 
-# process_start PID - prints when it was started, in clock ticks since boot. Fails when it is not there, or has ended
-# and only its parent has not asked for its exit code yet.
+# process_start PID - prints when it was started, in clock ticks since boot. Fails when it does not exist or is a zombie.
 process_start() {
     local stat
     local -a fields
@@ -198,23 +197,23 @@ process_gone() {
     ! now=$(process_start "$1") || [[ -n ${2:-} && $now != "$2" ]]
 }
 
-# process_is_ours PID - did this shell start it, and is it still there?
+# process_is_ours PID - did this shell start it, and does it still exist?
 process_is_ours() {
     local stat
     { stat=$(<"/proc/$1/stat"); } 2>/dev/null && [[ ${stat##*) } == ?" $BASHPID "* ]]
 }
 
-# end_process PID [SECONDS] - end a process that this shell started, and wait for it; ENDED_WITH is its exit code. One that
-# does not go when asked is killed, so that this always ends, and then it fails. One that has ended already is not looked
-# for: its number may be another's.
+# end_process PID [SECONDS] - end a process that this shell started, and wait for it; ENDED_WITH is its exit code. A process
+# that ignores SIGTERM is killed, and the function fails. One that has ended already is not signalled: its number may have
+# been reused.
 end_process() {
     local code=0
     ENDED_WITH=0
     process_is_ours "$1" && kill "$1" 2>/dev/null || return 0
     wait_briefly "${2:-15}" process_gone "$1" || {
         code=1
-        say "process $1 ($(cat "/proc/$1/comm")) does not end when asked; it is killed"
-        kill -KILL "$1" 2>/dev/null || true # gone in this very moment
+        say "process $1 ($(cat "/proc/$1/comm")) does not end on SIGTERM; it is killed"
+        kill -KILL "$1" 2>/dev/null || true # it may end just now
         wait_for process_gone "$1" || return 1
     }
     # shellcheck disable=SC2034 # for those who source this file
@@ -222,15 +221,15 @@ end_process() {
     return "$code"
 }
 
-# lock_file FILE TEXT - lock it with descriptor 9 for the rest of this script. TEXT is said when somebody else does not let
-# go of it.
+# lock_file FILE TEXT - lock it with descriptor 9 for the rest of this script. TEXT is the error when another process keeps
+# it.
 lock_file() {
     exec 9>>"$1"
     wait_for flock --nonblock 9 || die "$2"
 }
 
-# close_inherited - close all but the three standard descriptors. A process that outlives its starter must not hold
-# the pipes and locks of somebody who waits for their end.
+# close_inherited - close all but the three standard descriptors. A process that outlives its parent must not keep pipes
+# and locks open for whose end others wait.
 close_inherited() {
     local fd
     for fd in "/proc/$BASHPID/fd/"*; do

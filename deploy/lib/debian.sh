@@ -1,7 +1,7 @@
 # debian.sh - which Debian this is and where it takes its packages from, as apt itself sees it.
 #
-# apt is asked instead of reading its files: it knows both formats (deb822 .sources, one-line .list) and every
-# place they may stand in. No host name of ours is ever added.
+# apt is asked instead of reading its files: it knows both formats (deb822 .sources, one-line .list) and all folders. No
+# other host name is ever added.
 # shellcheck shell=bash
 
 DEBIAN_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -17,8 +17,8 @@ debian_codename() {
     esac
 }
 
-# One line for each configured package list: uri, suite as configured, codename, component, separated by spaces. apt
-# only tells of lists it has fetched; a fresh container has none.
+# One line for each configured package list: uri, suite as configured, codename, component, separated by spaces. apt only
+# lists what it has fetched; a fresh container has nothing.
 debian_package_lists() {
     # shellcheck disable=SC2016 # the $(...) are apt's, not the shell's
     local -a query=(apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(CODENAME) $(COMPONENT)'

@@ -1,7 +1,7 @@
-# rdp.sh - is there an RDP server? Source it after common.sh.
+# rdp.sh - find out whether a port has an RDP server. Source it after common.sh.
 # shellcheck shell=bash
 
-# rdp_answers PORT [ADDRESS] - does it (of 127.0.0.1) answer RDP's first question, an X.224 connection request?
+# rdp_answers PORT [ADDRESS] - does the port (of 127.0.0.1) answer an X.224 connection request?
 #
 # An open port proves nothing: QEMU's forwarder accepts before the guest listens.
 rdp_answers() {

@@ -1,4 +1,4 @@
-# screen.sh - a screen where there is none, pictures of it, and what they show.
+# screen.sh - starts an X server without a monitor, takes pictures of screens, and checks what they show.
 #
 # Source it after common.sh.
 # shellcheck shell=bash
@@ -14,8 +14,8 @@ magick_import() {
 
 # screen_start FOLDER SIZE - start an X server without a monitor (SIZE: 1280x800) and export DISPLAY and XAUTHORITY.
 #
-# It finds a free number by itself, asks for a cookie (other accounts of the machine do not see the screen), and ends
-# with the script. Its process id is SCREEN_PID.
+# It finds a free number by itself, requires a cookie (other accounts of the machine do not see the screen), and ends with
+# the script. Its process id is SCREEN_PID.
 screen_start() {
     local folder=$1 size=$2
     need_commands Xvfb xauth
@@ -23,20 +23,20 @@ screen_start() {
     export XAUTHORITY=$folder/xauthority
     rm -f "$XAUTHORITY" "$folder/number"
     (umask 077 && : >"$XAUTHORITY")
-    # The server accepts the cookie under whatever number it finds: the entry is written for its file alone.
+    # The server accepts the cookie with any number: the number of this entry does not matter.
     xauth -q add :0 . "$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')"
     Xvfb -displayfd 3 -screen 0 "${size}x24" -noreset -nolisten tcp -auth "$XAUTHORITY" \
         3>"$folder/number" </dev/null >"$folder/xvfb.log" 2>&1 &
     SCREEN_PID=$!
     at_exit end_process "$SCREEN_PID"
-    wait_for screen_settled "$folder/number" || die "the X server does not tell its number; see $folder/xvfb.log"
+    wait_for screen_settled "$folder/number" || die "the X server did not report its display number; see $folder/xvfb.log"
     [[ -s $folder/number ]] || die "the X server did not start: $(tail -n 3 "$folder/xvfb.log")"
     export DISPLAY
     DISPLAY=:$(cat "$folder/number")
     [[ $DISPLAY == :0 ]] || xauth -q add "$DISPLAY" . "$(xauth list :0 | awk '{ print $3; exit }')"
 }
 
-# Has it told its number, or ended?
+# Has it written its number, or ended?
 screen_settled() {
     [[ -s $1 ]] || process_gone "$SCREEN_PID"
 }
@@ -54,7 +54,7 @@ screen_move_pointer() {
 }
 
 # colour_share FILE COLOUR - prints how much of a picture has that colour, in percent (0-100). RDP's compression changes
-# colours a little, so near ones count.
+# colours a little, so similar ones count.
 colour_share() {
     magick_convert "$1" -alpha off -fuzz 5% +transparent "$2" -alpha extract -format '%[fx:int(100*mean)]' info:
 }

@@ -1,7 +1,7 @@
 # site.sh - a whole Berth site in one folder of one machine: hypervisor, broker, pool, user, terminals.
 #
-# Source it after common.sh, screen.sh and rdp.sh. deploy/quickstart shows it to people, tests/e2e judge it; both say
-# site_open first. Everything listens on the loopback only, everything started ends with site_close.
+# Source it after common.sh, screen.sh and rdp.sh. Used by deploy/quickstart and tests/e2e, which call site_open first.
+# Everything listens on the loopback only; site_close ends everything.
 # shellcheck shell=bash
 
 SITE_LIB=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
@@ -30,8 +30,7 @@ site_open() {
     site_reserve_ports
 }
 
-# The first of the site's row of ports says that the row is taken; broker and desktops stand behind it, and the tests'
-# own servers between the two.
+# The first port of the site's row marks the row as taken; then come the broker, the tests' own servers, and the desktops.
 site_reserve_ports() {
     local row holder began
     # shellcheck source=/dev/null
@@ -45,7 +44,7 @@ site_reserve_ports() {
     . "$SITE/etc/ports"
 }
 
-# site_release_ports PID START-TIME - it is no child of this shell, and would live as long as the shell does.
+# site_release_ports PID START-TIME - end the holder of the ports, which is not a child of this shell.
 site_release_ports() {
     process_gone "$1" "$2" || kill "$1" 2>/dev/null || true # gone in this very moment
 }
@@ -74,14 +73,14 @@ site_start_libvirtd() {
     }
 }
 
-# The test driver's machines live as long as somebody is connected: one connection stays open beside the broker's.
+# The test driver keeps its machines while a client is connected: keep one connection open besides the broker's.
 site_keep_test_driver_alive() {
     mkfifo -m 600 "$SITE/run/test-driver-input" 2>/dev/null || true
-    # Without keepalive: a daemon that is stopped for half a minute would lose it, and with it all machines.
+    # Without keepalive: else the connection, and with it all machines, would be lost when the daemon is stopped for 30 s.
     virsh --quiet --keepalive-interval 0 --connect "$SITE_URI" <"$SITE/run/test-driver-input" >"$SITE/run/test-driver-output" 2>/dev/null &
     at_exit end_process $!
     exec 8>"$SITE/run/test-driver-input"
-    # Whoever came before it is there would leave, and take all that was defined along.
+    # Wait until it is connected: with an earlier client all that was defined would end.
     echo hostname >&8
     wait_for test -s "$SITE/run/test-driver-output"
 }
@@ -106,8 +105,8 @@ level = $SITE_LOG_LEVEL
 CONFIG
 }
 
-# Starts berthd again when it dies, but not for ever: five times in a minute and it stays down. Exit code 2 means that
-# it refused to start; trying again would not help.
+# Starts berthd again when it dies, at most five times within a minute. Exit code 2 means that it refused to start; another
+# try would not help.
 site_supervise_broker() {
     local deaths=0 since=$SECONDS code child
     trap 'end_process $! "$BERTH_WAIT_LIMIT_S" || exit 1; exit 0' TERM INT
@@ -141,7 +140,7 @@ site_start_broker() {
     }
 }
 
-# Ready, or given up.
+# Has it become ready, or ended?
 site_broker_settled() {
     site_broker_ready || process_gone "$SITE_SUPERVISOR"
 }
@@ -176,7 +175,7 @@ site_add_image() {
     if [[ $(jq -r '.items[]?.path' <<<"$versions" | tail -n 1) == "$1/desktop.qcow2" ]]; then
         return
     fi
-    # One file is one version: an image that was there before is published again.
+    # One version per file: an image that was added before is published again.
     version=$(jq --arg path "$1/desktop.qcow2" '.items[]? | select(.path == $path) | .number' <<<"$versions")
     if [[ -z $version ]]; then
         ctl image-version add desktop "$1/desktop.qcow2" kernel="$1/vmlinuz" initrd="$1/initrd.img"
@@ -195,7 +194,7 @@ site_add_pool() {
     ctl entitlement add subject_kind=everyone pool="$name" effect=allow priority=10
 }
 
-# site_add_user NAME - with a password of its own, kept in the site's folder for the person who tries it.
+# site_add_user NAME - with a random password, which is kept in the site's folder.
 site_add_user() {
     site_has user "$1" && return
     new_password >"$SITE/etc/password-$1"
@@ -207,7 +206,7 @@ new_password() {
     od -An -N9 -tx1 /dev/urandom | tr -d ' \n'
 }
 
-# site_make_empty_image FOLDER - for machines that are not there: files of the names that an image has, with nothing in them.
+# site_make_empty_image FOLDER - an image of empty files, for the machines of the test driver.
 site_make_empty_image() {
     mkdir -p "$1"
     [[ -s $1/desktop.qcow2 ]] || qemu-img create -q -f qcow2 "$1/desktop.qcow2" 1M
@@ -235,7 +234,7 @@ agent() {
     "$SITE_BIN/berth-agent" --config "$SITE/$name/agent.conf" "$@"
 }
 
-# site_start_terminal NAME [SIZE] - a screen of its own, and an agent on it that joins by an invitation the first time.
+# site_start_terminal NAME [SIZE] - start a screen and an agent on it, which joins by an invitation the first time.
 site_start_terminal() {
     local name=$1 folder=$SITE/$1
     mkdir -p "$folder"
@@ -259,12 +258,12 @@ site_start_agent() {
     at_exit end_process $!
 }
 
-# site_end_agent PID - only ask it; whether it goes is the caller's to see. It may have ended by itself.
+# site_end_agent PID - send SIGTERM; the caller checks whether it ends. It may have ended already.
 site_end_agent() {
     ! process_is_ours "$1" || kill "$1" 2>/dev/null || true
 }
 
-# Where there is a person's display, the terminal is a window on it: an X server inside a window.
+# On a machine with a display the terminal is a window on it: an X server inside a window.
 site_open_window() {
     local folder=$SITE/$1/screen
     mkdir -p "$folder"
@@ -302,7 +301,7 @@ site_terminal_present() {
     [[ $(ctl terminal list --json | jq -r --arg t "$1" '.items[] | select(.name == $t) | .runtime.presence') == present ]]
 }
 
-# site_sign_on TERMINAL USER - as somebody who types the password; SIGN_ON_MS is how long it took until the desktop was shown.
+# site_sign_on TERMINAL USER - with the password; SIGN_ON_MS is the time until the desktop was shown.
 site_sign_on() {
     local begun
     begun=$(now_ms)
@@ -331,8 +330,8 @@ site_screen_shows() {
 
 # --- Machines for the test driver ---------------------------------------------------------------------------------
 #
-# libvirt's test driver starts machines that are not there. A real RDP server on the port that is forwarded to such a
-# machine makes it a desktop: FreeRDP's shadow server, which shows an X screen and checks the user's own password.
+# The machines of libvirt's test driver have no guest. A real RDP server on the forwarded port of such a machine makes it a
+# desktop: FreeRDP's shadow server, which shows an X screen and checks the user's own password.
 
 # site_start_rdp_servers COUNT COLOUR USER... - at RDP_ADDRESS, the loopback where it is not set, from FIRST_PORT on.
 site_start_rdp_servers() {
@@ -354,8 +353,7 @@ site_start_rdp_servers() {
     wait_for rdp_answers "$FIRST_PORT" "${RDP_ADDRESS:-127.0.0.1}"
 }
 
-# The server does not take a port whose last connections still linger in the kernel (a minute after an earlier run): it is
-# started until it stays.
+# The server refuses a port with connections in TIME_WAIT (a minute after an earlier run): start it until it stays.
 site_supervise_rdp_server() {
     local i=$1 child tries
     trap 'end_process $! 5 || exit 1; exit 0' TERM INT
