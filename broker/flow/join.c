@@ -34,12 +34,12 @@ enum { CHECK, SIGN, QUEUE, RECORD, TELL };
  */
 /* clang-format off */
 static const struct flow_step join_steps[] = {
-    /*             name       step      undo  limit/ms        true after it                                    */
-    [CHECK]   = { "check",   check,    NULL, 0 },            /* the evidence was judged, the rows are planned */
-    [SIGN]    = { "sign",    sign,     NULL, FLOW_QUEUED },  /* there is a certificate, not sent yet          */
-    [QUEUE]   = { "queue",   queue_up, NULL, FLOW_QUEUED },  /* no other flow takes a use of an invitation    */
-    [RECORD]  = { "record",  record,   NULL, FLOW_DURABLE }, /* terminal and key are durable                  */
-    [TELL]    = { "tell",    tell,     NULL, 0 },            /* the terminal was answered                     */
+    /*           name      step      undo  limit/ms        true after it */
+    [CHECK]  = { "check",  check,    NULL, 0 },            /* the evidence was judged, the rows are planned */
+    [SIGN]   = { "sign",   sign,     NULL, FLOW_QUEUED },  /* there is a certificate, not sent yet */
+    [QUEUE]  = { "queue",  queue_up, NULL, FLOW_QUEUED },  /* no other flow takes a use of an invitation */
+    [RECORD] = { "record", record,   NULL, FLOW_DURABLE }, /* terminal and key are durable */
+    [TELL]   = { "tell",   tell,     NULL, 0 },            /* the terminal was answered */
 };
 /* clang-format on */
 

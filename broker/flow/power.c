@@ -248,7 +248,9 @@ static void shared_fault(struct power_work *work, const struct berth_error *erro
         machine_ensure(work->context, desktop, MACHINE_GONE);
 }
 
-/* The machine goes into quarantine until an administrator releases it, or `pool retry` recreates it. */
+/* The machine goes into quarantine until an administrator releases it, or `pool retry` recreates
+ * it.
+ */
 static void machine_fault(struct power_work *work, const struct berth_error *error)
 {
     struct desktop *desktop = work->desktop;

@@ -65,35 +65,35 @@ enum {
 
 /* clang-format off */
 static const struct flow_step steps[STEPS] = {
-    /*                name           step         undo  limit/ms        true after it */
-    [ADMIT]       = { "admit",       admit,       NULL, FLOW_QUEUED },  /* its host is up and has room to start it */
-    [CREATE]      = { "create",      create,      NULL, FLOW_DURABLE }, /* disk and domain exist */
-    [START]       = { "start",       start,       NULL, FLOW_DURABLE }, /* it runs */
-    [READDRESS]   = { "readdress",   readdress,   NULL, FLOW_DURABLE }, /* its host's new address is being written to its row */
-    [READDRESSED] = { "readdressed", readdressed, NULL, FLOW_QUEUED },  /* and is durable */
-    [ADDRESS]     = { "address",     address,     NULL, LIMIT_QUERIED }, /* the host was asked for its address */
-    [FOUND]       = { "found",       found,       NULL, LIMIT_QUERY_MS }, /* its address is known */
-    [PROBE]       = { "probe",       probe,       NULL, LIMIT_QUERY_MS }, /* its RDP server was asked */
-    [PROBED]      = { "probed",      probed,      NULL, LIMIT_QUERY_MS }, /* it answered */
-    [FINGERPRINT] = { "fingerprint", fingerprint, NULL, LIMIT_QUERIED }, /* the guest was asked for its certificate, if it can be */
-    [KNOWN]       = { "known",       known,       NULL, 0 },            /* its certificate is known */
-    [SCRAMBLE]    = { "scramble",    scramble,    NULL, LIMIT_QUERIED },  /* the guest was given an unknown password */
-    [SCRAMBLED]   = { "scrambled",   scrambled,   NULL, LIMIT_QUERY_MS }, /* earlier users cannot log in any more */
-    [SIGN_OFF]    = { "sign-off",    sign_off,    NULL, LIMIT_QUERIED },  /* the guest was told to end any session */
-    [SIGNED_OFF]  = { "signed-off",  signed_off,  NULL, LIMIT_QUERY_MS }, /* no earlier session runs in it */
-    [SERVE]       = { "serve",       serve,       NULL, 0 },            /* it may be handed out */
-    [STOP]        = { "stop",        stop,        NULL, FLOW_DURABLE }, /* the host was told to stop it */
-    [STOPPED]     = { "stopped",     stopped,     NULL, 0 },            /* it does not run */
-    [REFRESH]     = { "refresh",     refresh,     NULL, FLOW_DURABLE }, /* its disk is new */
-    [RECORD]      = { "record",      record,      NULL, FLOW_DURABLE }, /* that is being written */
-    [RECORDED]    = { "recorded",    recorded,    NULL, FLOW_QUEUED },  /* and durable */
-    [DELETE]      = { "delete",      delete_machine, NULL, FLOW_DURABLE }, /* machine and disk are gone */
-    [FORGET]      = { "forget",      forget,      NULL, FLOW_DURABLE }, /* its row is being deleted */
-    [FORGOTTEN]   = { "forgotten",   forgotten,   NULL, FLOW_QUEUED },  /* and is gone */
-    [CHECK_OUTCOME] = { "check-outcome", check_outcome, NULL, FLOW_QUEUED },  /* the result of the operation is known */
-    [AWAIT_HOST]  = { "await-host",  await_host,  NULL, FLOW_QUEUED },  /* the host can be asked again */
-    [INSPECT]     = { "inspect",     inspect,     NULL, LIMIT_QUERIED }, /* it was asked about this machine */
-    [INSPECTED]   = { "inspected",   inspected,   NULL, LIMIT_QUERY_MS }, /* its answer is known */
+    /*                  name             step            undo  limit/ms          true after it */
+    [ADMIT]         = { "admit",         admit,          NULL, FLOW_QUEUED },    /* its host is up and has room to start it */
+    [CREATE]        = { "create",        create,         NULL, FLOW_DURABLE },   /* disk and domain exist */
+    [START]         = { "start",         start,          NULL, FLOW_DURABLE },   /* it runs */
+    [READDRESS]     = { "readdress",     readdress,      NULL, FLOW_DURABLE },   /* its host's new address is being written to its row */
+    [READDRESSED]   = { "readdressed",   readdressed,    NULL, FLOW_QUEUED },    /* and is durable */
+    [ADDRESS]       = { "address",       address,        NULL, LIMIT_QUERIED },  /* the host was asked for its address */
+    [FOUND]         = { "found",         found,          NULL, LIMIT_QUERY_MS }, /* its address is known */
+    [PROBE]         = { "probe",         probe,          NULL, LIMIT_QUERY_MS }, /* its RDP server was asked */
+    [PROBED]        = { "probed",        probed,         NULL, LIMIT_QUERY_MS }, /* it answered */
+    [FINGERPRINT]   = { "fingerprint",   fingerprint,    NULL, LIMIT_QUERIED },  /* the guest was asked for its certificate, if it can be */
+    [KNOWN]         = { "known",         known,          NULL, 0 },              /* its certificate is known */
+    [SCRAMBLE]      = { "scramble",      scramble,       NULL, LIMIT_QUERIED },  /* the guest was given an unknown password */
+    [SCRAMBLED]     = { "scrambled",     scrambled,      NULL, LIMIT_QUERY_MS }, /* earlier users cannot log in any more */
+    [SIGN_OFF]      = { "sign-off",      sign_off,       NULL, LIMIT_QUERIED },  /* the guest was told to end any session */
+    [SIGNED_OFF]    = { "signed-off",    signed_off,     NULL, LIMIT_QUERY_MS }, /* no earlier session runs in it */
+    [SERVE]         = { "serve",         serve,          NULL, 0 },              /* it may be handed out */
+    [STOP]          = { "stop",          stop,           NULL, FLOW_DURABLE },   /* the host was told to stop it */
+    [STOPPED]       = { "stopped",       stopped,        NULL, 0 },              /* it does not run */
+    [REFRESH]       = { "refresh",       refresh,        NULL, FLOW_DURABLE },   /* its disk is new */
+    [RECORD]        = { "record",        record,         NULL, FLOW_DURABLE },   /* that is being written */
+    [RECORDED]      = { "recorded",      recorded,       NULL, FLOW_QUEUED },    /* and durable */
+    [DELETE]        = { "delete",        delete_machine, NULL, FLOW_DURABLE },   /* machine and disk are gone */
+    [FORGET]        = { "forget",        forget,         NULL, FLOW_DURABLE },   /* its row is being deleted */
+    [FORGOTTEN]     = { "forgotten",     forgotten,      NULL, FLOW_QUEUED },    /* and is gone */
+    [CHECK_OUTCOME] = { "check-outcome", check_outcome,  NULL, FLOW_QUEUED },    /* the result of the operation is known */
+    [AWAIT_HOST]    = { "await-host",    await_host,     NULL, FLOW_QUEUED },    /* the host can be asked again */
+    [INSPECT]       = { "inspect",       inspect,        NULL, LIMIT_QUERIED },  /* it was asked about this machine */
+    [INSPECTED]     = { "inspected",     inspected,      NULL, LIMIT_QUERY_MS }, /* its answer is known */
 };
 /* clang-format on */
 

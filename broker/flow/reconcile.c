@@ -31,9 +31,9 @@ enum { LIST, LISTED, STEPS };
 
 /* clang-format off */
 static const struct flow_step steps[STEPS] = {
-    /*           name      step    undo  limit/ms  true after it */
+    /*           name      step    undo  limit/ms       true after it */
     [LIST]   = { "list",   list,   NULL, FLOW_QUEUED }, /* an event came for every machine of Berth */
-    [LISTED] = { "listed", listed, NULL, 60000 }, /* machines without an event are not there */
+    [LISTED] = { "listed", listed, NULL, 60000 },       /* machines without an event are not there */
 };
 /* clang-format on */
 
@@ -133,9 +133,9 @@ enum { ASK, ASKED, DOMAIN_RECHECK_STEPS };
 
 /* clang-format off */
 static const struct flow_step domain_recheck_steps[] = {
-    /*          name     step   undo  limit/ms  true after it */
+    /*          name     step   undo  limit/ms       true after it */
     [ASK]   = { "ask",   ask,   NULL, FLOW_QUEUED }, /* its host was asked whether it runs */
-    [ASKED] = { "asked", asked, NULL, 8000 }, /* its answer is known */
+    [ASKED] = { "asked", asked, NULL, 8000 },        /* its answer is known */
 };
 /* clang-format on */
 

@@ -1,7 +1,10 @@
 /* session_detach.h - disconnecting sessions from their terminals, and what terminals report of
  * their viewers.
  *
- * Module flow.
+ * Module flow. A disconnect is decided (by an administrator, a limit, the user) or observed (the
+ * viewer ended, the terminal is absent). A decided one raises the slot's epoch, which makes the
+ * claim of the terminal void. An observed one leaves the claim valid: the terminal may resume the
+ * session, or report that it shows it after all.
  */
 #ifndef BERTH_FLOW_SESSION_DETACH_H
 #define BERTH_FLOW_SESSION_DETACH_H

@@ -42,19 +42,19 @@ enum {
 
 /* clang-format off */
 static const struct flow_step steps[STEPS] = {
-    /*             name        step      undo        limit/ms         true after it                     */
-    [IDENTIFY] = { "identify", identify, NULL,       FLOW_QUEUED },   /* the user is known              */
-    [CHOOSE]   = { "choose",   choose,   unchoose,   FLOW_QUEUED },   /* a desktop is reserved          */
-    [REACH]    = { "reach",    reach,    NULL,       12000 },         /* resume: its desktop was probed */
-    [REACHED]  = { "reached",  reached,  NULL,       12000 },         /* and answered                   */
-    [RECORD]   = { "record",   record,   disconnect, FLOW_DURABLE },  /* the claim is being written     */
-    [RECORDED] = { "recorded", recorded, NULL,       0 },             /* claim and epoch are durable    */
-    [WAKE]     = { "wake",     wake,     NULL,       FLOW_QUEUED },   /* its machine runs               */
-    [PROBE]    = { "probe",    probe,    NULL,       12000 },         /* its RDP server was probed      */
-    [PROBED]   = { "probed",   probed,   NULL,       12000 },         /* it answered with the known certificate */
-    [SECRET]   = { "secret",   secret,   NULL,       FLOW_QUEUED },   /* the guest was given the session's password */
-    [GIVEN]    = { "given",    given,    NULL,       12000 },         /* the guest has it               */
-    [TELL]     = { "tell",     tell,     NULL,       0 },             /* the terminal was told to show it */
+    /*             name        step      undo        limit/ms        true after it */
+    [IDENTIFY] = { "identify", identify, NULL,       FLOW_QUEUED },  /* the user is known */
+    [CHOOSE]   = { "choose",   choose,   unchoose,   FLOW_QUEUED },  /* a desktop is reserved */
+    [REACH]    = { "reach",    reach,    NULL,       12000 },        /* resume: its desktop was probed */
+    [REACHED]  = { "reached",  reached,  NULL,       12000 },        /* and answered */
+    [RECORD]   = { "record",   record,   disconnect, FLOW_DURABLE }, /* the claim is being written */
+    [RECORDED] = { "recorded", recorded, NULL,       0 },            /* claim and epoch are durable */
+    [WAKE]     = { "wake",     wake,     NULL,       FLOW_QUEUED },  /* its machine runs */
+    [PROBE]    = { "probe",    probe,    NULL,       12000 },        /* its RDP server was probed */
+    [PROBED]   = { "probed",   probed,   NULL,       12000 },        /* it answered with the known certificate */
+    [SECRET]   = { "secret",   secret,   NULL,       FLOW_QUEUED },  /* the guest was given the session's password */
+    [GIVEN]    = { "given",    given,    NULL,       12000 },        /* the guest has it */
+    [TELL]     = { "tell",     tell,     NULL,       0 },            /* the terminal was told to show it */
 };
 /* clang-format on */
 

@@ -63,7 +63,7 @@ int sign_on_select(struct flow *flow, int again, int next);
  * failure the flow has its error. */
 int sign_on_check_resume(struct flow *flow) berth_must_check;
 
-/* sign_on_resume.c, two steps: ask the desktop, then judge its answer. A desktop that cannot be
+/* sign_on_resume.c, two steps: probe the desktop, then judge its answer. A desktop that cannot be
  * reached costs the session nothing: no claim and no row is written. again: the step that asks once
  * more; next: the one that follows. */
 int sign_on_reach(struct flow *flow, int next);

@@ -17,6 +17,8 @@
 
 #include "flow/context.h"
 
+/* ---- for the link ---- */
+
 /* A peer with a valid certificate of the broker's CA has connected (berth/1). address: numeric, for
  * entitlements by network. A second connection of the same terminal replaces the first, which is
  * closed with SUPERSEDED.
@@ -39,7 +41,7 @@ void joiner_closed(struct context *context, uint64_t peer);
  * handlers copy what they need. */
 typedef void terminal_handler_fn(struct context *context, uint64_t peer, const struct msg *msg);
 
-terminal_handler_fn handle_join; /* IN_JOINING */
+terminal_handler_fn handle_join; /* at the join listener; all others over the link */
 terminal_handler_fn handle_announce;
 terminal_handler_fn handle_renew;
 terminal_handler_fn handle_bye;
@@ -63,6 +65,8 @@ int terminal_may_upload(struct context *context, uint64_t peer, uint64_t command
 
 /* Name of the peer's terminal, for logs and listings; "" when the peer has none. */
 const char *context_terminal_name(struct context *context, uint64_t peer);
+
+/* ---- for the program: start, stop, events of virt ---- */
 
 /* reactor_start: start what module flow keeps running (queues, refill, reconciliation, timers),
  * once the store is loaded; connects the hosts; makes context->reactor.
