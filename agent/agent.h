@@ -7,8 +7,7 @@
 
 #include "options.h"
 
-/* Serve until SIGTERM or SIGINT. Errors: what prevented the start. options: valid for the whole
- * call. */
+/* Serve until SIGTERM or SIGINT. Errors: what prevented the start. */
 int agent_run(const struct agent_options *options, struct berth_error *reterr) berth_must_check;
 
 #endif

@@ -46,8 +46,7 @@ int greeter_event_decode(const char *line, size_t size, struct greeter_event *re
 /* After the last use: an event may hold a password. */
 void greeter_event_wipe(struct greeter_event *event);
 
-/* Splits a stream into lines. Lines may hold a password: delivered ones are wiped from the buffer.
- */
+/* Splits a stream into lines. Delivered lines are wiped: they may hold a password. */
 struct line_reader {
     size_t have;
     char data[LINE_MAX_BYTES];

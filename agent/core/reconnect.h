@@ -10,9 +10,7 @@
 
 #include "berth/random.h"
 
-/* Limit of the first delay where a person waits, or where a desktop is shown and no spread is
- * known.
- */
+/* Limit of the first delay where a person waits, or a desktop is shown and no spread is known. */
 #define RECONNECT_URGENT_MS 500
 /* After a failure: full jitter below a ceiling that doubles between these values. */
 #define RECONNECT_FIRST_MS 1000

@@ -102,12 +102,10 @@ enum agent_state terminal_status_fallback(const struct terminal_status *terminal
 /* Is the state CONNECTING or ACTIVE? */
 bool terminal_status_shows_desktop(const struct terminal_status *terminal);
 
-/* Does a person wait for the broker's answer (SIGN_ON, CHOOSING)? Such terminals take precedence.
- */
+/* Does a person wait for the broker (SIGN_ON, CHOOSING)? Such terminals take precedence. */
 bool terminal_status_user_waiting(const struct terminal_status *terminal);
 
-/* Presence was granted or lost. Changes between IDLE and OFFLINE, and no other state but STARTING.
- */
+/* Presence was granted or lost. Changes the states STARTING, OFFLINE and IDLE only. */
 void terminal_status_set_online(struct terminal_status *terminal, bool online, int64_t now_ms,
                                 const char *why);
 
@@ -126,9 +124,7 @@ int terminal_status_may_show(const struct terminal_status *terminal,
 void terminal_status_show(struct terminal_status *terminal, const struct msg_show *show,
                           int64_t now_ms);
 
-/* A hide arrived: this session may not be shown up to this epoch. True when the screen shows it
- * now.
- */
+/* A hide arrived: do not show this session up to this epoch. True when the screen shows it. */
 bool terminal_status_hide(struct terminal_status *terminal, uint64_t session_id, int64_t epoch);
 
 /* The desktop is no longer on the screen: clear what describes it. */

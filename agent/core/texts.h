@@ -23,8 +23,7 @@ const char *text_in(const char *language, enum text text);
  */
 const char *text_of_refusal(const char *language, const char *code, const char *words);
 
-/* The text for a failed join: the row of the code (a symbol of errors.def), else that of
- * TEXT_JOIN_FAILED. */
+/* The text for a failed join with this code; TEXT_JOIN_FAILED for a code without a row. */
 const char *text_of_join(const char *language, const char *code);
 
 #endif

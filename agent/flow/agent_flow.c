@@ -1,6 +1,4 @@
-/* agent_flow.c - start and stop the flows; state changes, sending and observers, used by all of
- * them.
- */
+/* agent_flow.c - start and stop the flows; their state changes, sending and observers. */
 #include "flow/agent_flow.h"
 
 #include <string.h>
@@ -91,8 +89,7 @@ void agent_flow_show_page(struct agent_flow *agent)
 
     terminal_status_page(&agent->terminal, &agent->settings, &page);
     page.now_ms = agent_flow_wall_ms(agent);
-    /* Until the first picture the greeter's window stays unmapped, so that it can sample the screen
-     * for it. */
+    /* Until the first picture the greeter's window is unmapped, to sample the screen for it. */
     if (agent->terminal.state == agent_CONNECTING && agent->viewer_session.awaiting_picture) {
         page.kind = page_kind_DESKTOP;
         page.watch = true;

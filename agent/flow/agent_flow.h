@@ -241,9 +241,7 @@ void agent_flow_show_page(struct agent_flow *agent);
  * why: for the log. */
 void agent_flow_set_state(struct agent_flow *agent, enum agent_state next, const char *why);
 
-/* The same with a title and a text of its own, also when the state does not change. NULL: the
- * page's default.
- */
+/* The same with a title and a text, also when the state does not change. NULL: the defaults. */
 void agent_flow_set_state_text(struct agent_flow *agent, enum agent_state next, const char *why,
                                const char *title, const char *text, bool alert);
 

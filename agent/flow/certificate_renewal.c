@@ -1,5 +1,4 @@
-/* certificate_renewal.c - renew the certificate: request, accept, reconnect with the new identity.
- */
+/* certificate_renewal.c - request, accept, and reconnect with the new identity. */
 #include "flow/certificate_renewal.h"
 
 #include <stdio.h>
@@ -24,7 +23,7 @@ enum { ASK, STORED };
 static const struct flow_step certificate_renewal_steps[] = {
     /*           name      step    undo  limit/ms    true when it is behind us   */
     [ASK]    = { "ask",    ask,    NULL, 30000 }, /* the new identity is stored  */
-    [STORED] = { "stored", stored, NULL, 0 },     /* the next renewal is planned */
+    [STORED] = { "stored", stored, NULL, 0 },     /* the new expiry is logged    */
 };
 /* clang-format on */
 

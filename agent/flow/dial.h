@@ -24,9 +24,7 @@ void dial_now(struct agent_flow *agent);
 /* Close the link and dial again, for example to use a renewed certificate. why: for the log. */
 void dial_reconnect(struct agent_flow *agent, const char *why);
 
-/* An invitation changed the CA or the addresses: close the link, cancel dialling and joining, and
- * join again.
- */
+/* A new invitation: close the link, cancel dialling and joining, and join with it. */
 void dial_restart(struct agent_flow *agent);
 
 /* For the uplink: the connection was lost. owner: struct agent_flow. */

@@ -8,8 +8,7 @@
 
 #include "berth/message.h"
 
-/* For the uplink. owner: struct agent_flow. A message that is not permitted is logged and dropped.
- */
+/* For the uplink. owner: struct agent_flow. Messages that are not permitted are dropped. */
 void dispatch_broker_message(void *owner, const struct msg *msg);
 
 #endif

@@ -19,8 +19,7 @@ extern const struct flow_kind join_request_kind;
 void join_request_start(struct agent_flow *agent);
 void join_request_stop(struct agent_flow *agent);
 
-/* A new invitation arrived: cancel the attempt and drop the delay and the page of an earlier one.
- */
+/* A new invitation: cancel the attempt, and drop the delay and the page of the earlier one. */
 void join_request_reset(struct agent_flow *agent);
 
 /* The connection was lost; true when it was this flow's. */

@@ -38,8 +38,7 @@ static void renewal_unanswered(struct berth_timer *timer)
     dial_drop_link(agent, &error);
 }
 
-/* Another person may sit at the terminal by now: past the deadline the desktop is taken off the
- * screen. */
+/* Past the deadline another person may sit at the terminal: take the desktop off the screen. */
 static void handle_suspend(struct agent_flow *agent, int64_t slept_ms)
 {
     struct agent_presence *presence = &agent->presence;

@@ -9,8 +9,7 @@
 
 #include "flow/agent_flow.h"
 
-/* The agent starts. Viewers end with their agent, so nothing of its previous run is on the screen.
- */
+/* The agent starts. Viewers end with their agent, so the screen shows no desktop. */
 void recording_start(struct agent_flow *agent);
 
 /* A page was sent to the greeter. */

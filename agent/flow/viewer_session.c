@@ -13,9 +13,7 @@
 
 /* SIGTERM, two seconds, SIGKILL, and some time for a slow machine. */
 #define VIEWER_END_MS 5000
-/* For a desktop that accepts the connection and hangs in its logon; xfreerdp3 has shorter limits
- * for connecting.
- */
+/* For a desktop that accepts the connection and then hangs; xfreerdp3 limits connecting itself. */
 #define CONNECT_MS 60000
 /* An all-black desktop cannot be distinguished from no picture: after this time it counts as shown.
  * The first picture of an emulated guest on a busy machine can take more than 15 s.

@@ -420,8 +420,7 @@ int greeter_run(struct greeter *greeter, struct berth_error *reterr)
     while (r > 0) {
         int wait_ms = run_timers(greeter);
 
-        /* Waiting for a reply may have moved events into xcb's queue, where poll does not see them.
-         */
+        /* Waiting for a reply may have moved events into xcb's queue, which poll does not see. */
         r = handle_x_events(greeter, reterr);
         if (r < 0)
             return r;

@@ -1,5 +1,4 @@
-/* main.c - berth-greeter: started by berth-agent, which speaks to it over standard input and
- * output. */
+/* main.c - berth-greeter: started by berth-agent, connected to it by standard input and output. */
 #include <stdio.h>
 
 #include "berth/json.h"

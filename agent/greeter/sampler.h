@@ -27,8 +27,7 @@ void sampler_end(struct sampler *sampler);
 /* Take one sample; true when the picture is there, which stops watching. */
 bool sampler_check(struct sampler *sampler, struct window *window);
 
-/* Do enough of the `count` pixels differ from the first pixel, and enough from `before`? For the
- * test. */
+/* The rule, for the test: enough pixels differ from the first one, and enough from `before`. */
 bool sample_is_picture(const uint32_t *now, const uint32_t *before, size_t count);
 
 #endif

@@ -21,8 +21,7 @@ struct device_facts {
 /* Read once, at the start. */
 const struct device_facts *device_facts(const struct device *device);
 
-/* Milliseconds this machine has been suspended since it booted (CLOCK_BOOTTIME - CLOCK_MONOTONIC).
- */
+/* Milliseconds of suspend since the machine booted (CLOCK_BOOTTIME - CLOCK_MONOTONIC). */
 int64_t device_slept_ms(const struct device *device);
 
 /* Store a small document under a name, atomically and durably, or load it. load returns NULL when

@@ -154,8 +154,7 @@ int agent_identity_trust(struct agent_identity *identity, const char *authority_
     return 0;
 }
 
-/* Reuse the key of a request without an answer, or make a new one, and store it before its request
- * is sent. */
+/* Reuse the key of a request without an answer, or make a new one; stored before it is used. */
 static int prepare_key(struct agent_identity *identity, bool again, struct berth_error *reterr)
 {
     int r;

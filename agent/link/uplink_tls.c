@@ -15,16 +15,14 @@
 #define ALPN_JOIN "berth-join/1"
 /* Limit for each address, within the flow's limit of 15 s for the dial. */
 #define HANDSHAKE_MS 10000
-/* TCP_USER_TIMEOUT: data without an acknowledgement for this long means that the network is down.
- */
+/* TCP_USER_TIMEOUT: the network is down when data is not acknowledged for this long. */
 #define USER_TIMEOUT_MS 15000
 
 /* A name may have several addresses, the first of which may be unreachable: "localhost" is ::1. */
 #define ADDRESSES_MAX 8
 #define ADDRESS_SIZE 64
 
-/* One connection. The uplink drops it when it dials again; it is freed when its stream is closed.
- */
+/* One connection. A new dial drops it; it is freed when its stream is closed. */
 struct uplink_connection {
     struct tls_peer peer;
     struct frame_reader reader;

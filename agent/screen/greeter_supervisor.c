@@ -20,8 +20,7 @@
 /* After this uptime the delay is reset. */
 #define STEADY_MS 10000
 
-/* One run of the greeter. It is freed when all its handles are closed, some time after it has
- * ended. */
+/* One run of the greeter, freed when all its handles are closed. */
 struct greeter_process {
     struct child child;
     uv_poll_t input;
@@ -236,8 +235,7 @@ int64_t screen_show(struct screen *screen, const struct page *page)
         return 0;
     copy.serial = ++screen->serial;
     line = page_encode(&copy, &size);
-    /* The socket's buffer holds many pages: when one does not fit, the greeter has stopped reading.
-     */
+    /* The socket's buffer holds many pages: when one does not fit, the greeter hangs. */
     sent = send(screen->process->fd, line, size, MSG_NOSIGNAL | MSG_DONTWAIT);
     berth_wipe_free(line, size);
     if (sent != (ssize_t)size)

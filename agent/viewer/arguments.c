@@ -80,8 +80,8 @@ static void add_policy(struct arguments *arguments, const struct viewer_request 
  *
  *   - /cert:deny: any other certificate is refused without a question.
  *   - /sec:rdp:off: standard RDP security has no certificate; a server that refuses TLS and NLA
- *     would get the password without any check. Naming the other protocols (`/sec:tls,nla`) does not
- *     switch it off.
+ *     would get the password without any check. Naming the other protocols (`/sec:tls,nla`) does
+ *     not switch it off.
  *   - !kerberos: the client would look up a Kerberos server in DNS, and whoever answers could guess
  *     the password offline from its request, outside TLS and before the desktop is authenticated.
  *   - -auto-reconnect: the broker decides who is shown a desktop; it may be another terminal's by

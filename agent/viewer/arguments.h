@@ -30,8 +30,7 @@ bool arguments_says_active(const char *line);
  * command line, which contains the password. */
 bool arguments_may_be_logged(const char *line);
 
-/* Environment variable that formats log lines as these two functions expect: "LEVEL|module|text".
- */
+/* Environment variable for the format of log lines that both expect: "LEVEL|module|text". */
 #define ARGUMENTS_LOG_PREFIX "WLOG_PREFIX=%lv|%mn|"
 
 /* Environment variables that leave it without certificate authorities. With any, it accepts every

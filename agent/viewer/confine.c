@@ -26,8 +26,7 @@
 #define CONNECT_MS 15000 /* as xfreerdp3 by default */
 #define EXIT_CONNECT 131 /* exit code of xfreerdp3 when it cannot connect */
 
-/* ---- Landlock: by raw system calls, for the headers of Debian 12 end at the second of seven
- * versions ---- */
+/* ---- Landlock: raw system calls, because the headers of Debian 12 know version 2 of 7 ---- */
 
 #define LL_CREATE_RULESET 444
 #define LL_ADD_RULE 445
@@ -45,8 +44,7 @@
 #define LL_IOCTL_DEV (1ULL << 15) /* version 5 */
 #define LL_BIND_TCP (1ULL << 0)   /* version 4 */
 #define LL_CONNECT_TCP (1ULL << 1)
-#define LL_SCOPE_SIGNAL \
-    (1ULL << 1) /* version 6; abstract sockets stay permitted: X listens on one */
+#define LL_SCOPE_SIGNAL (1ULL << 1) /* version 6; abstract sockets are not scoped: X uses one */
 
 struct ll_ruleset {
     uint64_t fs;
@@ -214,9 +212,8 @@ static const int forbidden[] = {
 };
 
 #define FILTER_MAX (BERTH_COUNT(forbidden) + 31)
-#define X32_SYSCALL_BIT \
-    0x40000000U /* x86: calls of the x32 table, which the names here do not name \
-                 */
+/* x86: set in calls of the x32 table, which the numbers above do not cover. */
+#define X32_SYSCALL_BIT 0x40000000U
 
 /* Permit Unix and netlink sockets only: Landlock limits TCP since Linux 6.7, UDP on no kernel, and
  * other address families reach the network too. The kernel uses the low half of the first argument.
@@ -356,8 +353,7 @@ static int filter_sender(int descriptor, const uint32_t *address, size_t words, 
     size_t count = 0;
     int yes = 1;
 
-    /* Offset 0 is the TCP header. Every test that fails jumps to the last statement, which drops.
-     */
+    /* Offset 0 is the TCP header. A failed test jumps to the last statement, which drops. */
     filter[count++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 0);
     filter[count++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port, 0,
                                                    (unsigned char)(2 * words + 1));

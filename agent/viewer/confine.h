@@ -19,8 +19,7 @@
 #include "berth/error.h"
 
 #define CONFINE_CONNECTION 4 /* the client's descriptor of the connection */
-#define CONFINE_REPORT \
-    5 /* Unix socket that sends the connection to the agent: connection_report.h */
+#define CONFINE_REPORT 5     /* Unix socket of connection_report.h */
 #define CONFINE_MESSAGE_PREFIX "berth-agent confine: " /* of its own messages on standard error */
 
 struct confine_setup {

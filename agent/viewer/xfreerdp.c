@@ -24,8 +24,7 @@
 /* Largest size of its log file; later lines are dropped. */
 #define LOG_MAX 196608
 
-/* One run of the client. It is freed when all its handles are closed, some time after it has ended.
- */
+/* One run of the client, freed when all its handles are closed. */
 struct viewer_process {
     struct child child;
     uv_poll_t output;
@@ -296,8 +295,7 @@ int viewer_start(struct viewer *viewer, const struct viewer_request *request,
     process->owner = viewer;
     viewer->process = process;
     open_log(viewer);
-    /* These cannot fail for a pseudo-terminal; without them only the event `connected` would be
-     * missed. */
+    /* These do not fail for a pseudo-terminal; if they did, only `connected` would be missed. */
     (void)uv_poll_init(&viewer->loop->uv, &process->output, process->terminal);
     (void)uv_poll_start(&process->output, UV_READABLE, readable);
     return 0;
