@@ -63,7 +63,7 @@ TEST(placement, everything_that_speaks_against_a_desktop_is_said)
     desktop->row.dirty = false;
     EXPECT_OK(reservation_new(desktop, 50, &reservation, &error));
     EXPECT(!placement_fits(desktop, why, sizeof(why)));
-    EXPECT_SAYS(why, "handed out to somebody");
+    EXPECT_SAYS(why, "reserved for another user");
     reservation_return(reservation);
     host_find(s.core, 2)->row.mode = host_mode_DRAIN;
     EXPECT(!placement_fits(desktop, why, sizeof(why)));
