@@ -45,7 +45,7 @@ static void name_object(struct changes *changes, enum entity_kind kind, const un
         changes->audit.subject_user_id = row->id;
 }
 
-/* Refused here, because the store's error does not say which name is taken. */
+/* A name that is taken is refused before the store has to: this error names it. */
 static int name_is_free(struct core *core, enum entity_kind kind, const union row *row,
                         struct berth_error *reterr)
 {

@@ -42,7 +42,7 @@ static struct question *question_of(struct flow *flow)
     return container_of(flow, struct question, flow);
 }
 
-/* The session, while it has the same claim and no sign-on works on it; else NULL. */
+/* The session, while it has the same claim and is not being signed on to or ended; else NULL. */
 static struct session *session_of(const struct question *question)
 {
     struct session *session = session_find(question->context->core, question->session_id);

@@ -1,8 +1,8 @@
 /* notices.c - dispatch of notices: for each kind of entity, the handlers that mark or begin what
  * follows from a change.
  *
- * Called for each notice, in the order in which the changes took effect. Work that needs more than
- * memory is marked here and done at the end of the turn (reactor.c).
+ * Called for each notice, in the order in which the changes took effect. Longer work is only marked
+ * here, and done at the end of the turn (reactor.c).
  */
 #include "berth/plant.h"
 

@@ -602,7 +602,7 @@ static void note_ready(struct power_work *work)
 }
 
 /* Is its disk refreshed before the next user gets it? What the guest has is lost with that. */
-static bool disk_goes(const struct desktop *desktop)
+static bool will_be_refreshed(const struct desktop *desktop)
 {
     return placement_is_free(desktop) && placement_must_refresh(desktop);
 }
@@ -613,7 +613,7 @@ static bool has_used_account(const struct power_work *work)
     const struct desktop *desktop = work->desktop;
     const struct pool *pool = pool_of(work);
 
-    return desktop->row.dirty && desktop->row.host_id && !disk_goes(desktop) && pool &&
+    return desktop->row.dirty && desktop->row.host_id && !will_be_refreshed(desktop) && pool &&
            pool->row.credential == pool_credential_PER_SESSION;
 }
 
