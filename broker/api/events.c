@@ -16,9 +16,8 @@
 #include "api_internal.h"
 
 #define PAGE 200
-#define QUEUE_MAX \
-    ((size_t)256 * 1024) /* what a slow reader may let pile up before it is dropped \
-                          */
+/* Bytes that may wait for a slow reader before its stream is closed. */
+#define QUEUE_MAX ((size_t)256 * 1024)
 #define RETRY_MS 3000
 #define HEARTBEAT_SWEEPS 3 /* sweeps of 5 s between heartbeats */
 #define BLOCK 4096

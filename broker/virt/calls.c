@@ -1,4 +1,4 @@
-/* calls.c - calls on their way to a host: queue, deadline, answer. */
+/* calls.c - the calls of a host: queue, deadline, answer. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,14 +7,14 @@
 #include "virt/host.h"
 #include "virt/wire.h"
 
-/* So many deadlines missed in a row, and the process is not worth keeping. */
+/* Kill the process after so many missed deadlines in a row. */
 #define MISSED_MAX 3
 
 static const unsigned widths[HOST_LANES] = { [LANE_READ] = WIRE_READ_LANES,
                                              [LANE_AGENT] = WIRE_AGENT_LANES,
                                              [LANE_ACTION] = WIRE_ACTION_LANES };
 
-/* Take it out of all books and free it. */
+/* Remove it from all lists and free it. */
 static void drop(struct call *call)
 {
     struct virt_host *host = call->host;
@@ -28,7 +28,7 @@ static void drop(struct call *call)
     berth_wipe_free(call, sizeof(*call));
 }
 
-/* The last thing done with a call: whoever is told may do anything, also stop the host. */
+/* Complete a call last: the completion may do anything, even stop the host. */
 static void complete(struct call *call, int code, const struct berth_error *error)
 {
     struct op *op = call->op;
@@ -61,7 +61,7 @@ void calls_send(struct virt_host *host, const char *name, uint64_t id, const str
     json_decref(json);
     wire_wipe_secret(members);
     json_decref(members);
-    if (frame) /* args have fixed sizes, well below the limit of a frame */
+    if (frame) /* args have a fixed size, well below FRAME_MAX */
         process_send(host->process, frame, size);
 }
 
@@ -82,9 +82,9 @@ static void limit_passed(struct berth_timer *timer)
     if (host->stopped)
         return;
     if (too_many)
-        host_restart(host, "calls do not come back");
+        host_restart(host, "too many calls without an answer");
     else
-        send_waiting(host); /* berth-virt gives the stuck call's lane up as well */
+        send_waiting(host); /* berth-virt abandons the lane of the stuck call as well */
 }
 
 static void send_call(struct virt_host *host, struct call *call)
@@ -101,7 +101,7 @@ static void send_call(struct virt_host *host, struct call *call)
                 limit_passed);
 }
 
-/* Send as much as the lanes take. */
+/* Send calls while lanes are free. */
 static void send_waiting(struct virt_host *host)
 {
     for (int lane = 0; lane < HOST_LANES; lane++) {
@@ -122,7 +122,7 @@ void calls_add(struct virt_host *host, struct call *call)
 void calls_prioritise(struct virt_host *host, const char *uuid)
 {
     for (int lane = 0; lane < HOST_LANES; lane++) {
-        struct list *first = host->waiting[lane].next; /* of those that are not hurried */
+        struct list *first = host->waiting[lane].next; /* the first that is not prioritised */
 
         list_each (&host->waiting[lane], node) {
             struct call *call = list_entry(node, struct call, node);
@@ -159,7 +159,7 @@ bool calls_is_awaited(struct virt_host *host, uint64_t id)
     return call && call->op;
 }
 
-/* Code and sentence of a failure; a code that we do not know is the host's failure. */
+/* Code and message of a failure; an unknown code becomes HOST. */
 static int read_error(const struct virt_host *host, const json_t *json, bool ours,
                       struct berth_error *error)
 {
@@ -171,7 +171,7 @@ static int read_error(const struct virt_host *host, const json_t *json, bool our
         code = BERTH_E_HOST;
     if (!text)
         text = berth_error_row(code)->sentence;
-    /* What became of our own "open" is shown with the host. */
+    /* The result of our own "open" is shown with the host. */
     return ours ? berth_fail(error, code, "%s", text)
                 : berth_fail(error, code, "host %s: %s", host->name, text);
 }
@@ -194,7 +194,7 @@ void calls_answer(struct virt_host *host, uint64_t id, const json_t *json)
     int code;
 
     if (!call)
-        return; /* too late: its caller was told that the outcome is unknown */
+        return; /* too late: its caller was completed with UNKNOWN_OUTCOME */
     ours = call->ours;
     host->missed = 0;
     code = read_answer(host, json, ours, &result, &error);
@@ -209,9 +209,9 @@ void calls_answer(struct virt_host *host, uint64_t id, const json_t *json)
         send_waiting(host);
 }
 
-/* ---- ends ---- */
+/* ---- failing and cancelling calls ---- */
 
-/* Those who are told may begin new calls: a list is emptied first, so that it ends. */
+/* Completions may begin new calls: the list is moved first, so that the loop ends. */
 static void fail_all(struct list *calls, int code, const char *why)
 {
     struct list taken;
@@ -241,7 +241,7 @@ static void forget_all(struct list *calls)
         struct call *call = list_entry(calls->next, struct call, node);
 
         if (call->op)
-            call->op->in_flight = false; /* a late op_cancel finds nothing to do */
+            call->op->in_flight = false; /* so that op_cancel has no effect any more */
         drop(call);
     }
 }
@@ -253,7 +253,7 @@ void calls_forget(struct virt_host *host)
         forget_all(&host->waiting[lane]);
 }
 
-/* What was not sent never happens; of what was sent only the caller is forgotten. */
+/* A call that was not sent is dropped; of a sent one only the caller is dropped. */
 static void cancel(struct op *op)
 {
     struct call *call = op->handle;
@@ -273,8 +273,8 @@ static int refuse(const struct virt_host *host, uint64_t host_id, struct berth_e
     if (host->phase != HOST_UP)
         return berth_fail(error, BERTH_E_HOST_DOWN, "host %s is down", host->name);
     if (host->waiting_count >= HOST_WAITING_MAX) {
-        return berth_fail(error, BERTH_E_BUSY, "host %s: %d calls wait already", host->name,
-                          HOST_WAITING_MAX);
+        return berth_fail(error, BERTH_E_BUSY, "host %s is overloaded: %d calls are waiting",
+                          host->name, HOST_WAITING_MAX);
     }
     return 0;
 }

@@ -1,5 +1,4 @@
-/* host.c - one host: its process is started, listened to, watched by a heartbeat and started again.
- */
+/* host.c - a host: start its process, read its frames, watch it by a heartbeat, restart it. */
 #include "virt/host.h"
 
 #include <stdio.h>
@@ -13,10 +12,10 @@
 #define RESTART_FIRST_MS 500
 #define RESTART_MAX_MS 30000
 
-/* A host that stayed up this long has earned a quick restart. */
+/* After this uptime the back-off is reset. */
 #define RESTART_RESET_MS 30000
 
-/* A process that hangs is noticed after at most the sum of the two. */
+/* A process that hangs is detected after at most the sum of the two. */
 #define HEARTBEAT_INTERVAL_MS 2000
 #define HEARTBEAT_LIMIT_MS 3000
 
@@ -53,7 +52,7 @@ void host_opened(struct virt_host *host, int code, const struct virt_result *fac
                  const struct berth_error *error)
 {
     if (code < 0 && host->reported_open) {
-        ask_open(host); /* it came while the answer was on its way */
+        ask_open(host); /* a "closed" that arrived before the answer */
     } else if (code < 0) {
         host->phase = HOST_DISCONNECTED;
         tell_host(host, false, NULL, berth_error_text(error));
@@ -72,7 +71,7 @@ static void hypervisor_closed(struct virt_host *host, const char *reason)
     if (!was_up && host->phase != HOST_DISCONNECTED)
         return; /* the answer to our "open" follows */
     if (!was_up) {
-        tell_host(host, false, NULL, reason); /* why it does not come back */
+        tell_host(host, false, NULL, reason); /* the reason of a failed reconnect */
         return;
     }
     host->phase = HOST_DISCONNECTED;
@@ -88,7 +87,7 @@ static void hypervisor_open(struct virt_host *host)
         ask_open(host);
 }
 
-/* ---- what the process says ---- */
+/* ---- frames of the process ---- */
 
 static void take_event(struct virt_host *host, const json_t *json)
 {
@@ -130,7 +129,7 @@ static void take_frame(void *owner, const char *frame, size_t size)
     id = (uint64_t)json_integer_value(json_object_get(json, "id"));
     list = (uint64_t)json_integer_value(json_object_get(json, WIRE_OF));
     if (event && list && !calls_is_awaited(host, list))
-        return; /* of a list that came too late: a newer one must not be mixed with it */
+        return; /* part of a cancelled list: must not be mixed with a newer one */
     if (event)
         take_event(host, event);
     else if (id && id == host->ping)
@@ -138,7 +137,7 @@ static void take_frame(void *owner, const char *frame, size_t size)
     else if (id)
         calls_answer(host, id, json);
     else
-        host_restart(host, "it does not speak our language");
+        host_restart(host, "protocol error: malformed frame");
 }
 
 /* ---- the process ---- */
@@ -148,7 +147,7 @@ static void restart_due(struct berth_timer *timer)
     start(container_of(timer, struct virt_host, restart));
 }
 
-/* Half of the back-off to all of it, at random. */
+/* Random jitter between half of the back-off and all of it. */
 static void schedule_restart(struct virt_host *host)
 {
     int64_t half = host->restart_delay_ms / 2;
@@ -195,7 +194,7 @@ void host_restart(struct virt_host *host, const char *why)
     without_process(host, why);
 }
 
-/* Either the pause since the last answer is over, or the answer did not come. */
+/* Either it is time for the next ping, or the answer to the last one did not come. */
 static void heartbeat_due(struct berth_timer *timer)
 {
     struct virt_host *host = container_of(timer, struct virt_host, heartbeat);
@@ -234,7 +233,7 @@ static void start(struct virt_host *host)
     ask_open(host);
 }
 
-/* ---- life ---- */
+/* ---- adding and removing hosts ---- */
 
 struct virt_host *virt_host_find(const struct virt *virt, uint64_t id)
 {
@@ -266,7 +265,7 @@ struct virt_host *host_new(struct virt *virt, uint64_t id, const char *name, con
     for (int lane = 0; lane < HOST_LANES; lane++)
         list_init(&host->waiting[lane]);
     list_append(&virt->hosts, &host->node);
-    /* At the end of the turn: whoever adds a host is not told about it from inside. */
+    /* At the end of the turn: the listener must not be called from inside virt_host_start. */
     timer_start(timers(host), &host->restart, 0, restart_due);
     return host;
 }
@@ -280,8 +279,8 @@ void host_stop(struct virt_host *host, bool complete)
     if (host->process)
         process_abandon(berth_take(host->process));
     if (complete) {
-        calls_fail_sent(host, BERTH_E_UNKNOWN_OUTCOME, "the host is taken out of use");
-        calls_fail_waiting(host, BERTH_E_HOST_DOWN, "the host is taken out of use");
+        calls_fail_sent(host, BERTH_E_UNKNOWN_OUTCOME, "the host is not in use any more");
+        calls_fail_waiting(host, BERTH_E_HOST_DOWN, "the host is not in use any more");
     } else {
         calls_forget(host);
     }

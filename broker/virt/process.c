@@ -1,4 +1,4 @@
-/* process.c - one running berth-virt. */
+/* process.c - a running berth-virt in berthd. */
 #include "virt/process.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@ struct process {
     uv_pipe_t socket;
     struct frame_reader reader;
     const struct process_events *events;
-    void *owner; /* NULL once let go or lost */
+    void *owner; /* NULL when abandoned or lost */
     bool child_closed, socket_closed;
 };
 
@@ -97,12 +97,12 @@ static void got_bytes(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
     if (!process->owner || size == 0)
         return;
     if (size < 0)
-        lost(process, "its socket ended");
+        lost(process, "it closed its socket");
     else if (frame_feed(&process->reader, buffer->base, (size_t)size, feed, process, &error) < 0)
-        lost(process, berth_error_text(&error)); /* nobody hears it when it was let go meanwhile */
+        lost(process, berth_error_text(&error)); /* no effect when it was abandoned meanwhile */
 }
 
-/* Socket and descriptor for the child. */
+/* Our socket, and the descriptor of the child. */
 static int open_socket(struct berth_loop *loop, struct process *process, int *ret_theirs,
                        struct berth_error *reterr)
 {
@@ -112,18 +112,18 @@ static int open_socket(struct berth_loop *loop, struct process *process, int *re
     (void)uv_pipe_init(&loop->uv, &process->socket, 0);
     process->socket.data = process;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-        return berth_fail(reterr, BERTH_E_IO, "no socket pair: %s", strerror(errno));
+        return berth_fail(reterr, BERTH_E_IO, "cannot create a socket pair: %s", strerror(errno));
     r = uv_pipe_open(&process->socket, pair[0]);
     if (r < 0) {
         (void)close(pair[0]);
         (void)close(pair[1]);
-        return berth_fail(reterr, BERTH_E_IO, "no socket pair: %s", uv_strerror(r));
+        return berth_fail(reterr, BERTH_E_IO, "cannot create a socket pair: %s", uv_strerror(r));
     }
     *ret_theirs = pair[1];
     return 0;
 }
 
-/* Descriptor 2 stays ours, so that its last words are seen; 3 is the socket. */
+/* It inherits our descriptor 2, so that its messages are logged; 3 is the socket. */
 static int start_child(struct berth_loop *loop, struct process *process,
                        const struct process_setup *setup, struct berth_error *reterr)
 {
@@ -170,7 +170,7 @@ static void sent(uv_write_t *request, berth_unused int status)
 {
     struct sending *sending = container_of(request, struct sending, request);
 
-    /* A failure shows itself as the end of the socket. */
+    /* On failure the socket reports its end. */
     berth_wipe_free(sending->frame, sending->size);
     free(sending);
 }

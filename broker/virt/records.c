@@ -1,5 +1,4 @@
-/* records.c - the descriptions of what travels between berthd and berth-virt, made from calls.def.
- */
+/* records.c - record descriptions and call table, made from calls.def. */
 #include "virt/virt.h"
 
 /* clang-format off */
@@ -36,6 +35,6 @@ static const struct virt_call_row rows[VIRT_CALLS] = {
 const struct virt_call_row *virt_call_row(enum virt_call call)
 {
     if ((size_t)call >= VIRT_CALLS)
-        abort(); /* never a number from outside: names are looked up in the table */
+        abort(); /* numbers never come from outside: names are looked up in the table */
     return &rows[call];
 }

@@ -1,7 +1,7 @@
-/* template_check.c - a template is looked at by a berth-virt of its own, which needs no hypervisor.
+/* template_check.c - check a template in a separate berth-virt process, without a hypervisor.
  *
- * The loop neither reads files that may hang nor parses XML; the child writes its sentence into a
- * file in memory and says by its exit code whether it is a refusal.
+ * The loop neither reads files that may hang nor parses XML; the child writes the reason to a
+ * memfd, and its exit code says whether the template was refused.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,14 +13,14 @@
 #include "virt/host.h"
 #include "virt/wire.h"
 
-#define CHECK_LIMIT_MS 10000 /* the file may lie on a share that hangs, or be a pipe */
+#define CHECK_LIMIT_MS 10000 /* the file may be on a share that hangs, or be a pipe */
 
 struct template_check {
     struct list node; /* virt.checks */
     struct child child;
     struct berth_timer limit;
-    struct op *op; /* NULL: nobody waits any more */
-    int memory;    /* descriptor */
+    struct op *op; /* NULL: cancelled */
+    int memory;    /* memfd for its output */
     bool late;
 };
 
@@ -116,7 +116,7 @@ void template_checks_forget(struct virt *virt)
         struct template_check *check = list_entry(node, struct template_check, node);
 
         if (check->op)
-            check->op->in_flight = false; /* a late op_cancel finds nothing to do */
+            check->op->in_flight = false; /* so that op_cancel has no effect any more */
         check->op = NULL;
         child_end(&check->child, 0);
     }

@@ -1,4 +1,4 @@
-/* virt.c - the port to hypervisors: which hosts there are. */
+/* virt.c - the interface to hypervisors: the set of hosts. */
 #include "virt/virt.h"
 
 #include <limits.h>
@@ -9,7 +9,7 @@
 #include "virt/host.h"
 #include "virt/virt_setup.h"
 
-/* Ending waits at most this long for killed processes. */
+/* virt_free waits at most this long for killed processes. */
 #define FREE_TURNS 200
 #define FREE_TURN_MS 10
 

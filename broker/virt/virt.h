@@ -1,10 +1,10 @@
-/* virt.h - the port to hypervisors: one berth-virt process per host, seen from the broker.
+/* virt.h - the interface to hypervisors: one berth-virt process per host.
  *
- * Module virt. Thread: loop. A hung hypervisor never reaches the loop: calls are frames over a
- * socket pair, each with a deadline (calls.def) that this side keeps. When it passes, the call
- * completes with UNKNOWN_OUTCOME and the flow must keep its reservation until virt_inspect
- * answered. Three missed deadlines in a row, or a missed heartbeat, and the process is killed and
- * started again with back-off (0.5 to 30 s, jitter); calls in flight then complete with
+ * Module virt. Thread: loop. A hung hypervisor never blocks the loop: calls are frames over a
+ * socket pair, each with a deadline (calls.def) that berthd keeps. When it passes, the call
+ * completes with UNKNOWN_OUTCOME, and the flow must keep its reservation until an `inspect` call
+ * succeeded. After three missed deadlines in a row, or a missed heartbeat, the process is killed
+ * and restarted with back-off (0.5 to 30 s, with jitter); calls in flight then complete with
  * UNKNOWN_OUTCOME, new ones with HOST_DOWN until it is up.
  */
 #ifndef BERTH_VIRT_VIRT_H
@@ -40,7 +40,7 @@ struct virt_call_row {
 };
 const struct virt_call_row *virt_call_row(enum virt_call call);
 
-/* What a host can do; a missing capability is a fact, not an error. */
+/* What a host can do; a missing capability is not an error. */
 enum virt_capability {
     VIRT_CAN_AGENT = 1,    /* guest agent calls */
     VIRT_CAN_STORAGE = 2,  /* clone disks through the storage API */
@@ -51,39 +51,37 @@ enum virt_capability {
 
 struct virt;
 
-/* What the module tells the broker by itself; all on the loop. */
+/* Notifications of the module; all on the loop. */
 struct virt_listener {
-    /* The process is connected (up) or not; capabilities and memory when up. */
+    /* The host is connected (up) or not; facts: capabilities and memory when up. */
     void (*host)(void *context, uint64_t host_id, bool up, const struct virt_result *facts,
                  const char *reason);
-    /* A life event, or one machine of a list. */
+    /* A life-cycle event, or one machine of a list. */
     void (*machine)(void *context, uint64_t host_id, const struct virt_event *event);
     void *context;
 };
 
-/* Hosts are started and stopped as rows say; uri by value. Starting one that is there with another
- * URI restarts it. */
+/* Start and stop hosts. Starting a running one with another URI restarts it. */
 void virt_host_start(struct virt *virt, uint64_t host_id, const char *name, const char *uri);
 void virt_host_stop(struct virt *virt, uint64_t host_id);
 
-/* Ask. args by value (its secret is wiped after sending); *ret is filled before completion and must
- * live until then. Cancelling forgets the caller, never the call: the module notes it as unknown
- * outcome.
+/* Begin a call. args are copied (the copy of the secret is wiped after sending); *ret is filled
+ * before completion and must live until then. Cancelling drops the result only: a call that was
+ * sent is carried out, and its outcome is unknown.
  */
 int virt_begin(struct virt *virt, uint64_t host_id, enum virt_call call,
                const struct virt_args *args, struct virt_result *ret,
                struct op *op) berth_must_check;
 
-/* Can desktops be made from this template file? No host is needed for that. forwarded: they are
- * reached by a forwarded port. Errors: INVALID naming what in the file, or that it cannot be read;
- * TIMEOUT.
+/* Check that desktops can be made from this template file; no host is needed. forwarded: they are
+ * reached by a forwarded port. Errors: INVALID naming what is wrong in the file, or that it cannot
+ * be read; TIMEOUT.
  */
 int virt_check_template(struct virt *virt, const char *file, bool forwarded,
                         struct op *op) berth_must_check;
 
-/* Somebody waits for this machine: what was asked about it and is not sent yet goes before what was
- * asked about others, in its own order. After a restart a thousand machines are asked after at
- * once.
+/* Prioritise the waiting calls about this machine, in their order, because a user waits for it:
+ * after a restart a thousand machines are inspected at once.
  */
 void virt_prioritise(struct virt *virt, uint64_t host_id, const char *uuid);
 

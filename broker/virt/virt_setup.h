@@ -1,4 +1,4 @@
-/* virt_setup.h - making and ending the module; for the broker's main and for tests.
+/* virt_setup.h - open and close the module virt: for the broker's start, and for tests.
  *
  * Module virt. Thread: loop.
  */
@@ -14,16 +14,16 @@
 struct virt *virt_new(struct berth_loop *loop, const char *program,
                       const struct virt_listener *listener);
 
-/* Processes that are started from now on record what happens to machines into this file. */
+/* Let processes that are started from now on record what happens to machines to this file. */
 void virt_record(struct virt *virt, const char *path);
 
-/* Every process is killed and waited for (the loop turns meanwhile, so it must not be running).
- * Operations in flight are forgotten without completion: their owners are gone by now.
+/* Kill all processes and wait for them; runs the loop meanwhile, so the loop must not be running.
+ * Operations in flight are not completed: their owners are freed before.
  */
 void virt_free(struct virt *virt);
 
-/* For metrics and tests: how often a process was started for this host; its number, 0 = none runs
- * now. */
+/* For metrics and tests. starts: how often a process was started for this host; pid: 0 = none runs.
+ */
 struct virt_host_info {
     unsigned starts;
     int pid;

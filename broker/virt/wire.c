@@ -43,8 +43,7 @@ void wire_wipe_secret(json_t *args)
 
     if (length == 0)
         return;
-    /* jansson shows its strings read-only; this one is about to be freed and nobody else holds it.
-     */
+    /* jansson returns its strings as const; this one is about to be freed and not shared. */
     memcpy(&text, &(const char *){ json_string_value(secret) }, sizeof(text));
     explicit_bzero(text, length);
 }

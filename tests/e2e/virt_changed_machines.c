@@ -233,7 +233,7 @@ TEST(changed_machines, the_files_of_an_image_are_looked_at)
     expect_image("golden.qcow2", NULL, NULL);
     expect_image("images/whole.qcow2", "images/vmlinuz", NULL); /* on base.qcow2 */
     expect_image("images/torn.qcow2", NULL, "images/gone.qcow2");
-    expect_image("images/torn.qcow2", NULL, "images/torn.qcow2' lies on another file");
+    expect_image("images/torn.qcow2", NULL, "images/torn.qcow2'");
     expect_image("images/raw.qcow2", NULL, "is raw, not qcow2");
     expect_image("images/nosuch.qcow2", NULL, "no file '");
     expect_image("nosuch/desktop.qcow2", NULL, "nosuch/desktop.qcow2");
@@ -254,11 +254,11 @@ TEST(changed_machines, an_image_that_no_disk_can_lie_on_is_refused)
 {
     expect_image("images/data.qcow2", NULL, NULL);
     expect_image("images/compressed.qcow2", NULL, NULL);
-    expect_image("images/cut.qcow2", NULL, "images/cut.qcow2' is cut off: it has 2097152 bytes");
-    expect_image("images/cut-early.qcow2", NULL, "is cut off: it has 102400 bytes");
-    expect_image("cut/cut-header.qcow2", NULL, "look there for a disk image that is cut off");
-    expect_image("images/on-cut.qcow2", NULL, "images/cut.qcow2' is cut off");
-    expect_image("images/on-cut.qcow2", NULL, "images/on-cut.qcow2' lies on another file");
+    expect_image("images/cut.qcow2", NULL, "images/cut.qcow2' is truncated: it has 2097152 bytes");
+    expect_image("images/cut-early.qcow2", NULL, "is truncated: it has 102400 bytes");
+    expect_image("cut/cut-header.qcow2", NULL, "look there for a truncated disk image");
+    expect_image("images/on-cut.qcow2", NULL, "images/cut.qcow2' is truncated");
+    expect_image("images/on-cut.qcow2", NULL, "images/on-cut.qcow2'");
     expect_image("images/secret.qcow2", NULL, "images/secret.qcow2' is encrypted");
 }
 
@@ -268,7 +268,7 @@ TEST(changed_machines, a_backing_file_that_is_named_as_json_is_looked_at_like_an
 
     expect_image("images/json.qcow2", NULL, NULL);
     expect_image("images/json-raw.qcow2", NULL, NULL);
-    expect_image("images/json-cut.qcow2", NULL, "images/cut.qcow2' is cut off");
+    expect_image("images/json-cut.qcow2", NULL, "images/cut.qcow2' is truncated");
     expect_image("images/json-gone.qcow2", NULL, "images/gone.qcow2");
     expect_image("images/json-file.qcow2", NULL, "with the driver 'file' outside");
     expect_image("images/json-qcow2.qcow2", NULL, "with the driver 'qcow2'");

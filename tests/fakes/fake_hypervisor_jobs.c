@@ -234,8 +234,8 @@ static int check_image(const struct hypervisor_job *job, struct berth_error *err
     if (is_bad_image(job))
         return berth_fail(error, BERTH_E_CONFIG, "host %s: no file '%s'", host, job->args.image);
     if (job->args.kernel[0] && job->args.kernel[0] != '/')
-        return berth_fail(error, BERTH_E_INVALID, "host %s: '%s' is no path of a file", host,
-                          job->args.kernel);
+        return berth_fail(error, BERTH_E_INVALID, "host %s: '%s' is not an absolute path of a file",
+                          host, job->args.kernel);
     return 0;
 }
 

@@ -149,7 +149,7 @@ static void limit_passed(struct berth_timer *timer)
     call_fail(call, BERTH_E_UNKNOWN_OUTCOME, "no answer in time");
     if (too_many) {
         host->hypervisor->process++;
-        go_down(host, "calls do not come back");
+        go_down(host, "too many calls without an answer");
     } else {
         pump(host);
     }
@@ -359,9 +359,9 @@ void virt_host_stop(struct virt *virt, uint64_t host_id)
 
     if (!host)
         return;
-    fail_all(&host->sent, BERTH_E_UNKNOWN_OUTCOME, "the host is taken out of use", false);
+    fail_all(&host->sent, BERTH_E_UNKNOWN_OUTCOME, "the host is not in use any more", false);
     for (int lane = 0; lane < LANES; lane++)
-        fail_all(&host->waiting[lane], BERTH_E_HOST_DOWN, "the host is taken out of use", false);
+        fail_all(&host->waiting[lane], BERTH_E_HOST_DOWN, "the host is not in use any more", false);
     host_free(host);
 }
 

@@ -204,7 +204,7 @@ TEST(recompose, a_path_that_the_host_refuses_is_a_bad_file)
     next = add_version(w, NEXT);
     (void)snprintf(image_version_find(world_core(w), next)->row.kernel, 16, "vmlinuz");
     EXPECT_ERR(act(w, IMAGE_PUBLISH, next, false, unchecked), BERTH_E_INVALID);
-    EXPECT_SAYS(world_await_text(), "'vmlinuz' is no path of a file");
+    EXPECT_SAYS(world_await_text(), "'vmlinuz' is not an absolute path of a file");
     EXPECT_STR(unchecked, "");
     THE_END(w);
 }

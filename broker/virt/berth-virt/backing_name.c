@@ -1,4 +1,4 @@
-/* backing_name.c - see backing_name.h. */
+/* backing_name.c - check the name of a backing file, plain or JSON. */
 #include "backing_name.h"
 
 #include <stdio.h>
@@ -7,9 +7,9 @@
 #include "berth/json.h"
 
 #define JSON "json:"
-#define DEPTH 8 /* of the JSON; a name that is taken has three levels */
+#define DEPTH 8 /* of the JSON; an accepted name has three levels */
 
-/* A place in the description: QEMU allows "file": {"driver": ...} and "file.driver": ... . */
+/* A position in the JSON: QEMU accepts "file": {"driver": ...} and "file.driver": ... . */
 struct place {
     json_t *object;
     const char *prefix;
@@ -23,7 +23,7 @@ static json_t *member(const struct place *place, const char *name)
     return json_object_get(place->object, key);
 }
 
-/* What its member "file" describes. */
+/* The position of its member "file". */
 static struct place below(const struct place *place)
 {
     json_t *object = member(place, "file");
@@ -41,8 +41,8 @@ static bool is_one_of(const char *word, const char *const *words)
     return *words != NULL;
 }
 
-/* QEMU obeys every key that it knows, and some open another file or host; libvirt reads few.
- * known: the keys that may stand there, up to a NULL. */
+/* Refuse unknown keys: QEMU acts on every key that it knows, and some open another file or host,
+ * while libvirt reads only a few. known: the permitted keys, NULL-terminated. */
 static int check_keys(const struct place *place, const char *const *known,
                       struct berth_error *reterr)
 {
@@ -55,7 +55,7 @@ static int check_keys(const struct place *place, const char *const *known,
         const char *rest = key + length;
 
         if (strncmp(key, place->prefix, length) != 0)
-            continue; /* of a place around this one */
+            continue; /* of an enclosing position */
         if (strncmp(rest, "file.", strlen("file.")) == 0 && is_one_of("file", known)) {
             if (member(place, "file"))
                 return berth_fail(reterr, BERTH_E_CONFIG, "with the key '%.40s' beside '%sfile'",
@@ -86,7 +86,7 @@ static int check_path(const struct place *place, struct berth_error *reterr)
     return 0;
 }
 
-/* formats: how many times the driver may be 'raw', which lies on another. */
+/* formats: how many times the driver may be 'raw', which contains another. */
 static int check_place(const struct place *place, int formats, struct berth_error *reterr)
 {
     const char *driver = json_string_value(member(place, "driver"));
@@ -113,8 +113,8 @@ bool backing_name_is_json(const char *name, size_t size)
     return size >= strlen(JSON) && memcmp(name, JSON, strlen(JSON)) == 0;
 }
 
-/* QEMU and libvirt: what stands before a colon is a protocol, unless a slash comes first. Even
- * 'file:' is none for libvirt, which follows it to no file. */
+/* For QEMU and libvirt the text before a colon is a protocol, unless a slash precedes it. Also
+ * refuse 'file:', which libvirt does not resolve to a file. */
 static int check_plain(const char *name, size_t size, struct berth_error *reterr)
 {
     const char *colon = memchr(name, ':', size);

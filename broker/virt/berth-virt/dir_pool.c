@@ -1,4 +1,4 @@
-/* dir_pool.c - see dir_pool.h. */
+/* dir_pool.c - find or create a storage pool for a folder. */
 #include "dir_pool.h"
 
 #include <inttypes.h>
@@ -46,7 +46,8 @@ static void path_of(virStoragePoolPtr pool, char *ret, size_t size)
         pool_xml_path(xml, strlen(xml), ret, size);
 }
 
-/* libvirt finds no pool by its path that is not active, and makes no second one beside it. */
+/* libvirt does not look up inactive pools by path, and refuses a second pool for the same folder.
+ */
 static bool is_of_inactive_pool(struct virt_request *request, const char *folder, char *ret,
                                 size_t size)
 {
@@ -68,7 +69,7 @@ static bool is_of_inactive_pool(struct virt_request *request, const char *folder
     return found;
 }
 
-/* It gives up the whole folder for one file that has the beginning of an image and no more. */
+/* libvirt fails to read the whole folder because of one truncated image in it. */
 static bool gave_no_cause(void)
 {
     const virError *last = virGetLastError();
@@ -76,16 +77,15 @@ static bool gave_no_cause(void)
     return !last || !last->message || strstr(last->message, "cause is unknown");
 }
 
-/* Why no pool could be made for the folder. */
+/* Say why no pool could be created for the folder. */
 static int no_pool(struct virt_request *request, const char *folder)
 {
     char name[80];
 
     if (gave_no_cause())
-        (void)berth_fail(&request->error, BERTH_E_HOST,
-                         "libvirt cannot read the folder '%s'; look there for a disk image that is "
-                         "cut off",
-                         folder);
+        (void)berth_fail(
+            &request->error, BERTH_E_HOST,
+            "libvirt cannot read the folder '%s'; look there for a truncated disk image", folder);
     else
         (void)libvirt_fail(&request->error, "folder '%s'", folder);
     if (is_of_inactive_pool(request, folder, name, sizeof(name)))
@@ -113,7 +113,8 @@ int dir_pool_open(struct virt_request *request, const char *path, struct dir_poo
 
     *ret = (struct dir_pool){ 0 };
     if (path[0] != '/' || (size_t)(slash - path) >= sizeof(folder))
-        return berth_fail(&request->error, BERTH_E_INVALID, "'%s' is no path of a file", path);
+        return berth_fail(&request->error, BERTH_E_INVALID,
+                          "'%s' is not an absolute path of a file", path);
     (void)snprintf(folder, sizeof(folder), "%.*s", (int)(slash == path ? 1 : slash - path), path);
     ret->pool = find(request, folder);
     if (ret->pool)
@@ -123,7 +124,7 @@ int dir_pool_open(struct virt_request *request, const char *path, struct dir_poo
     if (!ret->pool)
         (void)no_pool(request, folder);
     if (!ret->pool)
-        ret->pool = find(request, folder); /* another lane made it meanwhile */
+        ret->pool = find(request, folder); /* another lane created it meanwhile */
     return ret->pool ? 0 : request->error.code;
 }
 

@@ -1,7 +1,7 @@
-/* dir_pool.h - a folder of the host as a storage pool, so that libvirt can be asked for its files.
+/* dir_pool.h - a folder of the host as a storage pool, to query its files through libvirt.
  *
- * Module virt (berth-virt). Thread: a lane. The host may be another machine: its files are seen by
- * its libvirt alone.
+ * Module virt (berth-virt). Thread: a lane. The host may be another machine, whose files only its
+ * libvirt can read.
  */
 #ifndef BERTH_VIRT_DIR_POOL_H
 #define BERTH_VIRT_DIR_POOL_H
@@ -9,16 +9,16 @@
 #include "virt_request.h"
 
 struct dir_pool {
-    virStoragePoolPtr pool; /* its files were read anew when it was opened */
-    bool transient;         /* made for a moment, by us */
+    virStoragePoolPtr pool; /* refreshed when it was opened */
+    bool transient;         /* created by us for this request */
 };
 
-/* Open the folder that the file `path` lies in, or would lie in. Close it also after a failure.
- * Errors: INVALID when `path` is not absolute or too long; libvirt's own, such as HOST without such
- * a folder.
+/* Open the folder of the file `path`, which need not exist. Call dir_pool_close also after a
+ * failure. Errors: INVALID (`path` is not absolute, or too long); those of libvirt, such as HOST
+ * when the folder does not exist.
  */
 int dir_pool_open(struct virt_request *request, const char *path,
                   struct dir_pool *ret) berth_must_check;
-void dir_pool_close(struct dir_pool *dir_pool); /* for berth_cleanup; its files stay */
+void dir_pool_close(struct dir_pool *dir_pool); /* for berth_cleanup; does not delete files */
 
 #endif

@@ -10,8 +10,8 @@
 #include "machine_history.h"
 #include "storage.h"
 
-/* Size of an overlay where neither the pool nor the driver can tell the image's: libvirt's test
- * driver only, which has no files and insists on a number.
+/* Size of an overlay when that of the image is unknown: only with libvirt's test driver, which has
+ * no files and requires a number.
  */
 #define UNTOLD_BYTES ((uint64_t)10 << 20)
 
@@ -21,7 +21,7 @@ static void volume_freep(virStorageVolPtr *volume)
         (void)virStorageVolFree(berth_take(*volume));
 }
 
-/* Bytes of the image as the host knows it; 0: let the overlay take them from the image itself. */
+/* Size of the image as libvirt knows it; 0: qemu-img takes it from the image. */
 static uint64_t image_bytes(struct virt_request *request, const char *image)
 {
     berth_cleanup(volume_freep) virStorageVolPtr volume = NULL;
@@ -34,7 +34,7 @@ static uint64_t image_bytes(struct virt_request *request, const char *image)
     return type && strcmp(type, "TEST") == 0 ? UNTOLD_BYTES : 0;
 }
 
-/* What it lies on, or "". What was cut off while it was made has no backing file. */
+/* Its backing file, or "". A disk whose creation was interrupted has none. */
 static void backing_of(virStorageVolPtr volume, char *ret, size_t size)
 {
     char *text = virStorageVolGetXMLDesc(volume, 0);
@@ -58,7 +58,7 @@ static int check_name(struct virt_request *request, const char *volume)
     if (strncmp(volume, DISK_PREFIX, strlen(DISK_PREFIX)) == 0)
         return 0;
     return berth_fail(&request->error, BERTH_E_DENIED,
-                      "disk '%s' is not named '" DISK_PREFIX "...': left alone", volume);
+                      "disk '%s' is not named '" DISK_PREFIX "...': not a disk of Berth", volume);
 }
 
 int disk_names(struct virt_request *request, const char *volume, struct disk_names *ret)
@@ -69,7 +69,7 @@ int disk_names(struct virt_request *request, const char *volume, struct disk_nam
 
     if (r < 0)
         return r;
-    for (int i = DISK_NAMES - 1; i >= 0; i--) { /* the longer end first */
+    for (int i = DISK_NAMES - 1; i >= 0; i--) { /* the longer suffix first */
         size_t end = strlen(ends[i]);
 
         if (stem > end && strcmp(volume + stem - end, ends[i]) == 0)
@@ -108,8 +108,8 @@ int disk_paths(struct virt_request *request, const char *storage, const struct d
     return r;
 }
 
-/* Did libvirt make no disk because a file of the image cannot be read? Fills the error with CONFIG:
- * many machines lie on that file, and the storage pool has nothing to do with it. */
+/* Did libvirt fail to create a disk because a file of the image cannot be read? Then fills the
+ * error with CONFIG: the cause is neither the machine nor the storage pool. */
 static bool image_is_at_fault(struct virt_request *request, const char *image)
 {
     const virError *last = virGetLastError();
@@ -122,19 +122,19 @@ static bool image_is_at_fault(struct virt_request *request, const char *image)
                          image, why);
     else
         (void)berth_fail(&request->error, BERTH_E_CONFIG,
-                         "libvirt cannot read '%s' (%s), on which image '%s' lies", file, why,
+                         "libvirt cannot read '%s' (%s), a backing file of image '%s'", file, why,
                          image);
     return true;
 }
 
-/* Make it, and see that it is what was asked for: an overlay on this very image. */
+/* Create it, and check the result: an overlay on exactly this image. */
 static int make_overlay(struct virt_request *request, virStoragePoolPtr pool, const char *volume,
                         const char *image)
 {
     berth_cleanup(volume_freep) virStorageVolPtr created = NULL;
     char *xml = volume_xml_make(volume, image, image_bytes(request, image));
     char backing[1024];
-    char storage[64]; /* asked for now: libvirt forgets a failure when it is asked for anything */
+    char storage[64]; /* fetched now: the next call resets libvirt's last error */
 
     (void)snprintf(storage, sizeof(storage), "%s", virStoragePoolGetName(pool));
     created = virStorageVolCreateXML(pool, xml, 0);
@@ -143,14 +143,14 @@ static int make_overlay(struct virt_request *request, virStoragePoolPtr pool, co
         return request->error.code;
     if (!created)
         return storage_config_error(
-            request, libvirt_fail(&request->error, "image '%s': disk '%s' cannot be made on it",
+            request, libvirt_fail(&request->error, "image '%s': cannot create disk '%s' on it",
                                   image, volume));
     backing_of(created, backing, sizeof(backing));
     if (strcmp(backing, image) == 0)
         return 0;
     (void)virStorageVolDelete(created, 0);
     return berth_fail(&request->error, BERTH_E_HOST,
-                      "disk '%s' lies on '%s', not on the image '%s'", volume, backing, image);
+                      "disk '%s' is based on '%s', not on the image '%s'", volume, backing, image);
 }
 
 int disk_renew(struct virt_request *request, const char *storage, const char *volume,
@@ -181,7 +181,7 @@ int disk_make(struct virt_request *request, const char *storage, const char *vol
     if (there && is_overlay(there))
         return 0;
     if (there && virStorageVolDelete(there, 0) < 0)
-        return libvirt_fail(&request->error, "disk '%s' is half-made and cannot be deleted",
+        return libvirt_fail(&request->error, "disk '%s' is incomplete and cannot be deleted",
                             volume);
 
     r = make_overlay(request, pool, volume, image);

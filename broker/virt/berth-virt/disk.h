@@ -7,12 +7,12 @@
 
 #include "virt_request.h"
 
-/* Names of disks that Berth makes begin so; others are never made (DENIED), listed as orphans or
+/* Prefix of the names of Berth's disks; others are never created (DENIED), listed as orphans or
  * deleted. */
 #define DISK_PREFIX "berth-"
 
-/* A machine has two disks by turns, so that the new one is whole before the old one goes:
- * "berth-7.qcow2", which is how berthd calls it, and "berth-7.b.qcow2".
+/* A machine has one of two disks in turn, so that the new one is complete before the old one is
+ * deleted: "berth-7.qcow2", the name that berthd uses for either, and "berth-7.b.qcow2".
  */
 #define DISK_NAMES 2
 struct disk_names {
@@ -22,30 +22,30 @@ struct disk_paths {
     char path[DISK_NAMES][1024];
 };
 
-/* Both names, from either. Errors: DENIED for what is not named like ours. */
+/* Both names, from either. Errors: DENIED (without DISK_PREFIX). */
 int disk_names(struct virt_request *request, const char *volume,
                struct disk_names *ret) berth_must_check;
 
-/* Where they lie, or would. Errors: CONFIG without the storage pool. */
+/* Their paths; the files need not exist. Errors: CONFIG (no such storage pool). */
 int disk_path(struct virt_request *request, const char *storage, const char *volume,
               char ret[1024]) berth_must_check;
 int disk_paths(struct virt_request *request, const char *storage, const struct disk_names *names,
                struct disk_paths *ret) berth_must_check;
 
-/* A new overlay `volume` on the file `image`, in the place of whatever has that name: the caller
- * knows that nobody uses it. On failure nothing of it stays. Errors: CONFIG when the image is at
- * fault, or the storage pool: nothing that a machine can help.
+/* Create an overlay `volume` on the file `image`, replacing a file of that name: the caller makes
+ * sure that it is not in use. On failure no file is left. Errors: CONFIG when the cause is the
+ * image or the storage pool, and not this machine.
  */
 int disk_renew(struct virt_request *request, const char *storage, const char *volume,
                const char *image) berth_must_check;
 
-/* An overlay `volume` on the file `image`. One that is there already and is an overlay is kept,
- * whatever it is based on: it may hold a user's work; a half-made one is made anew.
+/* Create an overlay `volume` on the file `image`. An existing overlay is kept, whatever its backing
+ * file is, because it may hold a user's work; an incomplete one is recreated.
  */
 int disk_make(struct virt_request *request, const char *storage, const char *volume,
               const char *image) berth_must_check;
 
-/* Delete it; absent is fine. Refuses with DENIED what is not named like ours. */
+/* Delete it, if it exists. Errors: DENIED (without DISK_PREFIX). */
 int disk_drop(struct virt_request *request, const char *storage,
               const char *volume) berth_must_check;
 

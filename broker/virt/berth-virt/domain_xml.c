@@ -1,4 +1,4 @@
-/* domain_xml.c - a pool's template becomes one machine's description. */
+/* domain_xml.c - make a machine's domain XML from a template, and read domain XML back. */
 #include "domain_xml.h"
 
 #include <arpa/inet.h>
@@ -42,7 +42,7 @@ static void set_size(xmlNode *domain, const struct virt_args *args)
         (void)snprintf(text, sizeof(text), "%" PRId64, args->vcpus);
         xml_set_text(vcpu, text);
         xml_unset(vcpu, "current");
-        /* A topology that does not multiply to the new number would be refused. */
+        /* libvirt refuses a topology that does not multiply to the number of CPUs. */
         xml_drop(xml_child(xml_child(domain, "cpu", NULL), "topology", NULL));
         xml_drop(xml_child(domain, "vcpus", NULL));
     }
@@ -60,7 +60,7 @@ static int set_disk(xmlNode *devices, const struct virt_args *args, struct berth
         return berth_fail(reterr, BERTH_E_INVALID, "the template has no <disk device='disk'>");
 
     xml_set(disk, "type", "volume");
-    /* Whatever the machine of the template ran on: this one's disk is an overlay. */
+    /* Whatever disk the template's machine had: this one gets an overlay. */
     xml_set(xml_child_made(disk, "driver"), "type", "qcow2");
     xml_drop(xml_child(disk, "source", NULL));
     xml_drop(xml_child(disk, "backingStore", NULL));
@@ -80,9 +80,9 @@ static int hex_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* Each machine its own hardware address, the same one whenever it is made: five bytes of the UUID
- * behind 0x52, which marks a locally given unicast address. libvirt's own choice has three random
- * bytes, too few for 10,000 desktops.
+/* A MAC address per machine that does not change when the domain is defined again: 0x52, which
+ * marks a locally administered unicast address, and five bytes of the UUID. libvirt's own choice
+ * has only three random bytes, too few for 10,000 desktops.
  */
 static void hardware_address(const char *uuid, unsigned index, char mac[18])
 {
@@ -109,15 +109,16 @@ static void set_interfaces(xmlNode *devices, const struct virt_args *args)
          interface = xml_next(interface)) {
         hardware_address(args->uuid, index++, mac);
         xml_set(xml_child_made(interface, "mac"), "address", mac);
-        xml_drop(xml_child(interface, "target", NULL)); /* a device name of the host, one each */
-        /* Of a port of a virtual switch, one each: libvirt chooses it. */
+        /* the name of a device on the host must be unique */
+        xml_drop(xml_child(interface, "target", NULL));
+        /* The port of a virtual switch must be unique: libvirt chooses it. */
         port = xml_child(xml_child(interface, "virtualport", NULL), "parameters", NULL);
         xml_unset(port, "interfaceid");
         xml_unset(port, "instanceid");
     }
 }
 
-/* Only QEMU has such a channel; the test driver takes QEMU's XML as it is. */
+/* Only QEMU has such a channel; the test driver accepts QEMU's XML unchanged. */
 static void set_channel(const xmlNode *domain, xmlNode *devices)
 {
     xmlNode *channel = xml_child(devices, "channel", NULL);
@@ -159,12 +160,12 @@ static void set_metadata(xmlNode *domain, const struct virt_args *args, int64_t 
 #define FORWARD "hostfwd=tcp:"
 
 struct forward {
-    const char *begin, *end; /* the whole option */
+    const char *begin, *end; /* start of the option */
     const char *address;     /* of the host; ends at address_end */
     const char *address_end;
 };
 
-/* The last ':' between two places, or NULL. */
+/* The last ':' between two positions, or NULL. */
 static const char *last_colon(const char *begin, const char *end)
 {
     while (end > begin) {
@@ -188,7 +189,7 @@ static bool number_is(const char *begin, const char *end, int64_t wanted)
     return value == wanted;
 }
 
-/* The option of `value` that leads to the guest's port. */
+/* Find the hostfwd option in `value` for a port of the guest. */
 static bool find_forward(const char *value, int64_t guest_port, struct forward *ret)
 {
     for (const char *at = value; (at = strstr(at, FORWARD)); at += strlen(FORWARD)) {
@@ -217,10 +218,10 @@ static bool text_is(const char *begin, const char *end, const char *wanted)
     return strlen(wanted) == size && memcmp(begin, wanted, size) == 0;
 }
 
-/* QEMU's argument with the host's address and port in it, in the place of the forward to the
- * guest's port `there`, where it has one. `was`: the address that was put there before, "" for
- * none. The loopback, which reaches no other machine, and what was put there make way for args'
- * address; any other one was chosen by whoever wrote the template.
+/* Set address and port of the host in QEMU's argument, replacing the forward to the guest's port
+ * `there` if it has one. `was`: the address that Berth set before, "" for none. The loopback
+ * address, which no other machine can reach, and `was` are replaced by args' address; any other
+ * address comes from the template and stays.
  */
 static char *forward_argument(const char *value, const struct virt_args *args, int64_t there,
                               int64_t guest_port, const char *was)
@@ -244,7 +245,7 @@ static char *forward_argument(const char *value, const struct virt_args *args, i
     return created;
 }
 
-/* QEMU's argument that has the user network, or NULL. */
+/* QEMU's argument with the user network, or NULL. */
 static xmlNode *user_network(const xmlNode *domain, char *value, size_t size)
 {
     xmlNode *argument = xml_child(xml_child(domain, "commandline", QEMU_SPACE), "arg", QEMU_SPACE);
@@ -257,8 +258,8 @@ static xmlNode *user_network(const xmlNode *domain, char *value, size_t size)
     return NULL;
 }
 
-/* A forward in the template is where Berth's own is put; one that stayed would open a port of its
- * own for every machine. */
+/* A forward in the template is replaced by Berth's own; kept, it would open the same port for every
+ * machine. */
 static void drop_forwards(const xmlNode *domain, const xmlNode *but)
 {
     xmlNode *argument = xml_child(xml_child(domain, "commandline", QEMU_SPACE), "arg", QEMU_SPACE);
@@ -275,7 +276,7 @@ static void drop_forwards(const xmlNode *domain, const xmlNode *but)
     }
 }
 
-/* Whoever writes a host's address down hears of it there; here for what came another way. */
+/* The API checks the address of a host as well; this is for values that did not come from there. */
 static int check_forward_address(const char *address, struct berth_error *reterr)
 {
     struct in_addr four;
@@ -283,7 +284,7 @@ static int check_forward_address(const char *address, struct berth_error *reterr
     if (!address[0] || inet_pton(AF_INET, address, &four) == 1)
         return 0;
     return berth_fail(reterr, BERTH_E_INVALID,
-                      "QEMU forwards ports of IPv4 addresses only, and '%s' is none", address);
+                      "QEMU forwards ports of IPv4 addresses only, and '%s' is not one", address);
 }
 
 static int set_forward(xmlNode *domain, const struct virt_args *args, int64_t guest_port,
@@ -379,7 +380,7 @@ int domain_xml_readdress(const char *xml, size_t size, const struct virt_args *a
         return r;
 
     xml_set(desktop, "forward-address", args->forward_address);
-    argument = user_network(domain, value, sizeof(value)); /* the test driver keeps none */
+    argument = user_network(domain, value, sizeof(value)); /* the test driver does not store it */
     if (argument) {
         int64_t port = args->guest_port ? args->guest_port : RDP_PORT;
         char *created = forward_argument(value, args, port, port, was);
@@ -419,7 +420,7 @@ int domain_xml_read(const char *xml, size_t size, struct domain_info *ret,
     desktop = metadata_of(domain);
     ret->desktop_id = xml_get_number(desktop, "id", INT64_MAX);
     if (!ret->desktop_id)
-        return 0; /* without a number it is nobody's: a machine of somebody else */
+        return 0; /* without an id it is not a machine of Berth */
 
     ret->ours = true;
     xml_get(desktop, "pool", ret->pool, sizeof(ret->pool));
@@ -457,7 +458,8 @@ int domain_xml_disk(const char *xml, size_t size, struct domain_disk *ret,
     xml_get(source, "volume", ret->volume, sizeof(ret->volume));
     get_source(source, ret->path, sizeof(ret->path));
     mirror = xml_child(disk, "mirror", NULL);
-    if (mirror && xml_is(mirror, "job", "copy")) /* a commit writes into files of its own chain */
+    /* a block commit writes to files of the machine's own chain */
+    if (mirror && xml_is(mirror, "job", "copy"))
         get_source(xml_child(mirror, "source", NULL), ret->copied_to, sizeof(ret->copied_to));
     return 0;
 }
@@ -549,7 +551,7 @@ char *volume_xml_make(const char *name, const char *backing, uint64_t capacity_b
     }
     target = xml_add(volume, "target");
     xml_set(xml_add(target, "format"), "type", "qcow2");
-    /* Without it libvirt makes qcow2 of version 2. */
+    /* Without compat libvirt creates qcow2 of version 2. */
     xml_set_text(xml_add(target, "compat"), "1.1");
     below = xml_add(volume, "backingStore");
     xml_set_text(xml_add(below, "path"), backing);

@@ -1,4 +1,4 @@
-/* events.c - what libvirt tells by itself. */
+/* events.c - receive libvirt's events. */
 #include "events.h"
 
 #include <pthread.h>
@@ -9,7 +9,7 @@
 #include "machine_history.h"
 #include "out.h"
 
-/* A reset is reported twice by QEMU's driver, a moment apart. */
+/* QEMU's driver reports a reset twice within a moment. */
 #define REBOOT_ONCE_MS 1000
 #define REBOOTS_KEPT 64
 
@@ -44,7 +44,7 @@ static const char *start_reason(int detail)
 const char *events_word(int event, int detail, const char **ret_reason)
 {
     *ret_reason = "";
-    switch (event) { /* an int: newer hypervisors may tell of more */
+    switch (event) { /* an int: newer versions of libvirt may report others */
     case VIR_DOMAIN_EVENT_DEFINED:
         return "defined";
     case VIR_DOMAIN_EVENT_UNDEFINED:
@@ -56,7 +56,7 @@ const char *events_word(int event, int detail, const char **ret_reason)
         *ret_reason = stop_reason(detail);
         return "stopped";
     default:
-        /* suspended, resumed, shutting down: a start or a stop follows where it matters */
+        /* suspended, resumed, shutting down: ignored, a start or a stop follows where it matters */
         return NULL;
     }
 }
@@ -74,7 +74,7 @@ static void tell(struct out *out, virDomainPtr domain, const char *what, const c
     out_event(out, &event);
 }
 
-/* That it is defined anew or undefined for a moment is a detour of ours: machine.c. */
+/* Redefining a domain temporarily is done by machine.c, which mutes its events. */
 static void note(virDomainPtr domain, int event)
 {
     char uuid[VIR_UUID_STRING_BUFLEN] = "";
@@ -98,7 +98,7 @@ static int on_life(berth_unused virConnectPtr connection, virDomainPtr domain, i
     return 0;
 }
 
-/* Was a reboot of this machine reported a moment ago? Only the event thread comes here. */
+/* Was a reboot of this machine reported a moment ago? Only called on the event thread. */
 static bool told_lately(virDomainPtr domain)
 {
     static struct {

@@ -1,4 +1,5 @@
-/* guest.c - calls into a guest through its agent: password, small files, the end of a session. */
+/* guest.c - calls into a guest through its agent: set a password, read small files, end a session.
+ */
 #include "guest.h"
 
 #include <libvirt/libvirt-qemu.h>
@@ -14,10 +15,10 @@
 #include "libvirt_error.h"
 #include "virt_request.h"
 
-/* The agent may take this long for one answer; below the limit of the call. */
+/* Limit of one answer of the agent; below the limit of the call. */
 #define AGENT_ANSWER_S 3
 
-/* The sign-off program may take this long; together with one answer below the limit of the call. */
+/* Limit of the sign-off program; together with one answer below the limit of the call. */
 #define SIGN_OFF_MS 6500
 #define SIGN_OFF_LOOK_MS 200
 
@@ -27,11 +28,10 @@
 /* Of a SHA-256. */
 #define FINGERPRINT_DIGITS 64
 
-/* The domain, with a bound on how long its agent may be silent (where the driver knows such a
- * bound). */
+/* The domain, with a timeout for its agent if the driver supports one. */
 static int agent_domain(struct virt_request *request, virDomainPtr *ret)
 {
-    static atomic_bool unknown; /* to this driver: asked once, not with every password */
+    static atomic_bool unknown; /* by this driver: tried once, not for every call */
     int r = virt_request_domain(request, ret);
 
     if (r < 0)
@@ -41,8 +41,8 @@ static int agent_domain(struct virt_request *request, virDomainPtr *ret)
     return 0;
 }
 
-/* The agent's own sentences come as plain internal errors; the words are glibc's and the agent runs
- * in the C locale. */
+/* libvirt reports the agent's own errors as internal errors; the text is glibc's, in the C locale.
+ */
 static bool is_absent(void)
 {
     virErrorPtr last = virGetLastError();
@@ -54,14 +54,14 @@ static int agent_fault(struct virt_request *request, const char *what)
 {
     int r = libvirt_fail(&request->error, "%s of '%s'", what, request->machine);
 
-    /* Off: the agent cannot answer, and that is what the caller wants to know. */
+    /* The domain is off, so the agent cannot answer. */
     if (r == BERTH_E_STATE || r == BERTH_E_HOST)
         request->error.code = r = BERTH_E_DESKTOP;
     return r;
 }
 
-/* One command of the agent's protocol; `command` is taken over. The member "return" of its answer,
- * or NULL. */
+/* Send one command of the agent's protocol; owns `command`. Returns the member "return" of the
+ * answer, or NULL. */
 static json_t *ask_agent(struct virt_request *request, virDomainPtr domain, json_t *command)
 {
     berth_cleanup(json_unrefp) json_t *answer = NULL;
@@ -85,8 +85,8 @@ bool guest_agent_is_blocked(virDomainPtr domain)
 
     free(reply);
     last = reply ? NULL : virGetLastError();
-    /* One code for everything about agents; only the sentence tells "not yet there" from "never
-     * more". */
+    /* libvirt has one code for all errors of agents; only the text distinguishes "not connected
+     * yet" from an agent that it refuses to use. */
     return last && last->code == VIR_ERR_AGENT_UNRESPONSIVE && last->message &&
            strstr(last->message, "due to an error");
 }
@@ -143,7 +143,7 @@ static int read_open(struct virt_request *request, virDomainPtr domain, json_int
     size = coded ? base64_decode(coded, (unsigned char *)text, FILE_MAX_BYTES) : -1;
     if (size < 0) {
         return berth_fail(&request->error, BERTH_E_DESKTOP,
-                          "the guest agent of '%s' answers nonsense", request->machine);
+                          "the guest agent of '%s' sent a malformed answer", request->machine);
     }
     text[size] = '\0';
     return 0;
@@ -165,15 +165,14 @@ static int read_file(struct virt_request *request, virDomainPtr domain, const ch
         return agent_fault(request, "opening a file inside");
 
     r = read_open(request, domain, json_integer_value(handle), text);
-    /* A handle that stays open is a leak inside the guest; that the file was read is not undone by
-     * it. */
+    /* A failure to close leaks a handle inside the guest, but the file was read. */
     json_decref(ask_agent(request, domain,
                           json_pack("{s:s, s:{s:I}}", "execute", "guest-file-close", "arguments",
                                     "handle", json_integer_value(handle))));
     return r;
 }
 
-/* The digit in lower case, or 0. */
+/* A hexadecimal digit in lower case, or 0. */
 static char hex_digit(char c)
 {
     static const char digits[] = "0123456789abcdefABCDEF";
@@ -184,8 +183,7 @@ static char hex_digit(char c)
     return found - digits < 16 ? c : (char)(c - 'A' + 'a');
 }
 
-/* Hexadecimal digits, as tools write them: with or without colons, in either case, with a line's
- * end.
+/* Parse a fingerprint as tools print it: with or without colons, in either case, with a line end.
  */
 static bool take_fingerprint(const char *text, char out[FINGERPRINT_DIGITS + 1])
 {
@@ -216,7 +214,7 @@ int guest_fingerprint(struct virt_request *request)
         return r;
     if (!take_fingerprint(text, request->result.text)) {
         return berth_fail(&request->error, BERTH_E_DESKTOP,
-                          "'%s': its file '%s' does not hold a SHA-256", request->machine,
+                          "'%s': its file '%s' does not contain a SHA-256", request->machine,
                           GUEST_FINGERPRINT_FILE);
     }
     return 0;
@@ -233,13 +231,13 @@ int guest_state(struct virt_request *request)
         return r;
     r = read_file(request, domain, GUEST_STATE_FILE, text);
     if (r == BERTH_E_NOT_FOUND)
-        return 0; /* nobody has signed on since the start: the empty answer */
+        return 0; /* no user has signed on since the start: an empty result */
     if (r < 0)
         return r;
     text[strcspn(text, "\r\n")] = '\0';
     for (char *at = text; *at; at++) {
         if ((unsigned char)*at < 0x20 || (unsigned char)*at > 0x7e)
-            *at = '?'; /* written inside the guest: not to be trusted with control characters */
+            *at = '?'; /* written inside the guest, so untrusted: remove control characters */
     }
     (void)snprintf(request->result.text, sizeof(request->result.text), "%.*s",
                    (int)sizeof(request->result.text) - 1, text);
@@ -270,7 +268,7 @@ static int wait_for_end(struct virt_request *request, virDomainPtr domain, json_
         }
         (void)nanosleep(&pause, NULL);
     }
-    return berth_fail(&request->error, BERTH_E_TIMEOUT, "sign-off inside '%s' goes on after %d ms",
+    return berth_fail(&request->error, BERTH_E_TIMEOUT, "sign-off inside '%s' did not end in %d ms",
                       request->machine, SIGN_OFF_MS);
 }
 

@@ -1,4 +1,4 @@
-/* hypervisor.c - the standing connection to one hypervisor. */
+/* hypervisor.c - the permanent connection to one hypervisor. */
 #include "hypervisor.h"
 
 #include <pthread.h>
@@ -14,14 +14,15 @@
 #define BACKOFF_FIRST_MS 500
 #define BACKOFF_MAX_MS 30000
 
-/* An attempt to connect cannot be interrupted; a process that is stuck in one is of no use. */
+/* An attempt to connect cannot be interrupted; when it takes longer the process must be restarted.
+ */
 #define ATTEMPT_MAX_MS 15000
 
-/* Connections that may be left behind unclosed. */
+/* Connections that may be abandoned without closing them. */
 #define LEAKED_MAX 16
 
-/* Closing a connection while an event for it is on its way can deadlock libvirt: it is closed after
- * this much quiet. */
+/* Closing a connection while one of its events is being delivered can deadlock libvirt: it is
+ * closed after this much time without events. */
 #define QUIET_MS 1000
 
 struct hypervisor {
@@ -32,15 +33,16 @@ struct hypervisor {
     virConnectPtr connection; /* the event connection; only the connection thread closes it */
     struct events events;
     bool open, has_events;
-    bool lost;           /* the close callback fired */
-    int lost_reason;     /* VIR_CONNECT_CLOSE_REASON_... */
-    bool urgent;         /* somebody waits: no more back-off */
-    unsigned generation; /* counts openings: older connections are dead */
-    unsigned leaked;     /* connections left behind */
-    unsigned failures;   /* attempts that failed, ever */
+    bool lost;       /* the close callback fired */
+    int lost_reason; /* VIR_CONNECT_CLOSE_REASON_... */
+    bool urgent;     /* a caller waits: end the back-off */
+    /* incremented when it is opened: lane connections of older generations are dead */
+    unsigned generation;
+    unsigned leaked;   /* abandoned connections */
+    unsigned failures; /* failed attempts, in all */
     int64_t attempt_began_ms;
     struct berth_error error;             /* of the last attempt */
-    char last_reported[BERTH_ERROR_TEXT]; /* why it cannot be opened; "" since it was open */
+    char last_reported[BERTH_ERROR_TEXT]; /* error of the last attempt; "" after a success */
 };
 
 static int64_t now_ms(void)
@@ -51,7 +53,7 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Under the lock: wait for a change until then; false when that time has come. */
+/* Wait for a change until the deadline, with the lock held; false when it has passed. */
 static bool wait_until(struct hypervisor *hypervisor, int64_t then_ms)
 {
     struct timespec then = { .tv_sec = then_ms / 1000, .tv_nsec = then_ms % 1000 * 1000000 };
@@ -61,7 +63,8 @@ static bool wait_until(struct hypervisor *hypervisor, int64_t then_ms)
 
 static void *run_events(berth_unused void *unused)
 {
-    /* It must never end, or nothing is heard any more; a failing turn would otherwise spin. */
+    /* It must never end, or no events are received; the pause keeps a failing turn from spinning.
+     */
     const struct timespec pause = { .tv_nsec = 100000000 };
 
     for (;;) {
@@ -71,8 +74,8 @@ static void *run_events(berth_unused void *unused)
     return NULL;
 }
 
-/* The event loop turns only when it has something to do; a timer that never fires keeps it from
- * complaining. */
+/* virEventRunDefaultImpl() fails without any handle or timer, so register a timer that never fires.
+ */
 static void never(berth_unused int timer, berth_unused void *unused)
 {
 }
@@ -104,7 +107,8 @@ static const char *close_reason(int reason)
     }
 }
 
-/* Half the time to all of it, at random, so that many brokers do not connect at once. */
+/* Random jitter between half of the time and all of it, so that many processes do not connect at
+ * once. */
 static int64_t jittered(int64_t ms)
 {
     uint32_t random = 0;
@@ -133,8 +137,8 @@ static void tell(struct hypervisor *hypervisor, const char *what, const char *re
     out_event(hypervisor->out, &event);
 }
 
-/* The first failure is the answer to the broker's "open"; of those that follow only a new reason is
- * told. */
+/* The first failure is the answer to berthd's "open"; later ones are reported only when the reason
+ * changes. */
 static void note_failure(struct hypervisor *hypervisor, const struct berth_error *error)
 {
     bool is_new;
@@ -166,11 +170,11 @@ static bool try_open(struct hypervisor *hypervisor)
     if (!connection) {
         (void)libvirt_fail(&error, "cannot connect to '%s'", hypervisor->uri);
         error.code =
-            BERTH_E_HOST_DOWN; /* whatever the reason: it may be there at the next attempt */
+            BERTH_E_HOST_DOWN; /* HOST_DOWN whatever the reason: the next attempt may succeed */
         note_failure(hypervisor, &error);
         return false;
     }
-    /* Local drivers know neither of the two: nothing can be lost there. */
+    /* Local drivers support neither; their connections cannot be lost. */
     (void)virConnectSetKeepAlive(connection, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT);
     (void)virConnectRegisterCloseCallback(connection, on_close, hypervisor, NULL);
     has_events = events_register(&hypervisor->events, connection, hypervisor->out);
@@ -187,7 +191,7 @@ static bool try_open(struct hypervisor *hypervisor)
     return true;
 }
 
-/* Wait until the connection is lost; the reason of the loss. */
+/* Wait until the connection is lost; returns the reason. */
 static int wait_until_lost(struct hypervisor *hypervisor)
 {
     int reason;
@@ -201,8 +205,8 @@ static int wait_until_lost(struct hypervisor *hypervisor)
     return reason;
 }
 
-/* A connection that ended cleanly is closed after a while of quiet; closing one whose peer hangs
- * may hang as well, so it is left behind (some kilobytes).
+/* Close a connection that ended cleanly after a while without events; closing one whose peer hangs
+ * may hang as well, so it is abandoned (some kilobytes).
  */
 static void give_up(struct hypervisor *hypervisor, int reason)
 {
@@ -235,7 +239,7 @@ static void *run_connection(void *context)
             reason = wait_until_lost(hypervisor);
             tell(hypervisor, "closed", close_reason(reason));
             give_up(hypervisor, reason);
-            continue; /* a daemon that was restarted is there again at once */
+            continue; /* a restarted daemon is reachable at once */
         }
         back_off(hypervisor, wait_ms);
         wait_ms = wait_ms * 2 < BACKOFF_MAX_MS ? wait_ms * 2 : BACKOFF_MAX_MS;
@@ -243,7 +247,7 @@ static void *run_connection(void *context)
     return NULL;
 }
 
-/* ---- for the others ---- */
+/* ---- called from other threads ---- */
 
 static void start_thread(void *(*run)(void *), void *context)
 {
@@ -269,7 +273,7 @@ struct hypervisor *hypervisor_new(struct out *out)
     (void)pthread_condattr_destroy(&monotonic);
 
     if (virInitialize() < 0 || virEventRegisterDefaultImpl() < 0) {
-        (void)fputs("berth-virt: libvirt does not start\n", stderr);
+        (void)fputs("berth-virt: cannot initialise libvirt\n", stderr);
         abort();
     }
     (void)virEventAddTimeout(-1, never, NULL, NULL);
@@ -307,8 +311,8 @@ int hypervisor_open(struct hypervisor *hypervisor, const char *uri, int64_t limi
     return r;
 }
 
-/* The test driver's machines live in the process, those of test:///FILE even in the connection: all
- * lanes must share it. It has no socket, so the rule of one call in flight does not matter there.
+/* The machines of the test driver exist in the process, those of test:///FILE in the connection:
+ * all lanes must share one. It has no socket, so that several calls in flight are no problem.
  */
 static bool lives_in_connection(const char *uri)
 {
@@ -336,8 +340,8 @@ int hypervisor_lane_connection(struct hypervisor *hypervisor, virConnectPtr *con
     if (*connection && *generation == present && virConnectIsAlive(*connection) == 1)
         return 0;
 
-    /* A dead connection of a lane has no callbacks and no events: closing it is safe, its socket is
-     * gone already. */
+    /* A dead connection of a lane has no callbacks and no events, and its socket is closed: closing
+     * it is safe. */
     if (*connection)
         (void)virConnectClose(berth_take(*connection));
     *connection = virConnectOpen(hypervisor->uri);

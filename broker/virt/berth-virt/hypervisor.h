@@ -1,10 +1,11 @@
-/* hypervisor.h - the standing connection to one hypervisor: events, and whether it is there at all.
+/* hypervisor.h - the permanent connection to one hypervisor: its events, and whether it is
+ * reachable.
  *
- * Module virt (berth-virt). Two threads of its own. One runs libvirt's event loop for ever. The
- * connection thread opens the event connection, registers what is to be heard, waits until it is
- * lost, says so, and opens it again after 0.5 to 30 s with jitter. The event connection is used for
- * nothing else; keepalive notices a hung daemon on it in HANG_S seconds. Lanes get connections of
- * their own here.
+ * Module virt (berth-virt). Two threads of its own: the event thread runs libvirt's event loop; the
+ * connection thread opens the event connection, registers the events, waits until it is lost,
+ * reports that, and reopens it after 0.5 to 30 s with jitter. The event connection serves events
+ * only; keepalive detects a hung daemon (KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT). Lanes get
+ * connections of their own here.
  */
 #ifndef BERTH_VIRT_HYPERVISOR_H
 #define BERTH_VIRT_HYPERVISOR_H
@@ -24,21 +25,21 @@ struct out;
 /* Starts the event thread; libvirt must not have been used before. One per process. */
 struct hypervisor *hypervisor_new(struct out *out);
 
-/* Connect, when not told so before, and wait up to limit_ms for it. With a connection that waits
- * for its next attempt the attempt is made now. *ret_events: life-cycle events were registered.
- * Errors: HOST_DOWN with libvirt's sentence.
+/* Start to connect, if that was not done before, and wait up to limit_ms. A back-off that is
+ * running ends now. *ret_events: life-cycle events are registered. Errors: HOST_DOWN with libvirt's
+ * message.
  */
 int hypervisor_open(struct hypervisor *hypervisor, const char *uri, int64_t limit_ms,
                     bool *ret_events, struct berth_error *reterr) berth_must_check;
 
-/* A connection for a lane: *connection stays when it is of the present *generation, else it is
- * given up and opened anew. May block as long as libvirt does. Errors: HOST_DOWN.
+/* Get a connection for a lane: *connection stays when it is of the present *generation, else it is
+ * abandoned and opened again. May block as long as libvirt does. Errors: HOST_DOWN.
  */
 int hypervisor_lane_connection(struct hypervisor *hypervisor, virConnectPtr *connection,
                                unsigned *generation, struct berth_error *reterr) berth_must_check;
 
-/* Is the process better started anew? An attempt to connect is stuck, or too many dead connections
- * were left behind.
+/* Should the process be restarted? An attempt to connect hangs, or too many dead connections were
+ * abandoned.
  */
 bool hypervisor_needs_restart(struct hypervisor *hypervisor);
 

@@ -1,7 +1,7 @@
-/* image.c - can disks be made on this image, and machines booted from it, on this host?
+/* image.c - check that disks can be created on an image, and machines booted from it, on this host.
  *
- * What libvirt says now: the files may lie on another machine than this. Asked before a version of
- * an image is published, and before desktops are given up for it.
+ * Through libvirt, because the files may be on another machine. Checked before a version of an
+ * image is published, and before desktops are replaced by it.
  */
 #include <libvirt/virterror.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "libvirt_error.h"
 #include "virt_request.h"
 
-#define CHAIN_MAX 32 /* files below an image; more is a circle */
+#define CHAIN_MAX 32 /* backing files of an image; more are a cycle */
 
 static void volume_freep(virStorageVolPtr *volume)
 {
@@ -21,7 +21,7 @@ static void volume_freep(virStorageVolPtr *volume)
         (void)virStorageVolFree(berth_take(*volume));
 }
 
-/* libvirt's test driver has storage pools and no files: what it does not know may be there. */
+/* libvirt's test driver has storage pools without files: a file that it does not know may exist. */
 static bool has_files(struct virt_request *request)
 {
     const char *type = virConnectGetType(request->connection);
@@ -29,7 +29,7 @@ static bool has_files(struct virt_request *request)
     return !type || strcmp(type, "TEST") != 0;
 }
 
-/* A folder that cannot be opened is the image's fault; a host that does not answer is not. */
+/* A folder that cannot be opened is an error of the image; a host that does not answer is not. */
 static int no_folder(struct virt_request *request, const char *path)
 {
     if (request->error.code == BERTH_E_HOST)
@@ -38,11 +38,11 @@ static int no_folder(struct virt_request *request, const char *path)
     return request->error.code;
 }
 
-/* A file of the host, as libvirt sees it at this moment. */
+/* A file of the host, as libvirt sees it now. */
 struct file {
-    struct dir_pool dir_pool; /* only where libvirt had to be shown it */
+    struct dir_pool dir_pool; /* only if libvirt had no pool for its folder */
     virStorageVolPtr volume;
-    char *xml; /* its description */
+    char *xml; /* its XML */
 };
 
 static void file_close(struct file *file)
@@ -66,8 +66,7 @@ static int read_again(struct virt_request *request, const char *path, struct fil
     return libvirt_fail(&request->error, "file '%s'", path);
 }
 
-/* libvirt looks at a file again when it is asked to describe it; one that it knew and that is gone
- * cannot be described. */
+/* libvirt reads the file again for its XML, and fails when the file was deleted since. */
 static int file_open(struct virt_request *request, const char *path, struct file *ret)
 {
     ret->volume = virStorageVolLookupByPath(request->connection, path);
@@ -77,11 +76,11 @@ static int file_open(struct virt_request *request, const char *path, struct file
     volume_freep(&ret->volume);
     if (!has_files(request))
         return berth_fail(&request->error, BERTH_E_UNSUPPORTED,
-                          "libvirt's test driver has no files: '%s' was not looked at", path);
+                          "libvirt's test driver has no files: '%s' was not checked", path);
     return read_again(request, path, ret);
 }
 
-/* One file of the chain; *ret_below: what it lies on, "" when on nothing. */
+/* Check one file of the chain; *ret_below: its backing file, "" when it has none. */
 static int check_file(struct virt_request *request, const char *path, bool is_image,
                       char *ret_below, size_t size)
 {
@@ -113,17 +112,18 @@ static int check_chain(struct virt_request *request)
         int r = check_file(request, path, i == 0, below, sizeof(below));
 
         if (r < 0 && i > 0)
-            (void)berth_fail_in(&request->error, "'%s' lies on another file", request->args.image);
+            (void)berth_fail_in(&request->error, "backing file of image '%s'", request->args.image);
         if (r < 0)
             return request->error.code;
         if (!below[0])
             return 0;
         if (below[0] != '/')
             return berth_fail(&request->error, BERTH_E_CONFIG,
-                              "'%s' lies on '%.80s', which is no file of the host", path, below);
+                              "'%s' has the backing file '%.80s', which is not a file of the host",
+                              path, below);
         (void)snprintf(path, sizeof(path), "%s", below);
     }
-    return berth_fail(&request->error, BERTH_E_CONFIG, "'%s' lies on more than %d files",
+    return berth_fail(&request->error, BERTH_E_CONFIG, "'%s' has more than %d backing files",
                       request->args.image, CHAIN_MAX);
 }
 

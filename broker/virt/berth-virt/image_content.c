@@ -1,4 +1,4 @@
-/* image_content.c - see image_content.h. */
+/* image_content.c - check the content of a qcow2 file through libvirt. */
 #include "image_content.h"
 
 #include <inttypes.h>
@@ -27,12 +27,12 @@ static void stream_freep(virStreamPtr *stream)
 static int cut_off(const struct content *content, const char *what, uint64_t at)
 {
     return berth_fail(&content->request->error, BERTH_E_CONFIG,
-                      "'%s' is cut off: it has %" PRIu64 " bytes, and %s lies at %" PRIu64
+                      "'%s' is truncated: it has %" PRIu64 " bytes, and %s is at %" PRIu64
                       "; copy it again",
                       content->path, content->size, what, at);
 }
 
-/* All of it, or less where the stream ends before. */
+/* Read `size` bytes, or fewer when the stream ends before. */
 static int receive(virStreamPtr stream, uint8_t *bytes, size_t size)
 {
     size_t got = 0;
@@ -66,7 +66,7 @@ static int read_at(const struct content *content, uint64_t at, uint8_t *bytes, s
                : 0;
 }
 
-/* A part that the metadata names, or CONFIG when the file ends before it does. To be freed. */
+/* Read a part that the metadata names; CONFIG when the file ends before. To be freed. */
 static int read_part(const struct content *content, const char *what, uint64_t at, size_t size,
                      uint8_t **ret)
 {
@@ -102,12 +102,12 @@ static int read_header(struct content *content)
         return r;
     if (qcow2_header(bytes, size, &content->qcow2, &request->error) == 0)
         return 0;
-    (void)berth_fail_in(&request->error, "'%s' is no whole image", content->path);
+    (void)berth_fail_in(&request->error, "'%s' is not a complete image", content->path);
     return request->error.code = BERTH_E_CONFIG;
 }
 
-/* libvirt gives QEMU a description of its own of all files of the chain, and can make none from
- * every name that QEMU takes. A file that the name leads to is the next one of the chain. */
+/* libvirt passes QEMU a description of all files of the chain, and does not understand every name
+ * that QEMU accepts. The named file is checked as the next one of the chain. */
 static int check_backing(const struct content *content)
 {
     const struct qcow2 *qcow2 = &content->qcow2;
@@ -131,7 +131,7 @@ static int check_backing(const struct content *content)
                       why.text);
 }
 
-/* Does the file reach to its last cluster? Its refcounts tell which that is. */
+/* Does the file contain its last cluster, according to its refcounts? */
 static int check_end(const struct content *content)
 {
     const struct qcow2 *qcow2 = &content->qcow2;
@@ -156,7 +156,7 @@ static int check_end(const struct content *content)
 int image_is_encrypted(struct virt_request *request, const char *path)
 {
     return berth_fail(&request->error, BERTH_E_CONFIG,
-                      "'%s' is encrypted, and Berth has no key for it; convert it with 'qemu-img "
+                      "'%s' is encrypted, which Berth does not support; decrypt it with 'qemu-img "
                       "convert' to an image that is not",
                       path);
 }

@@ -1,4 +1,4 @@
-/* lanes.c - threads that carry out calls. */
+/* lanes.c - worker threads for calls. */
 #include "lanes.h"
 
 #include <pthread.h>
@@ -19,8 +19,8 @@ struct lane {
     virConnectPtr connection;
     unsigned generation;
     struct virt_request *now; /* being carried out */
-    int64_t limit_ms;         /* of it, on the monotonic clock */
-    bool abandoned; /* nobody waits for its answer; it ends by itself if it ever comes back */
+    int64_t limit_ms;         /* deadline of it, on the monotonic clock */
+    bool abandoned;           /* replaced; the thread ends if its call ever returns */
 };
 
 struct lanes {
@@ -29,7 +29,7 @@ struct lanes {
     pthread_mutex_t lock;
     pthread_cond_t submitted;
     struct list waiting[LANE_KINDS]; /* struct virt_request */
-    struct list all;                 /* struct lane, abandoned ones too */
+    struct list all;                 /* struct lane, also abandoned ones */
     unsigned abandoned;
 };
 
@@ -41,11 +41,11 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* ---- choosing what to do next; under the lock ---- */
+/* ---- choosing the next request; with the lock held ---- */
 
-/* The lane of this kind that is at work on this machine, or NULL. Questions change nothing and need
- * not take turns. What is told to a guest does: of two passwords the later one must stay, and
- * libvirt serves those who wait for one machine in any order.
+/* The lane of this kind that works on this machine, or NULL. Queries change nothing and may run in
+ * parallel. Calls into a guest may not: of two passwords the later one must win, and libvirt serves
+ * threads that wait for the same machine in any order.
  */
 static const struct lane *working_on(const struct lanes *lanes, enum virt_lane kind,
                                      const char *uuid)
@@ -60,8 +60,8 @@ static const struct lane *working_on(const struct lanes *lanes, enum virt_lane k
     return NULL;
 }
 
-/* Its limit is about to pass in berthd, which then asks what became of the machine: what has not
- * begun by now must not begin any more.
+/* Its limit is about to pass in berthd, which then inspects the machine: a call that has not begun
+ * by now must not begin any more.
  */
 static bool is_late(const struct virt_request *request, int64_t now)
 {
@@ -76,7 +76,7 @@ static struct virt_request *next_request(struct lanes *lanes, enum virt_lane kin
         struct virt_request *request = list_entry(node, struct virt_request, node);
 
         if (is_late(request, now) || working_on(lanes, kind, request->args.uuid))
-            continue; /* lanes_watch answers what is late */
+            continue; /* lanes_watch fails late requests */
         list_remove(node);
         return request;
     }
@@ -97,9 +97,9 @@ static struct virt_request *wait_for_request(struct lane *lane)
     return request;
 }
 
-/* ---- carrying out ---- */
+/* ---- carrying out a request ---- */
 
-/* A connection that broke under a call that changes something: nobody knows whether it was done. */
+/* The connection broke during a call that changes something: it is unknown whether it was done. */
 static int judge(const struct virt_request *request, enum virt_lane kind, int r)
 {
     return r == BERTH_E_HOST_DOWN && kind != LANE_READ && request->connection
@@ -128,7 +128,7 @@ static int carry_out(struct lane *lane, struct virt_request *request)
     return judge(request, lane->kind, r);
 }
 
-/* false: the lane was abandoned meanwhile and must end. */
+/* False: the lane was abandoned meanwhile and must end. */
 static bool finish(struct lane *lane)
 {
     struct lanes *lanes = lane->lanes;
@@ -141,7 +141,7 @@ static bool finish(struct lane *lane)
         list_remove(&lane->node);
         lanes->abandoned--;
     }
-    /* The machine it acted on is free: another lane may have waited for that. */
+    /* The machine is free: another lane may wait for it. */
     (void)pthread_cond_broadcast(&lanes->submitted);
     (void)pthread_mutex_unlock(&lanes->lock);
     return goes_on;
@@ -160,7 +160,7 @@ static void *run(void *context)
         if (goes_on)
             out_answer(lane->lanes->out, request->id, r, &request->result, &request->error);
     }
-    /* Its connection was stuck once and is left behind: closing it might hang again. */
+    /* Its connection hung once and is abandoned: closing it might hang again. */
     free(lane);
     return NULL;
 }
@@ -206,7 +206,7 @@ struct lanes *lanes_new(struct hypervisor *hypervisor, struct out *out)
     return lanes;
 }
 
-/* It was never begun, and will not be. */
+/* Fail a request that was not begun. */
 static void refuse(struct lanes *lanes, struct virt_request *request, const char *why)
 {
     (void)berth_fail(&request->error, BERTH_E_BUSY, "machine %s: %s", request->args.uuid, why);
@@ -232,12 +232,12 @@ void lanes_submit(struct lanes *lanes, struct virt_request *request)
     }
     (void)pthread_mutex_unlock(&lanes->lock);
 
-    /* It would wait behind a call that may never come back. */
+    /* It would wait for a call that may never return. */
     refuse(lanes, request, "an earlier call is stuck");
 }
 
-/* Those that waited for their turn too long, or for a call that was given up meanwhile; under the
- * lock. */
+/* Fail requests that waited too long, or for a call that was abandoned meanwhile; with the lock
+ * held. */
 static void refuse_late(struct lanes *lanes, int64_t now)
 {
     for (int kind = 0; kind < LANE_KINDS; kind++) {

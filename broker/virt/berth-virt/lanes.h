@@ -1,11 +1,11 @@
-/* lanes.h - threads that carry out calls: each with its own connection and one call in flight.
+/* lanes.h - worker threads for calls: each has its own connection and one call in flight.
  *
  * Module virt (berth-virt). libvirt's keepalive works only with one call in flight per connection.
- * Two actions on one machine never run at once, nor do two calls to one guest: the second waits for
- * its turn, and is refused with BUSY, not begun, when its limit passes meanwhile. A call that has
- * passed its limit is left alone with its lane and its connection, what it held is released and
- * what it still says is dropped, and a fresh lane takes its place; at most LANES_ABANDONED_MAX are
- * left so, then the process ends with a sentence and berthd starts another.
+ * Actions on the same machine never run in parallel, nor do calls to the same guest: the second
+ * waits, and fails with BUSY when its limit passes before it began. A call that exceeds its limit
+ * is abandoned together with its lane and connection: what it held is released, its output is
+ * dropped, and a new lane replaces the old one. With more than LANES_ABANDONED_MAX of them the
+ * process exits with a message, and berthd starts another.
  */
 #ifndef BERTH_VIRT_LANES_H
 #define BERTH_VIRT_LANES_H
@@ -15,7 +15,7 @@
 
 #define LANES_ABANDONED_MAX 8
 
-/* Beyond the limit that berthd keeps, so that its own clock is the one that decides. */
+/* Added to the limits in calls.def, so that berthd's own timer always fires first. */
 #define LANES_GRACE_MS 500
 
 struct lanes;
@@ -26,7 +26,8 @@ struct lanes *lanes_new(struct hypervisor *hypervisor, struct out *out);
 /* Take over a request; its answer goes to `out`. */
 void lanes_submit(struct lanes *lanes, struct virt_request *request);
 
-/* Look after calls that take too long; call it about twice a second. false: too many are stuck. */
+/* Abandon calls that take too long; to be called about twice a second. False: too many are stuck.
+ */
 bool lanes_watch(struct lanes *lanes);
 
 #endif

@@ -1,4 +1,4 @@
-/* layers.c - see layers.h. */
+/* layers.c - find and delete external snapshots of a machine's disk. */
 #include "layers.h"
 
 #include <libvirt/virterror.h>
@@ -31,7 +31,7 @@ static int add(struct virt_request *request, struct layers *layers, const char *
     return 0;
 }
 
-/* ---- files that may lie in any folder of the host ---- */
+/* ---- files in any folder of the host ---- */
 
 /* 1 and *ret, 0 when there is no such file, or a code. */
 static int volume_at(struct virt_request *request, const char *path, struct dir_pool *dir_pool,
@@ -65,7 +65,7 @@ static int drop_file(struct virt_request *request, const char *path)
     if (r >= 0)
         return 0;
     (void)berth_fail_in(&request->error,
-                        "'%s': its snapshot file '%s' holds what its user wrote; "
+                        "'%s': its snapshot file '%s' contains data of its user; "
                         "delete it by hand",
                         request->machine, path);
     return request->error.code = BERTH_E_DESKTOP;
@@ -89,7 +89,7 @@ struct chain {
     struct layers *layers;
 };
 
-/* What the file at `path` lies on; "" when on nothing. 0 when there is no such file. */
+/* The backing file of `path`; "" when it has none. 0 when there is no such file. */
 static int below(struct virt_request *request, const char *path, char *ret, size_t size)
 {
     berth_cleanup(dir_pool_close) struct dir_pool dir_pool = { 0 };
@@ -118,7 +118,7 @@ static int own_number(const struct disk_paths *own, const char *path)
     return -1;
 }
 
-/* A disk of its own is at the bottom: what lies on it is its layers. */
+/* Is it one of the machine's own disks? The files above it are its layers. */
 static int reached(struct virt_request *request, const struct chain *chain, int own,
                    const struct layers *passed)
 {
@@ -130,9 +130,9 @@ static int reached(struct virt_request *request, const struct chain *chain, int 
     return r < 0 ? r : 1;
 }
 
-/* Go down from `top`: 1 when a disk of its own is reached (the layers on the way are noted), 0 when
- * the chain ends elsewhere, or a code. A top that is gone counts as reached: there is nothing to
- * read in it.
+/* Follow the backing files from `top`: 1 when one of the machine's own disks is reached (the layers
+ * above it are recorded), 0 when the chain ends elsewhere, or a code. A missing `top` counts as
+ * reached: it contains no data.
  */
 static int walk(struct virt_request *request, const struct chain *chain, const char *top)
 {
@@ -159,7 +159,7 @@ static int walk(struct virt_request *request, const struct chain *chain, const c
     return 0;
 }
 
-/* ---- what the machine has ---- */
+/* ---- the machine's disks and snapshots ---- */
 
 static int find_main(struct virt_request *request, virDomainPtr domain, const struct chain *chain)
 {
@@ -187,8 +187,8 @@ static int find_main(struct virt_request *request, virDomainPtr domain, const st
     r = walk(request, chain, disk.path);
     if (r == 0 && disk.path[0]) {
         return berth_fail(&request->error, BERTH_E_DESKTOP,
-                          "'%s': somebody gave it the disk '%s', which is not on its own; put its "
-                          "disk back, or delete the machine and that file by hand",
+                          "'%s': its disk was replaced by '%s', which is not based on its own; "
+                          "restore its disk, or delete the machine and that file by hand",
                           request->machine, disk.path);
     }
     return r < 0 ? r : 0;
@@ -206,7 +206,8 @@ static void snapshots_free(struct snapshots *snapshots)
     free(snapshots->all);
 }
 
-/* The files that one snapshot names: disks only when they lie on ours, and its memory. */
+/* The files that one snapshot names: its memory, and disks that are based on one of the machine's
+ * own. */
 static int find_of_snapshot(struct virt_request *request, virDomainSnapshotPtr snapshot,
                             const struct chain *chain)
 {
@@ -251,7 +252,7 @@ static int find_snapshots(struct virt_request *request, virDomainPtr domain,
                           const struct chain *chain)
 {
     berth_cleanup(snapshots_free) struct snapshots snapshots = { 0 };
-    int own = chain->layers->own; /* a snapshot of long ago does not tell what is in use */
+    int own = chain->layers->own; /* an old snapshot does not say what is in use */
     int r = list_snapshots(request, domain, &snapshots);
 
     for (int i = 0; i < snapshots.count && r >= 0; i++)
@@ -260,7 +261,7 @@ static int find_snapshots(struct virt_request *request, virDomainPtr domain,
     return r < 0 ? r : 0;
 }
 
-/* The test driver has no files, and knows no flag for leaving them alone. */
+/* The test driver has no files, and no flag to keep them. */
 static bool forget(virDomainSnapshotPtr snapshot)
 {
     return virDomainSnapshotDelete(snapshot, VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY) == 0 ||

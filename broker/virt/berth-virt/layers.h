@@ -1,9 +1,8 @@
-/* layers.h - files that somebody laid over a machine's own disk: external snapshots and what
- * belongs to them.
+/* layers.h - files on top of a machine's own disk: external snapshots made by others.
  *
- * Module virt (berth-virt). Thread: a lane. What libvirt has now is the truth: a backup tool or an
- * administrator may have given the machine another top file since Berth made its disk. Such a file
- * holds what its user wrote.
+ * Module virt (berth-virt). Thread: a lane. A backup tool or an administrator may have added layers
+ * since Berth created the disk, so libvirt is asked each time. A layer contains what the user wrote
+ * since.
  *
  *     nightly.qcow2 -> berth-7.qcow2 -> golden.qcow2
  *     (a layer)        (own disk)       (the image)
@@ -13,7 +12,7 @@
 
 #include "disk.h"
 
-/* More than anybody keeps; a longer chain is refused. */
+/* Longer chains are refused. */
 #define LAYERS_MAX 64
 
 struct layers {
@@ -22,19 +21,19 @@ struct layers {
     int own; /* which of the machine's own two disks is in use, -1: neither */
 };
 
-/* Find the layers of `domain`, whose own disks are `names` in `storage`: those of its main disk,
- * and the files that its snapshots name. Free with layers_free, also on failure.
+/* Find the layers of `domain`, whose own disks are `names` in `storage`: the files above its own
+ * disk, and the files that its snapshots name. Call layers_free also on failure.
  *
- * Errors: DESKTOP with a sentence when its main disk does not lead to a disk of its own (somebody
- * gave it another), or a block copy of it is under way; CONFIG without the storage pool.
+ * Errors: DESKTOP when its main disk is not based on one of its own disks (an administrator gave it
+ * another), or a block copy is running; CONFIG (no such storage pool).
  */
 int layers_find(struct virt_request *request, virDomainPtr domain, const char *storage,
                 const struct disk_names *names, struct layers *ret) berth_must_check;
 
-/* Delete the files; those that are gone already are fine. Errors: DESKTOP naming the file. */
+/* Delete the files that exist. Errors: DESKTOP naming the file. */
 int layers_drop(struct virt_request *request, const struct layers *layers) berth_must_check;
 
-/* Make libvirt forget the snapshots of a machine; their files are layers_drop's. */
+/* Delete the snapshots' metadata in libvirt; layers_drop deletes their files. */
 int layers_forget(struct virt_request *request, virDomainPtr domain) berth_must_check;
 
 void layers_free(struct layers *layers); /* for berth_cleanup */

@@ -1,4 +1,4 @@
-/* libvirt_error.c - libvirt's errors as codes and sentences of Berth. */
+/* libvirt_error.c - convert libvirt's errors to Berth's codes and messages. */
 #include "libvirt_error.h"
 
 #include <libvirt/virterror.h>
@@ -23,7 +23,7 @@ static bool is_transport(int domain)
 
 int libvirt_error_class(int code, int domain)
 {
-    /* A table of numbers, not a switch over the enum: libvirt's has 110 members and grows. */
+    /* A table, not a switch: -Wswitch-enum would require all 110 members of libvirt's enum. */
     static const struct {
         int code, class;
     } rows[] = {
@@ -54,9 +54,9 @@ int libvirt_error_class(int code, int domain)
     return BERTH_E_HOST;
 }
 
-/* ---- libvirt's sentences ---- */
+/* ---- libvirt's messages ---- */
 
-/* What is shown of a sentence, so that what stands before it fits beside it everywhere. */
+/* Length of the message that is kept, so that it fits with its prefix into a struct berth_error. */
 #define SENTENCE_MAX 140
 
 static const char *after(const char *text, const char *start)
@@ -64,7 +64,7 @@ static const char *after(const char *text, const char *start)
     return strncasecmp(text, start, strlen(start)) == 0 ? text + strlen(start) : NULL;
 }
 
-/* QEMU's last line says what ended it; warnings come before. */
+/* QEMU's last line is the error; warnings come before. */
 static const char *last_line(const char *text, size_t *ret_length)
 {
     size_t end = strlen(text);
@@ -94,7 +94,7 @@ static const char *without_stamp(const char *line, const char *end)
     return line;
 }
 
-/* The words of QEMU in a sentence of libvirt's, or NULL when they are not there. */
+/* QEMU's output in a message of libvirt, or NULL. */
 static const char *words_of_qemu(const char *message, size_t *ret_length)
 {
     const char *rest = after(message, "qemu unexpectedly closed the monitor");
@@ -103,7 +103,8 @@ static const char *words_of_qemu(const char *message, size_t *ret_length)
 
     if (!rest)
         rest = after(message, "process exited while connecting to monitor");
-    rest = rest ? strstr(rest, ": ") : NULL; /* newer libvirt names the machine before it */
+    /* newer versions of libvirt put the machine's name before it */
+    rest = rest ? strstr(rest, ": ") : NULL;
     if (!rest)
         return NULL;
     line = last_line(rest + 2, ret_length);
@@ -127,7 +128,7 @@ void libvirt_error_sentence(const char *message, char *ret, size_t size)
         (void)snprintf(ret, size, "%.*s", (int)length, text);
         return;
     }
-    /* The cause stands at the end. */
+    /* The cause is at the end. */
     bare = text + length - (size - 4);
     while (((unsigned char)*bare & 0xc0) == 0x80)
         bare++;
@@ -152,7 +153,7 @@ int libvirt_fail(struct berth_error *reterr, const char *format, ...)
                       sentence);
 }
 
-/* "... 'FILE': WHY", of which the last counts: QEMU tells the way down to it. */
+/* "... 'FILE': WHY"; the last one is the cause, because QEMU names all files above it as well. */
 static const char *last_of(const char *text, const char *part)
 {
     const char *last = NULL;
@@ -164,7 +165,7 @@ static const char *last_of(const char *text, const char *part)
 
 bool libvirt_error_backing(const char *message, char *ret_file, size_t size, char ret_why[64])
 {
-    /* libvirt looks at the image itself, qemu-img at all that it lies on. */
+    /* libvirt checks the image itself, qemu-img all its backing files. */
     const char *file = last_of(message, "inaccessible backing store volume ");
     const char *end = file ? strstr(file, ": ") : NULL;
     const char *why = end ? end + strlen(": ") : NULL;

@@ -1,7 +1,7 @@
-/* libvirt_error.h - libvirt's errors as codes and sentences of Berth.
+/* libvirt_error.h - convert libvirt's errors to Berth's codes and messages.
  *
- * Module virt (berth-virt). Thread: the one whose libvirt call has just failed. libvirt's errors
- * are judged by code and domain together: code 38 of the RPC domain is a lost connection, of the
+ * Module virt (berth-virt). Thread: the one whose libvirt call has just failed. The class of an
+ * error depends on its code and its domain: code 38 of the RPC domain is a lost connection, of the
  * storage domain a full disk.
  */
 #ifndef BERTH_VIRT_LIBVIRT_ERROR_H
@@ -9,24 +9,23 @@
 
 #include "berth/error.h"
 
-/* libvirt prints to standard error unless told otherwise; call once. */
+/* Stop libvirt from printing errors to standard error; call once. */
 void libvirt_error_setup(void);
 
 /* Code of errors.def for a libvirt error. */
 int libvirt_error_class(int code, int domain);
 
-/* What of libvirt's sentence says the cause: without its own wrapping, of QEMU's output the last
- * line without time and program, and of what does not fit into size bytes (at least 8) the end.
+/* Extract the cause from libvirt's message: without libvirt's prefixes, from QEMU's output only the
+ * last line without time and program, and, if it is longer than `size` bytes (at least 8), its end.
  */
 void libvirt_error_sentence(const char *message, char *ret, size_t size);
 
-/* Fill `reterr` from this thread's last libvirt error as "what: libvirt's sentence" and return
- * its class. */
+/* Fill `reterr` from the last libvirt error of this thread as "format: cause" and return its class.
+ */
 int libvirt_fail(struct berth_error *reterr, const char *format, ...) berth_printf(2, 3);
 
-/* Does libvirt's sentence about a disk that was not made say which file below that disk cannot be
- * read? *ret_file (bytes of it: `size`) and *ret_why are then filled; a name that does not fit is
- * cut.
+/* Does libvirt's message about a disk that could not be created name a backing file that cannot be
+ * read? Then fills ret_file (of `size` bytes; a longer name is truncated) and ret_why.
  */
 bool libvirt_error_backing(const char *message, char *ret_file, size_t size, char ret_why[64]);
 

@@ -1,5 +1,4 @@
-/* machine.c - the life of a machine: create, start, stop, refresh, delete. Each is safe to repeat.
- */
+/* machine.c - create, start, stop, refresh and delete a machine. Each is idempotent. */
 #include <assert.h>
 #include <errno.h>
 #include <libvirt/virterror.h>
@@ -20,7 +19,7 @@
 #include "virt_request.h"
 #include "xml.h"
 
-/* How long a guest may take to switch itself off when asked; below the limit of the call. */
+/* Limit of a guest's shutdown; below the limit of the call. */
 #define SHUTDOWN_MS 20000
 #define SHUTDOWN_LOOK_MS 200
 
@@ -63,12 +62,13 @@ static int make_xml(struct virt_request *request, char **ret)
     r = domain_xml_make(template, size, &request->args, ret, &request->error);
     if (r < 0) {
         (void)berth_fail_in(&request->error, "template '%s'", request->args.template);
-        request->error.code = r = BERTH_E_CONFIG; /* of the pool, whichever machine it was for */
+        /* an error of the pool's template, not of this machine */
+        request->error.code = r = BERTH_E_CONFIG;
     }
     return r;
 }
 
-/* It is made of as any desktop would be: the same reading, the same checks. */
+/* Make a domain from it as for a desktop, with the same checks. */
 int machine_check_template(const char *file, bool forwarded)
 {
     struct virt_request *request = berth_new(struct virt_request);
@@ -111,13 +111,13 @@ int machine_create(struct virt_request *request)
     berth_cleanup(berth_freep) char *xml = NULL;
     int r;
 
-    /* The description first: a bad template must not leave a disk behind. */
+    /* The XML first: a bad template must not leave a disk. */
     r = make_xml(request, &xml);
     if (r < 0)
         return r;
     there = virDomainLookupByUUIDString(request->connection, args->uuid);
     if (there)
-        return 0; /* with its disk, which is made before it and need not have this name any more */
+        return 0; /* its disk exists, too, perhaps under the other name */
     if (!libvirt_error_is(VIR_ERR_NO_DOMAIN))
         return libvirt_fail(&request->error, "machine %s", args->uuid);
     if (args->volume[0]) {
@@ -130,17 +130,17 @@ int machine_create(struct virt_request *request)
 
 /* ---- start and stop ---- */
 
-/* A saved state is the memory of a running machine, with whatever its last user had open. To
- * libvirt a start means to go on from there; here it means to boot. Drivers that save nothing
- * answer -1.
+/* Remove a saved state, which is the memory of a running machine with the data of its last user.
+ * libvirt would resume it at a start; here a start means to boot. Drivers without saved states
+ * return -1.
  */
 static int drop_saved(virDomainPtr domain)
 {
     return virDomainHasManagedSaveImage(domain, 0) == 1 ? virDomainManagedSaveRemove(domain, 0) : 0;
 }
 
-/* These two alone start a machine and switch one off; whether that was permitted is the caller's
- * matter. */
+/* Only these two functions start a machine or switch one off; callers check that it is permitted.
+ */
 static int power_on(const struct virt_request *request, virDomainPtr domain)
 {
     const char *uuid = request->args.uuid;
@@ -163,10 +163,10 @@ static int power_off(const struct virt_request *request, virDomainPtr domain)
     return r;
 }
 
-/* libvirt 9.0 remembers an agent that failed while its guest hung, and goes on refusing the agent
- * of every later start of that machine. The memory goes with the definition, so that is made anew.
- * A machine with snapshots refuses and stays as it is; a crash between the two leaves a machine
- * that create makes again around its disk.
+/* After an agent failed because its guest hung, libvirt 9.0 refuses to use the agent of that
+ * domain, even after later starts. Undefining and defining the domain again resets this. A machine
+ * with snapshots cannot be undefined and stays as it is; after a crash between the two calls,
+ * `create` defines the machine again with its disk.
  */
 static int define_anew(struct virt_request *request, virDomainPtr domain)
 {
@@ -191,7 +191,7 @@ static int start_anew(struct virt_request *request, virDomainPtr domain)
     const struct timespec settle = { .tv_nsec = 300 * 1000000L };
     int r;
 
-    /* For berthd the machine has been started, once; events of the detour come within moments. */
+    /* berthd must see one start only; the events of the redefinition arrive within moments. */
     out_mute(request->out, &request->said, request->args.uuid);
     r = define_anew(request, domain);
     (void)nanosleep(&settle, NULL);
@@ -199,8 +199,7 @@ static int start_anew(struct virt_request *request, virDomainPtr domain)
     return r;
 }
 
-/* It runs already; but paused, by somebody or by a disk that was full, it is of no use to anybody.
- */
+/* It runs already; but it may be paused, by an administrator or because a disk was full. */
 static int resume_paused(struct virt_request *request, virDomainPtr domain)
 {
     int state = VIR_DOMAIN_NOSTATE;
@@ -208,12 +207,12 @@ static int resume_paused(struct virt_request *request, virDomainPtr domain)
     if (virDomainGetState(domain, &state, NULL, 0) < 0 || state != VIR_DOMAIN_PAUSED)
         return 0;
     return virDomainResume(domain) < 0
-               ? libvirt_fail(&request->error, "'%s' is paused and does not go on",
+               ? libvirt_fail(&request->error, "'%s' is paused and cannot be resumed",
                               request->machine)
                : 0;
 }
 
-/* Its host may have another address than when it was defined. */
+/* The address of its host may have changed since it was defined. */
 static int readdress(struct virt_request *request, virDomainPtr domain)
 {
     berth_cleanup(berth_freep) char *xml = NULL;
@@ -228,7 +227,7 @@ static int readdress(struct virt_request *request, virDomainPtr domain)
     r = domain_xml_readdress(xml, strlen(xml), &request->args, &moved, &request->error);
     if (r < 0 || !moved)
         return r;
-    request->args.keep_saved = false; /* a machine that goes on has its port where it was */
+    request->args.keep_saved = false; /* a resumed machine keeps its port */
     return define(request, moved);
 }
 
@@ -251,7 +250,7 @@ int machine_start(struct virt_request *request)
     if (power_on(request, domain) == 0)
         return guest_agent_is_blocked(domain) ? start_anew(request, domain) : 0;
     r = libvirt_fail(&request->error, "start of '%s'", request->machine);
-    /* Somebody else may have started it between the look and the call. */
+    /* It may have been started between the check and the call. */
     return r == BERTH_E_STATE && virDomainIsActive(domain) == 1 ? 0 : r;
 }
 
@@ -267,8 +266,8 @@ static int switch_off(struct virt_request *request, virDomainPtr domain)
     return r == BERTH_E_STATE && virDomainIsActive(domain) == 0 ? 0 : r;
 }
 
-/* Ask the guest and wait. The state is looked at rather than the event awaited: it works with every
- * driver, and an event that was lost with a connection cannot be waited for in vain.
+/* Ask the guest and wait. Polls the state instead of waiting for the event: that works with every
+ * driver, and does not depend on an event that may be lost with a connection.
  */
 static int request_shutdown(struct virt_request *request, virDomainPtr domain)
 {
@@ -298,7 +297,7 @@ int machine_stop(struct virt_request *request)
 
     r = virt_request_domain(request, &domain);
     if (r == BERTH_E_NOT_FOUND)
-        return 0; /* what does not exist does not run */
+        return 0; /* a missing machine does not run */
     if (r < 0)
         return r;
     request->result.known = true;
@@ -307,10 +306,10 @@ int machine_stop(struct virt_request *request)
 
 /* ---- refresh and delete ---- */
 
-/* A caller who knows only the UUID gets the rest from the machine's own metadata.
+/* Fill in the args that the caller has left empty from the machine's metadata.
  *
- * ret_storage: the storage pool that its disk was made in. args' own is where a new disk is made:
- * the host may have got another since.
+ * ret_storage: the storage pool of its present disk. A new disk is created in that of args: the
+ * pool of the host may have changed since.
  */
 static int complete_args(struct virt_request *request, virDomainPtr domain, char **ret_xml,
                          char ret_storage[64])
@@ -345,8 +344,8 @@ static int complete_args(struct virt_request *request, virDomainPtr domain, char
     return 0;
 }
 
-/* libvirt puts a machine's NVRAM into a file named after it. Any other may be another machine's
- * too, such as the one that a template was taken from: it is left alone.
+/* libvirt names a machine's NVRAM file after the machine. Any other file may belong to another
+ * machine, such as that of the template: it is not deleted.
  */
 static bool nvram_is_own(const char *name, const char *xml)
 {
@@ -361,8 +360,8 @@ static bool nvram_is_own(const char *name, const char *xml)
     return strncmp(file, name, strlen(name)) == 0 && file[strlen(name)] == '_';
 }
 
-/* With all that libvirt keeps beside a machine. What not every driver takes along is removed
- * before. */
+/* Undefine it with all that libvirt stores for it. What not every driver removes is removed before.
+ */
 static int undefine(struct virt_request *request, virDomainPtr domain, const char *xml)
 {
     const unsigned nvram = nvram_is_own(request->machine, xml) ? VIR_DOMAIN_UNDEFINE_NVRAM
@@ -388,7 +387,7 @@ static int undefine(struct virt_request *request, virDomainPtr domain, const cha
     return libvirt_fail(&request->error, "removing '%s'", request->machine);
 }
 
-/* Somebody may have renamed the machine, and given its name to another. */
+/* The machine may have been renamed, and its name given to another one. */
 static int name_is_free(struct virt_request *request)
 {
     berth_cleanup(virt_request_domain_freep) virDomainPtr there = NULL;
@@ -403,8 +402,8 @@ static int name_is_free(struct virt_request *request)
                       request->args.name);
 }
 
-/* What the host says now, whatever was done: the machine is off, with nothing of before beside it,
- * on this disk, which lies on the image.
+/* Check the result on the host: the machine is off, without saved state or snapshots, on this disk,
+ * which is based on the image.
  */
 static int verify(struct virt_request *request, const struct disk_names *names, int wanted)
 {
@@ -419,16 +418,16 @@ static int verify(struct virt_request *request, const struct disk_names *names, 
         return r;
     if (layers.own != wanted || layers.count || virDomainSnapshotNum(domain, 0) > 0 ||
         virDomainHasManagedSaveImage(domain, 0) == 1)
-        return berth_fail(&request->error, BERTH_E_DESKTOP,
-                          "'%s': its host does not show the new disk alone; somebody works on the "
-                          "machine",
-                          request->machine);
+        return berth_fail(
+            &request->error, BERTH_E_DESKTOP,
+            "'%s': its host does not show only the new disk; another program works on the "
+            "machine",
+            request->machine);
     return 0;
 }
 
-/* Off, and on the new disk, with nothing kept of what it was. The description is tried before
- * anything is given up for it: defining it in the place of the old one either works or changes
- * nothing.
+/* Switch it off and define it with the new disk, without saved state or snapshots. The new XML is
+ * tried first: defining it over the old one either succeeds or changes nothing.
  */
 static int switch_disk(struct virt_request *request, virDomainPtr domain, const char *old,
                        const char *xml, const struct layers *layers)
@@ -444,8 +443,8 @@ static int switch_disk(struct virt_request *request, virDomainPtr domain, const 
     return r < 0 ? r : define(request, xml);
 }
 
-/* The new disk is made, and known to be good, before anything of the old one is touched: what fails
- * until then (the image, the template, the storage) leaves the machine as it is.
+/* The new disk is created and checked before the old one is changed: a failure until then (of the
+ * image, the template or the storage) leaves the machine as it is.
  */
 int machine_refresh(struct virt_request *request)
 {
@@ -497,7 +496,7 @@ static int drop_disks(struct virt_request *request, const char *storage)
     int r;
 
     if (!args->volume[0])
-        /* without a machine and without a name there is nothing left: it was done before */
+        /* no machine and no disk name: deleted before */
         return 0;
     r = disk_names(request, args->volume, &names);
     for (int i = 0; i < DISK_NAMES && r >= 0; i++)
@@ -505,7 +504,7 @@ static int drop_disks(struct virt_request *request, const char *storage)
     return r;
 }
 
-/* Files above its disk go first: once the machine is undefined nobody knows of them. */
+/* Delete its layers first: they cannot be found after the machine is undefined. */
 static int delete_machine(struct virt_request *request, virDomainPtr domain, char ret_storage[64])
 {
     const struct virt_args *args = &request->args;

@@ -1,4 +1,4 @@
-/* machine_history.c - see machine_history.h. */
+/* machine_history.c - record what happens to machines. */
 #include "machine_history.h"
 
 #include <stdio.h>

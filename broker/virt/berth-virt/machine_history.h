@@ -1,22 +1,22 @@
-/* machine_history.h - what is done to machines and heard of them, as lines of a history.
+/* machine_history.h - record what happens to machines, as lines of a history (berth/history.h).
  *
- * Module virt (berth-virt). Any thread. The lines stand where libvirt is called and where its
- * events arrive: they are what the hypervisor knows, whatever the broker makes of it.
+ * Module virt (berth-virt). Any thread. Lines are recorded where libvirt is called and where its
+ * events arrive: the view of the hypervisor, independent of the broker.
  */
 #ifndef BERTH_VIRT_MACHINE_HISTORY_H
 #define BERTH_VIRT_MACHINE_HISTORY_H
 
 #include "berth/history.h"
 
-/* Record into this file from now on; host: how lines call it. Once, before any call. A file that
- * cannot be opened is logged: machines matter more than what is written of them.
+/* Record to this file from now on; host: its name in the lines. Call once, before any call is
+ * served. A file that cannot be opened is logged, and nothing is recorded.
  */
 void machine_history_open(const char *path, const char *host);
 
-/* This process has done so, or is about to. */
+/* This process did this, or is about to. */
 void machine_history_did(const char *uuid, enum history_machine_event event);
 
-/* The hypervisor told so: by an event, or in a list. */
+/* The hypervisor reported this, by an event or in a list. */
 void machine_history_heard(const char *uuid, enum history_machine_event event);
 
 #endif

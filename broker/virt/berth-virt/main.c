@@ -1,8 +1,8 @@
-/* main.c - berth-virt: one hypervisor's hands, started and watched by berthd.
+/* main.c - berth-virt: serves the calls of berthd to one hypervisor; started and watched by berthd.
  *
  * Descriptor 3 is the socket to berthd (see virt/wire.h). This thread reads it, answers pings,
- * hands calls to the lanes and looks after what takes too long. The process holds no state that
- * matters: it ends when the socket ends, and it may be killed at any moment.
+ * passes calls to the lanes and abandons those that take too long. The process has no state of its
+ * own: it exits when the socket is closed, and may be killed at any time.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,8 +32,8 @@
 enum { EXIT_PROTOCOL = 65, EXIT_STUCK = 75 };
 
 #ifdef __SANITIZE_THREAD__
-/* libvirt and GLib are not built with the sanitizer, so it cannot see their locks; our own files
- * stay watched.
+/* libvirt and GLib are not built with the thread sanitizer, which cannot see their locks; our own
+ * code is still checked.
  */
 const char *__tsan_default_suppressions(void);
 
@@ -51,7 +51,7 @@ struct process {
     struct lanes *lanes;
 };
 
-/* JSON texts of this process hold passwords of guests. */
+/* JSON texts of this process contain passwords of guests. */
 static void wiping_free(void *memory)
 {
     if (memory)
@@ -92,7 +92,7 @@ static int take_call(struct process *process, uint64_t id, const char *name, jso
         return 0;
     }
     if (virt_call_named(name) == VIRT_CALLS)
-        return refuse(process, id, BERTH_E_UNSUPPORTED, "there is no such call");
+        return refuse(process, id, BERTH_E_UNSUPPORTED, "unknown call");
 
     request = berth_new(struct virt_request);
     request->id = id;
@@ -121,7 +121,7 @@ static int take_frame(void *context, const char *frame, size_t size)
     return take_call(context, (uint64_t)id, name, json_object_get(json, "args"));
 }
 
-/* Read what is there. false: berthd is gone, or does not speak our language. */
+/* Read available frames. False: berthd closed the socket, or broke the protocol. */
 static bool read_some(struct process *process, struct frame_reader *reader, int *ret_exit)
 {
     struct berth_error error = { 0 };
@@ -152,14 +152,14 @@ static int serve(struct process *process)
         if (ready > 0 && !read_some(process, &reader, &exit_code))
             return exit_code;
         if (!lanes_watch(process->lanes) || hypervisor_needs_restart(process->hypervisor)) {
-            (void)fputs("berth-virt: stuck in too many calls, or in connecting; ending\n", stderr);
+            (void)fputs("berth-virt: too many calls or an attempt to connect hang; exiting\n",
+                        stderr);
             return EXIT_STUCK;
         }
     }
 }
 
-/* The arguments are the name of the host, for those who read a list of processes, and the file of
- * the history, when one is recorded. */
+/* Arguments: the name of the host, shown by ps, and the file of the history, if one is recorded. */
 int main(int argc, char **argv)
 {
     struct process process;
@@ -169,7 +169,8 @@ int main(int argc, char **argv)
         return machine_check_template(argv[2], argc == 4);
     }
     if (argc > 3 || fcntl(WIRE_DESCRIPTOR, F_GETFD) < 0) {
-        (void)fputs("berth-virt is started by berthd, with a socket as descriptor 3\n", stderr);
+        (void)fputs("berth-virt must be started by berthd, with a socket as descriptor 3\n",
+                    stderr);
         return 64;
     }
     prepare();
@@ -178,6 +179,6 @@ int main(int argc, char **argv)
     process.out = out_new(WIRE_DESCRIPTOR);
     process.hypervisor = hypervisor_new(process.out);
     process.lanes = lanes_new(process.hypervisor, process.out);
-    /* No way back through libvirt: it may hang in anything. */
+    /* _exit() without cleaning up: libvirt may hang in any call. */
     _exit(serve(&process));
 }

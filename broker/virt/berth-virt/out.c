@@ -1,4 +1,4 @@
-/* out.c - frames to berthd. */
+/* out.c - send frames to berthd. */
 #include "out.h"
 
 #include <assert.h>
@@ -15,9 +15,9 @@
 struct out {
     int descriptor;
     pthread_mutex_t lock;
-    unsigned held;                /* calls that hold events back */
-    char muted[40];               /* UUID */
-    const struct out_call *muter; /* the call that has muted it, or NULL */
+    unsigned held;                /* calls that hold back events */
+    char muted[40];               /* UUID whose events are dropped */
+    const struct out_call *muter; /* the call that mutes it, or NULL */
     pthread_cond_t unmuted;
     struct list waiting; /* struct held_event */
 };
@@ -49,8 +49,8 @@ void out_free(struct out *out)
     free(out);
 }
 
-/* Under the lock. berthd gone means that nobody wants anything any more: no cleaning up, libvirt
- * might hang in it. */
+/* Write with the lock held. When berthd has closed the socket, exit without cleaning up, in which
+ * libvirt might hang. */
 static void write_frame(const struct out *out, json_t *json)
 {
     unsigned char *frame;
@@ -80,7 +80,7 @@ void out_answer(struct out *out, uint64_t id, int code, const struct virt_result
 
         json = json_pack("{s:I, s:{s:s, s:s}}", "id", (json_int_t)id, "error", "code", symbol,
                          "text", berth_error_text(error));
-        if (!json) /* a hypervisor's sentence that is not UTF-8: the code still arrives */
+        if (!json) /* the message is not UTF-8: send the code alone */
             json = json_pack("{s:I, s:{s:s}}", "id", (json_int_t)id, "error", "code", symbol);
     } else {
         json = json_pack("{s:I, s:o}", "id", (json_int_t)id, "ok",
@@ -130,7 +130,7 @@ void out_event(struct out *out, const struct virt_event *event)
     (void)pthread_mutex_unlock(&out->lock);
 }
 
-/* ---- what calls have under way; the functions without "out_" are under the lock ---- */
+/* ---- state of calls; functions without the prefix "out_" are called with the lock held ---- */
 
 static void unmute(struct out *out, struct out_call *call)
 {
@@ -202,6 +202,6 @@ void out_abandon(struct out *out, struct out_call *call)
     call->abandoned = true;
     unmute(out, call);
     release(out, call);
-    (void)pthread_cond_broadcast(&out->unmuted); /* it may be waiting for its turn itself */
+    (void)pthread_cond_broadcast(&out->unmuted); /* it may be waiting in out_mute */
     (void)pthread_mutex_unlock(&out->lock);
 }

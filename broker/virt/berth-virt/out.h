@@ -1,8 +1,8 @@
-/* out.h - frames to berthd, from any thread of berth-virt.
+/* out.h - send frames to berthd, from any thread of berth-virt.
  *
- * Module virt (berth-virt). Writing blocks while berthd does not read, which is the back-pressure
- * wanted; when berthd's end is gone the process ends. Events that come while a list is being
- * answered are held back and follow it, so that an old listing never overtakes a newer event.
+ * Module virt (berth-virt). Writing blocks while berthd does not read (back-pressure); when berthd
+ * closes its end the process exits. Events that occur while a list is sent are held back until
+ * after it, so that a listing never overrides a newer event.
  */
 #ifndef BERTH_VIRT_OUT_H
 #define BERTH_VIRT_OUT_H
@@ -13,19 +13,19 @@
 
 struct out;
 
-/* What one call has under way here. It lies in its request, zero with the call's number to begin
- * with, and belongs to `out`: the lane that carries the call out and the thread that abandons it
- * both come here, and whoever is second finds nothing left to do.
+/* State of a call in `out`. It is embedded in the request, initially zero except for its id, and
+ * guarded by the lock of `out`, because the lane that carries out the call and the thread that
+ * abandons it both use it.
  */
 struct out_call {
     uint64_t id; /* berthd's number of the call */
-    bool holds;  /* events wait for the end of its list */
+    bool holds;  /* events are held back until its list ends */
     bool mutes;  /* events of its machine are dropped */
-    /* nobody waits for it any more: it says nothing and holds nothing from now on */
+    /* its caller has given up: it sends nothing and holds nothing any more */
     bool abandoned;
 };
 
-/* descriptor: of the socket pair; -1: frames are dropped (unit tests that only want results). */
+/* descriptor: of the socket pair; -1: frames are dropped (for unit tests). */
 struct out *out_new(int descriptor);
 void out_free(struct out *out);
 
@@ -33,26 +33,26 @@ void out_free(struct out *out);
 void out_answer(struct out *out, uint64_t id, int code, const struct virt_result *result,
                 const struct berth_error *error);
 
-/* One machine of the list that `call` answers with: goes out at once, with the call's number.
- * false: the call was abandoned, nothing went out and nothing will.
+/* Send one machine of the list that `call` returns, with the id of the call. False: the call was
+ * abandoned, nothing was sent.
  */
 bool out_listed(struct out *out, const struct out_call *call, const struct virt_event *event);
 
-/* Something that happened by itself: waits while a list is under way. */
+/* Send an event; held back while a list is being sent. */
 void out_event(struct out *out, const struct virt_event *event);
 
-/* Drop events of one machine at a time, and stop doing so: for a detour that is nobody's business.
- * Muting waits for its turn.
+/* Drop the events of one machine, and stop dropping them: for a temporary redefinition that berthd
+ * must not see. One machine at a time: out_mute waits until no other is muted.
  */
 void out_mute(struct out *out, struct out_call *call, const char *uuid);
 void out_unmute(struct out *out, struct out_call *call);
 
-/* A list begins, a list ends (however it ended). Lists may overlap; each is released once. */
+/* Begin and end a list (also when it failed). Lists may overlap; each is released once. */
 void out_hold_events(struct out *out, struct out_call *call);
 void out_release_events(struct out *out, struct out_call *call);
 
-/* Nobody waits for this call any more: what it holds is released, what it still says is dropped. It
- * may come back at any time later, or never.
+/* Abandon a call: release what it holds and drop what it still sends. It may return at any time
+ * later, or never.
  */
 void out_abandon(struct out *out, struct out_call *call);
 

@@ -1,4 +1,4 @@
-/* qcow2.c - see qcow2.h. */
+/* qcow2.c - parse the header and the refcounts of a qcow2 file. */
 #include "qcow2.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 #define HEADER_2_BYTES 72 /* of version 2 */
 #define CLUSTER_BITS_MIN 9
 #define CLUSTER_BITS_MAX 21
-#define L1_ENTRIES_MAX ((32U << 20) / 8) /* QEMU opens none that is larger */
+#define L1_ENTRIES_MAX ((32U << 20) / 8) /* QEMU refuses larger ones */
 #define REFCOUNT_ORDER_MAX 6
 
 /* Bits of "incompatible features". */
@@ -28,7 +28,7 @@ static uint32_t number_at(const uint8_t *bytes, size_t at)
     return (uint32_t)big_endian(bytes + at, 4);
 }
 
-/* Version 2 has none of it: 16 bits a count, no features. */
+/* Version 2 has neither: 16 bits per refcount, no features. */
 static int read_version_3(const uint8_t *bytes, size_t size, struct qcow2 *ret,
                           struct berth_error *reterr)
 {
@@ -36,7 +36,7 @@ static int read_version_3(const uint8_t *bytes, size_t size, struct qcow2 *ret,
     uint32_t order;
 
     if (size < QCOW2_HEADER_BYTES)
-        return berth_fail(reterr, BERTH_E_INVALID, "its header is cut off");
+        return berth_fail(reterr, BERTH_E_INVALID, "its header is truncated");
     features = big_endian(bytes + 72, 8);
     order = number_at(bytes, 96);
     if (order > REFCOUNT_ORDER_MAX)
@@ -63,7 +63,7 @@ int qcow2_header(const uint8_t *bytes, size_t size, struct qcow2 *ret, struct be
 
     *ret = (struct qcow2){ .refcount_bits = 16 };
     if (size < HEADER_2_BYTES)
-        return berth_fail(reterr, BERTH_E_INVALID, "its header is cut off");
+        return berth_fail(reterr, BERTH_E_INVALID, "its header is truncated");
     version = number_at(bytes, 4);
     bits = number_at(bytes, 20);
     if (number_at(bytes, 0) != MAGIC || (version != 2 && version != 3))
@@ -89,7 +89,7 @@ int qcow2_header(const uint8_t *bytes, size_t size, struct qcow2 *ret, struct be
 uint64_t qcow2_last_block(const struct qcow2 *qcow2, const uint8_t *table, size_t size,
                           uint64_t *ret_first)
 {
-    uint64_t counts = qcow2->cluster_bytes * 8 / qcow2->refcount_bits; /* in a block */
+    uint64_t counts = qcow2->cluster_bytes * 8 / qcow2->refcount_bits; /* refcounts in a block */
 
     for (size_t i = size / 8; i > 0; i--) {
         uint64_t block = big_endian(table + (i - 1) * 8, 8) & ~UINT64_C(511);
@@ -108,6 +108,6 @@ uint64_t qcow2_last_cluster(const struct qcow2 *qcow2, const uint8_t *block, siz
 {
     while (size > 0 && block[size - 1] == 0)
         size--;
-    /* Where a byte holds several counts the first of them is meant: no less than that is in use. */
+    /* When a byte holds several refcounts, take the first of them: at least that one is in use. */
     return size == 0 ? 0 : (first + (size - 1) * 8 / qcow2->refcount_bits) * qcow2->cluster_bytes;
 }

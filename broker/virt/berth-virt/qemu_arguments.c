@@ -1,4 +1,4 @@
-/* qemu_arguments.c - see qemu_arguments.h. */
+/* qemu_arguments.c - the QEMU arguments that are accepted in templates. */
 #include "qemu_arguments.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 #define VALUE_MAX 1024
 
-/* One argument, for checks and sentences. */
+/* One argument, for checks and errors. */
 struct argument {
     const xmlNode *node;
     char text[VALUE_MAX];
@@ -32,7 +32,8 @@ static bool is_one_of(const char *word, size_t size, const char *const *words)
 
 /* ---- values: WORD,KEY=VALUE,KEY=VALUE ---- */
 
-/* The next part behind a comma, or NULL. A doubled comma gives an empty key, which nobody permits.
+/* The next part after a comma, or NULL. A doubled comma gives an empty key, which is never
+ * permitted.
  */
 static const char *next_part(const char *part)
 {
@@ -45,7 +46,7 @@ static size_t key_size(const char *part)
     return strcspn(part, "=,");
 }
 
-/* The one forward that is Berth's to set: to the RDP port, from whatever port stands there. */
+/* The forward that Berth sets: to the RDP port, from any port of the host. */
 static bool is_rdp_forward(const char *value)
 {
     char end[16];
@@ -69,7 +70,7 @@ static int check_user_network(const struct argument *argument, struct berth_erro
     for (const char *part = next_part(argument->text); part; part = next_part(part)) {
         if (!is_one_of(part, key_size(part), known))
             return refuse(argument,
-                          "has an option that opens something of the host, or that Berth does not "
+                          "has an option that uses a resource of the host, or that Berth does not "
                           "know; leave only id, addresses, names, and hostfwd to the RDP port",
                           reterr);
         if (strncmp(part, "hostfwd=", 8) != 0)
@@ -98,7 +99,7 @@ static int check_netdev(const struct argument *argument, struct berth_error *ret
 
 static int check_device(const struct argument *argument, struct berth_error *reterr)
 {
-    /* None of these opens anything by itself; what they could lie on (-drive, -chardev, -object) is
+    /* None of these uses a resource of the host by itself; backends (-drive, -chardev, -object) are
      * not permitted. */
     static const char *const kinds[] = { "virtio-net-pci",
                                          "virtio-net",
@@ -184,7 +185,7 @@ static const struct {
     { "smp",              check_nothing },
     { "m",                check_nothing },
     { "k",                check_nothing },
-    { "L",                check_nothing }, /* where firmware is read from */
+    { "L",                check_nothing }, /* folder of firmware files */
     { "rtc",              check_nothing },
     { "boot",             check_nothing },
     { "vga",              check_nothing },

@@ -1,8 +1,9 @@
-/* qemu_arguments.h - arguments that a template gives to QEMU past libvirt (<qemu:commandline>).
+/* qemu_arguments.h - check the arguments that a template passes directly to QEMU
+ * (<qemu:commandline>).
  *
- * Module virt (berth-virt). Thread: any. Pure. libvirt does not know what they do, so only those
- * are taken of which is known that any number of machines can have them at once: the table in the
- * body is the list.
+ * Module virt (berth-virt). Thread: any; no I/O. libvirt does not check them, so only arguments are
+ * accepted that any number of machines can have at the same time: see the tables in
+ * qemu_arguments.c.
  */
 #ifndef BERTH_VIRT_QEMU_ARGUMENTS_H
 #define BERTH_VIRT_QEMU_ARGUMENTS_H
@@ -11,8 +12,8 @@
 
 #define QEMU_SPACE "http://libvirt.org/schemas/domain/qemu/1.0"
 
-/* Can many machines have the arguments of this domain? Errors: INVALID naming the argument and what
- * to do. */
+/* Check that many machines can have the arguments of this domain. Errors: INVALID naming the
+ * argument and what to do. */
 int qemu_arguments_check(const xmlNode *domain, struct berth_error *reterr) berth_must_check;
 
 #endif

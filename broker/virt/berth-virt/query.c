@@ -1,5 +1,5 @@
-/* query.c - questions: what a host can do, which machines it has, where they are reached. They
- * change nothing, but that a storage pool that is off is started to look into it. */
+/* query.c - queries: capabilities of a host, its machines, their addresses. They change nothing,
+ * except that an inactive storage pool is started to list its disks. */
 #include <arpa/inet.h>
 #include <libvirt/virterror.h>
 #include <stdio.h>
@@ -13,9 +13,9 @@
 #include "storage.h"
 #include "virt_request.h"
 
-/* ---- what the host can do ---- */
+/* ---- capabilities of the host ---- */
 
-/* No call of libvirt tells what a driver can do inside guests without trying it on one. */
+/* libvirt has no query for what a driver can do inside guests, so it is derived from the driver. */
 static const struct {
     const char *type;
     int64_t can;
@@ -92,7 +92,7 @@ static int all_domains(struct virt_request *request, struct domains *ret)
     return libvirt_fail(&request->error, "list of machines");
 }
 
-/* 1 when it is ours, 0 when it is not (or has gone meanwhile), or a code. */
+/* 1 when it is a machine of Berth, 0 when not (or deleted meanwhile), or a code. */
 static int read_info(struct virt_request *request, virDomainPtr domain, struct domain_info *info)
 {
     char *xml;
@@ -109,7 +109,7 @@ static int read_info(struct virt_request *request, virDomainPtr domain, struct d
     return r < 0 ? r : info->ours;
 }
 
-/* false: nobody listens any more. */
+/* False: the call was abandoned. */
 static bool tell_listed(struct virt_request *request, virDomainPtr domain,
                         const struct domain_info *info)
 {
@@ -117,7 +117,7 @@ static bool tell_listed(struct virt_request *request, virDomainPtr domain,
                                 .desktop_id = info->desktop_id,
                                 .forward_port = info->forward_port };
 
-    /* The list itself says what runs: an inactive domain has no number. */
+    /* An inactive domain has no id, so no further query is needed. */
     event.running = virDomainGetID(domain) != (unsigned)-1;
     (void)virDomainGetUUIDString(domain, event.uuid);
     (void)snprintf(event.name, sizeof(event.name), "%.79s", virDomainGetName(domain));
@@ -158,8 +158,7 @@ int query_list(struct virt_request *request)
 {
     int r;
 
-    /* Nothing is lost between the look and the events: they were registered long ago and follow the
-     * list. */
+    /* No change is missed: events were registered before and are sent after the list. */
     out_hold_events(request->out, &request->said);
     r = list_domains(request);
     out_release_events(request->out, &request->said);
@@ -173,7 +172,7 @@ int query_inspect(struct virt_request *request)
 
     r = virt_request_domain(request, &domain);
     if (r == BERTH_E_NOT_FOUND)
-        return 0; /* known stays false: that is the answer */
+        return 0; /* ret.known stays false */
     if (r < 0)
         return r;
     r = virt_request_is_active(request, domain);
@@ -195,8 +194,8 @@ static int usefulness(const char *address)
     if (inet_pton(AF_INET, address, &four) == 1) {
         uint32_t number = ntohl(four.s_addr);
 
-        /* 127.0/16 is the guest itself (test networks use others of 127/8); 169.254/16 means that
-         * DHCP failed. */
+        /* 127.0/16 is the guest itself (test networks use other parts of 127/8); 169.254/16 means
+         * that DHCP failed. */
         return number >> 16 == 0x7f00 || number >> 16 == 0xa9fe ? 0 : 2;
     }
     if (inet_pton(AF_INET6, address, &six) == 1)
@@ -237,7 +236,7 @@ static int ask_address(struct virt_request *request, virDomainPtr domain, unsign
     return 0;
 }
 
-/* The port of the host that is forwarded to the machine, as its metadata has it. */
+/* The forwarded port of the host, from the machine's metadata. */
 static int forwarded_address(struct virt_request *request, virDomainPtr domain)
 {
     struct domain_info info = { 0 };
@@ -284,7 +283,7 @@ int query_address(struct virt_request *request)
         break;
     }
     return berth_fail(&request->error, BERTH_E_INVALID,
-                      "a host cannot tell an address of this kind");
+                      "berth-virt cannot find an address of this kind");
 }
 
 /* ---- orphans ---- */
@@ -294,7 +293,7 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Sorted names of the disks that machines of ours use. */
+/* Sorted names of the disks that Berth's machines use. */
 struct used {
     char **names;
     size_t count;
@@ -353,9 +352,10 @@ int query_orphans(struct virt_request *request)
     r = storage_open(request, request->args.storage, &pool);
     if (r < 0)
         return r;
-    /* Disks first, so that one whose machine was defined meanwhile does not look unused. One that
-     * is between the two still does: berthd compares with its rows before it deletes. The refresh
-     * is refused while a disk is being made; then the list is a little older.
+    /* List the disks first, so that a disk whose machine is defined meanwhile does not look unused.
+     * A disk whose machine is not defined yet still does: berthd checks its rows before it deletes
+     * one. libvirt refuses the refresh while a disk is being created; then the list is slightly
+     * older.
      */
     (void)virStoragePoolRefresh(pool, 0);
     count = virStoragePoolListAllVolumes(pool, &volumes, 0);

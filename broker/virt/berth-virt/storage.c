@@ -1,4 +1,4 @@
-/* storage.c - see storage.h. */
+/* storage.c - open the storage pool of a host, and explain why that fails. */
 #include "storage.h"
 
 #include <libvirt/virterror.h>
@@ -23,7 +23,7 @@ int storage_is_inactive(struct berth_error *reterr, const char *name, const char
 {
     if (why)
         return berth_fail(reterr, BERTH_E_CONFIG,
-                          "storage pool '%s' is not active: %s; repair that on the host, then: "
+                          "storage pool '%s' is not active: %s; repair that on the host, then run "
                           "virsh pool-start %s",
                           name, why, name);
     return berth_fail(reterr, BERTH_E_CONFIG,
@@ -43,7 +43,7 @@ static int is_missing(struct virt_request *request, const char *name)
         name);
 }
 
-/* Disks are qcow2 files: a volume group or a Ceph pool holds none. */
+/* Disks are qcow2 files, which a volume group or a Ceph pool cannot contain. */
 static int check_type(struct virt_request *request, virStoragePoolPtr pool, const char *name)
 {
     static const char *const of_files[] = { "dir", "fs", "netfs", "gluster", "vstorage" };
@@ -59,7 +59,7 @@ static int check_type(struct virt_request *request, virStoragePoolPtr pool, cons
             return 0;
     }
     return berth_fail(&request->error, BERTH_E_CONFIG,
-                      "storage pool '%s' is of type '%s', which holds no files; give the host one "
+                      "storage pool '%s' is of type '%s', which has no files; give the host one "
                       "of type dir, fs or netfs",
                       name, type);
 }
@@ -73,7 +73,7 @@ static int start(struct virt_request *request, virStoragePoolPtr pool, const cha
         return 0;
     r = libvirt_fail(&why, "it does not start");
     if (virStoragePoolIsActive(pool) == 1)
-        return 0; /* another lane was first */
+        return 0; /* another lane has started it */
     if (r == BERTH_E_HOST_DOWN || r == BERTH_E_BUSY) {
         request->error = why;
         return r;
@@ -92,7 +92,7 @@ int storage_open(struct virt_request *request, const char *name, virStoragePoolP
     return r < 0 ? r : start(request, *ret, name);
 }
 
-/* libvirt gives the words of the C library or of qemu-img, in a sentence of no class of its own. */
+/* libvirt reports these as general errors with the message of the C library or of qemu-img. */
 bool storage_is_at_fault(struct virt_request *request, const char *name)
 {
     static const struct {
@@ -100,7 +100,8 @@ bool storage_is_at_fault(struct virt_request *request, const char *name)
     } rows[] = {
         { "No space left", "has no space left", "make room there" },
         { "Disk quota exceeded", "has no space left (quota)", "make room there" },
-        { "Permission denied", "may not be written to by libvirt", "see to its permissions there" },
+        { "Permission denied", "may not be written to by libvirt",
+          "correct its permissions there" },
         { "Read-only file system", "may not be written to", "mount it for writing" },
     };
     const virError *last = virGetLastError();

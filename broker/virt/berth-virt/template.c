@@ -1,4 +1,4 @@
-/* template.c - see template.h. */
+/* template.c - check a template, and remove what must differ between machines. */
 #include "template.h"
 
 #include <stdio.h>
@@ -30,9 +30,9 @@ static bool is_one_of(const xmlNode *node, const char *attribute, const char *co
     return false;
 }
 
-/* ---- what cannot be cloned ---- */
+/* ---- elements that only one machine can have ---- */
 
-/* What an element points at, for the sentence: a path, a target, or nothing. */
+/* What an element refers to, for the error: a path, a target, or nothing. */
 static void point_at(const xmlNode *element, char out[300])
 {
     static const char *const where[] = { "file", "dev", "dir", "path", "socket", "volume", "name" };
@@ -60,7 +60,7 @@ static bool connects(const xmlNode *element)
     return xml_is(xml_child(element, "source", NULL), "mode", "connect");
 }
 
-/* A character device that QEMU opens or listens on by a path or a port of the host. */
+/* A character device on a path or port of the host. */
 static bool is_tied(const xmlNode *element)
 {
     static const char *const paths[] = { "file", "dev", "pipe", "nmdm", NULL };
@@ -85,7 +85,7 @@ static bool is_of_this_host(const xmlNode *element)
             xml_is(xml_child(element, "source", NULL), "mode", "passthrough"));
 }
 
-/* By a socket or a file of the host. */
+/* An interface on a socket or file of the host. */
 static bool opens_something(const xmlNode *interface)
 {
     static const char *const kinds[] = { "server", "udp", NULL };
@@ -94,7 +94,7 @@ static bool opens_something(const xmlNode *interface)
            xmlHasProp(xml_child(interface, "backend", NULL), BAD_CAST "logFile");
 }
 
-/* A filter that names the address of one machine. */
+/* A network filter with the address of one machine. */
 static bool names_an_address(const xmlNode *interface)
 {
     static const char *const names[] = { "IP", "IPV6", "MAC", NULL };
@@ -113,7 +113,7 @@ static bool is_nvme(const xmlNode *disk)
     return xml_is(disk, "type", "nvme");
 }
 
-/* A source of random numbers that QEMU waits for at a port of the host. */
+/* A source of random numbers on a port of the host. */
 static bool is_bound(const xmlNode *rng)
 {
     const xmlNode *backend = xml_child(rng, "backend", NULL);
@@ -219,16 +219,17 @@ static int check_devices(const xmlNode *devices, struct berth_error *reterr)
     }
     if (main_disk && has(main_disk, "transient"))
         return check_element(main_disk,
-                             "is <transient/>; Berth makes its disk anew by itself (a floating "
+                             "is <transient/>; Berth recreates the disk by itself (a floating "
                              "pool with release=refresh); take <transient/> out",
                              reterr);
     if (main_disk && is_encrypted(main_disk))
-        return check_element(main_disk, "is encrypted; Berth makes plain overlays of the image",
+        return check_element(main_disk,
+                             "is encrypted; Berth supports only unencrypted overlays of the image",
                              reterr);
     return 0;
 }
 
-/* Firmware that is written is a copy of its own, which <nvram> stands for. */
+/* Writable firmware must be a copy per machine, which is <nvram>. */
 static int check_firmware(const xmlNode *domain, struct berth_error *reterr)
 {
     const xmlNode *loader = xml_child(xml_child(domain, "os", NULL), "loader", NULL);
@@ -252,7 +253,7 @@ int template_check(const xmlNode *domain, struct berth_error *reterr)
     return r < 0 ? r : qemu_arguments_check(domain, reterr);
 }
 
-/* ---- what is made different ---- */
+/* ---- making a machine unique ---- */
 
 static void drop_all(const xmlNode *parent, const char *name)
 {
@@ -262,7 +263,7 @@ static void drop_all(const xmlNode *parent, const char *name)
         xml_drop(node);
 }
 
-/* libvirt finds the loader's own template, and names the file after the machine. */
+/* libvirt finds the loader's NVRAM template itself, and names the file after the machine. */
 static void set_firmware(const xmlNode *domain)
 {
     xmlNode *nvram = xml_child(xml_child(domain, "os", NULL), "nvram", NULL);

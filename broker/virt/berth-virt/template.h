@@ -1,8 +1,8 @@
-/* template.h - what may not be the same in two machines of one template.
+/* template.h - what must differ between the machines of one template.
  *
- * Module virt (berth-virt). Thread: any. Pure. A template is the description of one machine; a pool
- * makes many of it. What must differ is made different here (or left to libvirt, which chooses anew
- * for each machine); what all would share and write is refused with a sentence that names the
+ * Module virt (berth-virt). Thread: any; no I/O. A template is the XML of one machine; a pool makes
+ * many machines from it. What must differ is changed here, or removed so that libvirt chooses it
+ * for each machine; what all machines would share and write is refused with an error that names the
  * element.
  */
 #ifndef BERTH_VIRT_TEMPLATE_H
@@ -10,15 +10,16 @@
 
 #include "xml.h"
 
-/* Can many machines be made from it? Errors: INVALID naming the element and what to do. */
+/* Check that many machines can be made from it. Errors: INVALID naming the element and what to do.
+ */
 int template_check(const xmlNode *domain, struct berth_error *reterr) berth_must_check;
 
-/* Take out of the tree what belongs to the machine it was taken from. uuid: of the machine that is
- * made. Disks, interfaces, name and UUID are domain_xml.c's.
+/* Remove from the tree what belongs to the template's own machine. uuid: of the new machine. Disks,
+ * interfaces, name and UUID are set in domain_xml.c.
  */
 void template_make_unique(xmlNode *domain, const char *uuid);
 
-/* The disk that Berth makes for each machine: the first that is a disk; NULL when there is none. */
+/* The disk that Berth creates for each machine: the first with device='disk'; NULL: none. */
 xmlNode *template_main_disk(const xmlNode *devices);
 
 #endif

@@ -1,4 +1,4 @@
-/* virt_request.c - which function carries out which call, and what they share. */
+/* virt_request.c - the functions that carry out calls, and their shared helpers. */
 #include "virt_request.h"
 
 #include <stdio.h>

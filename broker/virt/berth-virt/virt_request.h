@@ -1,5 +1,4 @@
-/* virt_request.h - one call on its way through berth-virt: what is requested, of which connection,
- * and what came of it.
+/* virt_request.h - one call in berth-virt: its arguments, its connection and its result.
  *
  * Module virt (berth-virt). Thread: the lane that carries it out; owned by one thread at a time.
  */
@@ -20,10 +19,10 @@ struct virt_request {
     enum virt_call call;
     int64_t received_ms;      /* when it came, on the monotonic clock */
     virConnectPtr connection; /* the lane's */
-    struct out *out;          /* for calls that say more than their answer */
-    struct out_call said;     /* what it has under way there */
+    struct out *out;          /* for calls that send events besides their answer */
+    struct out_call said;     /* its state in `out` */
     bool events;              /* open: life-cycle events were registered */
-    char machine[64]; /* name of the machine at hand, for sentences; see virt_request_note_name */
+    char machine[64];         /* name of the machine, for errors; see virt_request_note_name */
     struct virt_args args;
     struct virt_result result;
     struct berth_error error;
@@ -40,7 +39,7 @@ virt_request_fn guest_ping, guest_password, guest_fingerprint, guest_state, gues
 /* The function that carries out a call; every call of calls.def has one. */
 virt_request_fn *virt_request_function(enum virt_call call);
 
-/* The main of a process that only looks at a template: its exit code. */
+/* Main function of a process that only checks a template; returns the exit code. */
 int machine_check_template(const char *file, bool forwarded);
 
 /* Wipe and free. */
@@ -53,15 +52,16 @@ void virt_request_freep(struct virt_request **request); /* for berth_cleanup */
 int virt_request_domain(struct virt_request *request, virDomainPtr *ret) berth_must_check;
 void virt_request_domain_freep(virDomainPtr *domain); /* for berth_cleanup */
 
-/* Note the machine's name for sentences. It must be done before a call that may fail: asking a
- * domain for its name makes libvirt forget the failure.
+/* Store the machine's name for errors. Call it before a call that may fail, because
+ * virDomainGetName() resets libvirt's last error.
  */
 void virt_request_note_name(struct virt_request *request, virDomainPtr domain);
 
-/* Does it run (also: paused, on its way down)? 1, 0 or a code. */
+/* Is the domain active (also paused or shutting down)? 1, 0 or a code. */
 int virt_request_is_active(struct virt_request *request, virDomainPtr domain) berth_must_check;
 
-/* Does libvirt hold an error against the agent of this running machine? See machine.c for the cure.
+/* Does libvirt refuse to use the agent of this running machine after an earlier error? machine.c
+ * works around it.
  */
 bool guest_agent_is_blocked(virDomainPtr domain);
 

@@ -1,4 +1,4 @@
-/* xml.c - careful handling of XML trees. */
+/* xml.c - parse and edit untrusted XML. */
 #include "xml.h"
 
 #include <inttypes.h>
@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* No network and no chatter on standard error; without NOENT nothing is ever substituted. */
+/* No network, no errors on standard error; without NOENT entities are never substituted. */
 #define OPTIONS (XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NOBLANKS)
 
-/* Out of memory ends the program, as everywhere in Berth; libxml2 answers NULL for nothing else
- * here. */
+/* Out of memory ends the program, as everywhere in Berth; libxml2 returns NULL here for no other
+ * reason. */
 static void *sure(void *created)
 {
     if (!created) {
@@ -52,7 +52,8 @@ xmlDoc *xml_parse(const char *text, size_t size, size_t max, const char *root,
     xmlDoc *doc;
 
     if (size > max) {
-        (void)berth_fail(reterr, BERTH_E_TOO_LARGE, "XML: %zu bytes, allowed are %zu", size, max);
+        (void)berth_fail(reterr, BERTH_E_TOO_LARGE, "XML: %zu bytes exceed the limit of %zu", size,
+                         max);
         return NULL;
     }
 
@@ -121,7 +122,7 @@ xmlNode *xml_child_made(xmlNode *parent, const char *name)
 
 void xml_set_text(xmlNode *node, const char *text)
 {
-    /* Setting content parses entities, adding does not: text is to be taken literally. */
+    /* xmlNodeSetContent() parses entities, xmlNodeAddContent() takes the text literally. */
     xmlNodeSetContent(node, NULL);
     xmlNodeAddContent(node, BAD_CAST text);
 }

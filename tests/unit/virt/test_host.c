@@ -126,7 +126,7 @@ TEST(host, three_deadlines_in_a_row_end_the_process)
     AWAIT(world, asked[1].done && asked[2].done && asked[waiting].done);
     EXPECT_ERR(asked[1].result, BERTH_E_UNKNOWN_OUTCOME);
     EXPECT_ERR(asked[2].result, BERTH_E_UNKNOWN_OUTCOME);
-    EXPECT_SAYS(world->reason, "do not come back");
+    EXPECT_SAYS(world->reason, "without an answer");
     AWAIT(world, world->up);
     EXPECT_INT(facts(world).starts, 2);
     world_free(world);

@@ -643,7 +643,7 @@ TEST(image, what_lies_on_no_file_of_the_host_is_no_image)
 
     give_image(world, "golden.qcow2", "qcow2", "nbd://kvm3/base");
     EXPECT_ERR(run(world, VIRT_check_image, &args), BERTH_E_CONFIG);
-    EXPECT_SAYS(world->error.text, "'/berth/golden.qcow2' lies on 'nbd://kvm3/base'");
+    EXPECT_SAYS(world->error.text, "'/berth/golden.qcow2' has the backing file 'nbd://kvm3/base'");
     world_free(world);
 }
 

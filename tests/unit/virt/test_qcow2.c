@@ -61,7 +61,7 @@ TEST(qcow2, version_2_has_a_shorter_header)
     EXPECT_OK(qcow2_header(bytes, 72, &qcow2, &error));
     EXPECT_INT(qcow2.refcount_bits, 16);
     EXPECT_ERR(qcow2_header(bytes, 71, &qcow2, &error), BERTH_E_INVALID);
-    EXPECT_SAYS(error.text, "cut off");
+    EXPECT_SAYS(error.text, "truncated");
 }
 
 TEST(qcow2, a_damaged_header_is_refused)
