@@ -135,7 +135,7 @@ struct user_location {
 };
 #define USER_AWAY_AFTER_MS 600000 /* without input */
 
-/* Where the user is now, by the newest connection of a living session. The API checks the role of
+/* Where the user is now, by the newest connection of their sessions. The API checks the role of
  * callers that ask for others, and audits the request. */
 void user_presence(struct core *core, uint64_t user_id, struct user_location *ret);
 
