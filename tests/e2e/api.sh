@@ -3,14 +3,14 @@
 #
 # usage: tests/e2e/api.sh BUILD-FOLDER
 #
-# Public tools judge what is public: curl asks, promtool reads the metrics, an OpenAPI validator reads the description,
-# bash completes. No guest and no terminal is needed; the host is libvirt's test driver.
+# It uses public tools: curl, promtool for the metrics, an OpenAPI validator, completion in bash. No guest and no terminal is
+# needed; the host is libvirt's test driver.
 set -euo pipefail
 top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 # shellcheck source=deploy/lib/common.sh
 . "$top/deploy/lib/common.sh"
 
-# The OpenAPI validator comes from npm's registry or from its cache, while the machine's network is there.
+# The OpenAPI validator comes from npm's registry or its cache; install it before the script leaves the machine's network.
 if [[ -z ${BERTH_TEST_VALIDATOR:-} ]]; then
     need_commands npm node
     BERTH_TEST_VALIDATOR=$(mktemp -d)
@@ -23,7 +23,7 @@ fi
 . "$top/tests/lib/own_network.sh"
 at_exit rm -rf "$BERTH_TEST_VALIDATOR"
 
-need_root # to become somebody else
+need_root # to run programs under another account
 need_commands curl jq node promtool setpriv
 build=$(readlink -f "${1:?usage: $PROGRAM BUILD-FOLDER}")
 [[ -x $build/berthd && -x $build/berthctl ]] || die "berthd and berthctl are not built in '$build'"
@@ -52,7 +52,7 @@ start_broker() {
     wait_for quiet berthctl ready
 }
 
-# An orderly stop ends with 0; a sanitizer's complaint would not.
+# An orderly stop has exit code 0, unless a sanitizer reports an error.
 stop_broker() {
     local code=0
     kill -TERM "$BROKER"
@@ -73,11 +73,11 @@ ends_with() {
     [[ $got -eq $want ]] || die "'$*' ended with $got, not $want"
 }
 
-# output_has TEXT COMMAND ... - does the output hold the text? What was said is in SAID.
+# output_has TEXT COMMAND ... - does the output contain the text? SAID is the output.
 output_has() {
     local want=$1
     shift
-    SAID=$("$@" 2>&1) || true # a refusal is what many callers want; the text is judged
+    SAID=$("$@" 2>&1) || true # many callers expect a refusal; only the text counts
     [[ $SAID == *"$want"* ]]
 }
 
@@ -112,7 +112,7 @@ rows_and_plans() {
     wait_for output_has '"up"' berthctl host show kvm1 --json
 }
 
-# Names are for people: a rename changes nothing else, and a number is an id.
+# Names are for people: a rename changes nothing else; a number is an id.
 renames() {
     ends_with 0 berthctl group add temps
     ends_with 0 berthctl group join temps eve
@@ -155,7 +155,7 @@ exit_codes() {
     ends_with 0 berthctl help pool
 }
 
-# A password goes in by standard input and comes out nowhere: not in a list of processes, a log, the data folder.
+# A password is read from standard input and appears nowhere: in no process list, log or data file.
 passwords() {
     berthctl user password eve <<<"$MARKER"
     berthctl admin add ada role=operator
@@ -176,15 +176,15 @@ over_tls() {
     ends_with 0 "${remote[@]}" sign-out
     ends_with 5 "${remote[@]}" whoami
     ends_with 5 berthctl --url "https://localhost:$https_port" --ca "$work/ca.pem" whoami
-    ends_with 3 berthctl --url "https://localhost:$https_port" whoami # an authority that nobody trusts
+    ends_with 3 berthctl --url "https://localhost:$https_port" whoami # an unknown authority
     berthctl token add ada script --json | jq -r .token >"$work/token"
     says '"auth_method":"token"' "${remote[@]}" whoami --json
     [[ $(curl --silent --cacert "$work/ca.pem" "https://localhost:$https_port/healthz" | jq -r .text) == ok ]]
 }
 
-# Strangers who hold connections over TLS keep neither root at the socket nor an administrator with a token from working:
-# half requests, half handshakes and nonsense, from the addresses of many.
-strangers() {
+# Unknown clients that hold connections over TLS block neither root at the socket nor an administrator with a token: half
+# requests, half handshakes and noise, from many addresses.
+unknown_clients() {
     local remote kind flood before
     remote=(berthctl --url "https://localhost:$https_port" --ca "$work/ca.pem" --token-file "$work/token")
     for kind in request silent garbage; do
@@ -204,7 +204,7 @@ strangers() {
     done
 }
 
-# More connections than the broker keeps have been there since.
+# There were more connections than the broker keeps.
 in_the_middle() {
     (($(refused_so_far) > $1 + 50))
 }
@@ -216,10 +216,10 @@ refused_so_far() {
 described() {
     ask "http://berth/v1/openapi.json" >"$work/openapi.json"
     "$BERTH_TEST_VALIDATOR/node_modules/.bin/validate-api" "$work/openapi.json"
-    # It is the validator that decides: a document that is wrong must fail.
+    # Check the validator itself: it must reject a wrong document.
     jq '.paths["/v1/pools"].get.responses = 5' "$work/openapi.json" >"$work/wrong.json"
     ! quiet "$BERTH_TEST_VALIDATOR/node_modules/.bin/validate-api" "$work/wrong.json" || die "the validator accepts everything"
-    # Every address that berthctl speaks to is described.
+    # The document describes every path that berthctl uses.
     [[ $(jq '.paths | length' "$work/openapi.json") -gt 60 ]]
 }
 
@@ -231,10 +231,10 @@ measured() {
     grep -q '^berth_link_' "$work/metrics"
 }
 
-# One follower stays through a restart of the broker and misses nothing.
+# One follower reconnects after a restart of the broker and misses no event.
 followed() {
     local watcher
-    # Hosts are heard of meanwhile as well, so nothing is counted here.
+    # There are events of hosts meanwhile, so do not count.
     berthctl watch --json >"$work/watched" 2>"$work/watch.err" &
     watcher=$!
     at_exit end_process "$watcher"
@@ -263,17 +263,17 @@ backed_up() {
     ends_with 1 berthctl restore "$work/backup.db" --to "$work/restored"
     ends_with 1 berthctl restore "$work/openapi.json" --to "$work/other"
     stop_broker
-    cp -a "$work/data/ca" "$work/restored/" # the authority is not part of a backup
+    cp -a "$work/data/ca" "$work/restored/" # a backup does not include the authority
     start_broker "$work/restored"
     [[ $(berthctl pool list --json | jq -c '[.items[].name]') == "$before" ]]
 }
 
-# The kernel tells who is at the socket; a group may be let in.
+# The kernel identifies the client of the socket; a group may be admitted.
 by_group() {
     local as_nobody=(setpriv --reuid nobody --regid nogroup --clear-groups)
     chmod 711 "$work"
-    cp "$build/berthctl" "$work/berthctl" # the build may be where nobody may look
-    ends_with 3 "${as_nobody[@]}" "$work/berthctl" whoami # the socket's mode keeps everybody else out
+    cp "$build/berthctl" "$work/berthctl" # other accounts may not read the build folder
+    ends_with 3 "${as_nobody[@]}" "$work/berthctl" whoami # the mode of the socket excludes other accounts
     chmod 666 "$BERTH_SOCKET"
     says "uid $(id -u nobody) may not use the socket" "${as_nobody[@]}" "$work/berthctl" whoami
     says '"ok"' "${as_nobody[@]}" curl --silent --unix-socket "$BERTH_SOCKET" http://berth/healthz
@@ -309,7 +309,7 @@ step "renames, numbers, addresses" renames
 step "exit codes" exit_codes
 step "passwords stay unseen" passwords
 step "over TLS, with a sign-in and a token" over_tls
-step "beside strangers who hold connections" strangers
+step "beside unknown clients that hold connections" unknown_clients
 step "described by OpenAPI 3.1" described
 step "metrics as promtool wants them" measured
 step "completion in bash" completed

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# greeter.sh - a terminal's own screen and its viewer on real parts: keys, pixels, an RDP server, and no secret anywhere.
+# greeter.sh - the greeter and the viewer on a real X server: keys, pixels, an RDP server, no secret anywhere.
 #
 # usage: tests/e2e/greeter.sh BUILD-FOLDER
 set -euo pipefail
@@ -30,12 +30,12 @@ greeter_begin() {
     mkfifo "$work/pages"
     "$build/berth-greeter" <"$work/pages" >>"$work/events" 2>"$work/greeter.log" &
     greeter=$!
-    # Descriptor 7 is the agent's end of the pipe; whoever else held it would keep the greeter alive.
+    # Descriptor 7 is the agent's end of the pipe; another holder of it would keep the greeter alive.
     exec 7>"$work/pages"
     wait_for has_event '.kind == "ready"'
 }
 
-# page KIND [JSON] - show a page and wait until the greeter says that it is painted.
+# page KIND [JSON] - show a page and wait until the greeter reports that it is painted.
 serial=0
 page() {
     serial=$((serial + 1))
@@ -44,7 +44,7 @@ page() {
     wait_for has_event ".kind == \"painted\" and .serial == $serial"
 }
 
-# has_event FILTER - has the greeter said something of which this is true?
+# has_event FILTER - has the greeter sent an event that matches?
 has_event() {
     jq -es "map(select($1)) | length > 0" "$work/events" >/dev/null 2>&1
 }
@@ -53,7 +53,7 @@ forget_events() {
     : >"$work/events"
 }
 
-# expect WHAT COMMAND... - at last.
+# expect WHAT COMMAND... - eventually.
 expect() {
     local what=$1
     shift
@@ -74,7 +74,7 @@ all_black() {
     [[ $(magick_convert "$work/black.png" -format '%[fx:maxima]' info:) == 0 ]]
 }
 
-# Typed as a person does: name, Tab, password, Return. Letters beyond ASCII and signs of a shell's are ordinary ones.
+# Typed as a person does: name, Tab, password, Return. Letters beyond ASCII and characters with a meaning for shells work.
 typing() {
     page sign-on
     xdotool type --delay 20 'anna'
@@ -99,7 +99,7 @@ choosing() {
     expect "it can be called off" has_event '.kind == "cancel"'
 }
 
-# A window in the viewer's place: whatever it shows, a page covers it, and black is black.
+# A window in place of the viewer: a page covers it, whatever it shows, and a blank page is black.
 stand_ins=()
 covering() {
     xterm -fullscreen -bg '#204080' -fg '#204080' -cr '#204080' +sb -b 0 -geometry 400x100+0+0 -e sleep 1000 </dev/null \
@@ -140,7 +140,7 @@ banner() {
     all_black || die "a message stays above a blank screen"
 }
 
-# The first picture: not while the new window is as black as the screen below it, but as soon as something is painted.
+# The first picture is reported as soon as something is painted, not while the window is as black as the screen below.
 first_picture() {
     kill "${stand_ins[@]}"
     stand_ins=()
@@ -201,7 +201,7 @@ viewer() {
     "$build/tests/e2e-program-viewer_real"
 }
 
-# What an attacker inside the viewer finds: nothing to read but the system, nothing to write but its home, and one connection.
+# What an attacker inside the viewer can reach: reading the system, writing its home, and one connection.
 confinement() {
     echo secret >"$work/secret"
     local -a confine=("$build/berth-agent" confine "$work/home" 127.0.0.1 "$BERTH_TEST_PORT" --)
@@ -211,7 +211,7 @@ confinement() {
     ! "${confine[@]}" /bin/cat "$work/secret" 2>/dev/null || die "a confined program read a foreign file"
     ! "${confine[@]}" /bin/sh -c "echo x >'$work/secret'" 2>/dev/null || die "a confined program wrote a foreign file"
     "${confine[@]}" /bin/bash -c '[[ -S /dev/fd/4 ]]' || die "a confined program has no connection to its desktop"
-    # Refused by the filter, for there is a listener.
+    # Refused by the filter: a listener exists.
     [[ $("${confine[@]}" /bin/bash -c "exec 3<>/dev/tcp/127.0.0.1/$BERTH_TEST_PORT" 2>&1) == *"not permitted"* ]] ||
         die "a confined program may make another connection"
     ! "${confine[@]}" /usr/bin/unshare -r true 2>/dev/null || die "a confined program may make namespaces"
@@ -232,7 +232,7 @@ socket_is_there() {
     [[ -S $work/state/control.sock ]]
 }
 
-# Nobody listens where the invitation leads: whoever waits for the outcome hears so, and the agent keeps trying.
+# Nothing listens at the address in the invitation: the waiting request reports it, and the agent keeps trying.
 joins() {
     local invitation
     invitation=berth-invite:127.0.0.1:1:1:$(printf 'a%.0s' {1..64}):$(printf 'b%.0s' {1..32})
@@ -243,7 +243,7 @@ joins() {
     at_exit bash -c "kill $waits 2>/dev/null || true" # it ends below, when all is well
     wait_for grep -q '^joining .*refused' "$work/hears" || die "the reason is missing: $(cat "$work/hears")"
     kill "$waits"
-    wait "$waits" || true # as it was told
+    wait "$waits" || true # it was ended by a signal
     request 6 invited "$invitation" "$@" join --limit 1
     grep -q 'not joined within 1 s, the agent keeps trying' "$work/said" || die "the limit is missing: $(cat "$work/said")"
 }
@@ -255,7 +255,7 @@ invited() {
     "$@" <<<"$invitation"
 }
 
-# An agent that nobody told where its broker is: it says so, and lets in whom it should.
+# An agent without an address of its broker reports that, and its control socket admits only its own users.
 control() {
     local -a agent=("$build/berth-agent" --set "terminal.state=$work/state" --set broker.dns=no --set screen.display=none)
     "${agent[@]}" run 2>"$work/agent.log" &
@@ -270,12 +270,12 @@ control() {
     joins "${agent[@]}"
     request 3 "${agent[@]}" --socket "$work/nowhere" status
     [[ $(stat -c %a "$work/state/control.sock") == 600 ]] || die "the control socket is open to others"
-    # What attacks the viewer runs as the same user; it gets no answer.
+    # Code inside the viewer runs under the same account; it gets no answer.
     cp "$build/berth-agent" "$work/home/copy"
     request 3 "$build/berth-agent" confine "$work/home" - 1 -- "$work/home/copy" --config /dev/null \
         --socket "$work/state/control.sock" status
     grep -q 'closed the connection' "$work/said" || die "the confined program was not turned away by the agent: $(cat "$work/said")"
-    # A second agent does not take the first one's place.
+    # A second agent does not replace the first.
     request 78 "${agent[@]}" --set screen.display=localhost:10.0 run
     grep -q 'agent.display.*localhost:10.0' "$work/said" || die "an agent whose display is not local says nothing"
     ! grep -q 'agent.display' "$work/agent.log" || die "an agent without a display warns of one that is not local"
@@ -286,7 +286,7 @@ control() {
 }
 
 screen_start "$work/screen" 1280x800
-# A keyboard that has umlauts: what xdotool cannot find it maps on the fly, which no real keyboard does.
+# A layout with umlauts: xdotool would remap keys that it does not find, which no real keyboard does.
 setxkbmap de
 step "the greeter comes up" greeter_begin
 step "names and passwords are typed" typing

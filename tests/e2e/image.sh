@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# image.sh - the golden image on real parts: a clone under a private libvirtd, from power-on to a desktop on a screen.
+# image.sh - the golden image under QEMU: a clone in a private libvirtd, from power-on to a desktop on a screen.
 #
 # usage: tests/e2e/image.sh BUILD-FOLDER [--keep FOLDER] [--suite SUITE]
 #
 #   --keep FOLDER   keep pictures and logs there
 #   --suite SUITE   try the guest of that Debian release instead of this machine's
 #
-# It proves what the broker builds on: the clone answers RDP and tells its certificate's fingerprint through the
-# guest agent; a password set through the agent opens the desktop, which is judged by pixels; the guest tells when
-# its session is open and when it ended; the ended session's password is worth nothing; two clones share no key.
+# It proves what the broker relies on: the clone answers RDP and reports its certificate's fingerprint through the guest
+# agent; a password set through the agent opens the desktop, judged by pixels; the guest reports when its session is open
+# and when it has ended; the password of an ended session is void; two clones share no key.
 set -euo pipefail
 top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 # shellcheck source=deploy/lib/common.sh
@@ -137,7 +137,7 @@ sign_off_inside() {
     guest_run berth-1 /bin/su "$account" -c 'DISPLAY=:10 sign-off'
 }
 
-# The guest never shows a box to type a password in: who brings a wrong one is sent away.
+# The guest never shows a login box: a wrong password ends the connection.
 check_refused() {
     viewer "$1" "$2" "$3"
     wait_for viewer_gone || die "the guest keeps a viewer with a wrong password"
@@ -196,7 +196,7 @@ main() {
     viewer "$port_1" "$password" "$fingerprint_1"
     step "first sign-on to picture" wait_for desktop_visible
     step "the guest says so" wait_for guest_file_begins berth-1 /run/berth/session-state active
-    sleep 3 # for the picture that people look at: the first window takes a moment more
+    sleep 3 # for the saved picture: the first window opens a little later
     screen_shot "$work/desktop.png"
 
     end_viewer

@@ -3,8 +3,8 @@
 #
 # usage: tests/e2e/install.sh BUILD
 #
-# Everything lands below a folder of its own (DESTDIR). Under /usr/local, which the README uses, and /usr, systemd finds units
-# and accounts by itself: its own tools say so, in a mount namespace in which that prefix is the installed one.
+# Everything is installed below a temporary folder (DESTDIR). Under /usr/local, which the README uses, and /usr, systemd finds
+# units and accounts by itself: its own tools confirm that, in a mount namespace with that prefix.
 set -euo pipefail
 top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 # shellcheck source=deploy/lib/common.sh
@@ -18,7 +18,7 @@ install_to() {
     [[ -z $(find "$1" -path "$1$2" -prune -o -type f -print) ]] || die "$2: files outside of it: $(find "$1" -type f)"
 }
 
-# What a unit starts is what was installed, and no placeholder is left.
+# Units start installed programs, and contain no placeholder.
 check_units() {
     local root=$1 prefix=$2 unit program
     for unit in "${UNITS[@]}"; do

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# private_libvirtd.sh - deploy/lib/private-libvirtd keeps its promises: machines outlive their daemon, a hung daemon is
-# replaced, two live side by side, nothing is left after a stop, a crash or the end of the owner.
+# private_libvirtd.sh - deploy/lib/private-libvirtd: machines survive their daemon, a hung daemon is replaced, two run side by
+# side, nothing is left over after a stop, a crash or the end of the owner.
 set -euo pipefail
 top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 # shellcheck source=deploy/lib/common.sh
@@ -23,8 +23,8 @@ running() {
     [[ $(virsh --quiet --connect "$1" domstate idle 2>/dev/null) == running ]]
 }
 
-# Does any command line that runs now name this folder: init, daemon, guest? The pattern comes from standard input,
-# where grep does not find itself.
+# Does the command line of any process (init, daemon, guest) contain this folder? The pattern comes from standard input, so
+# that grep does not find itself.
 nothing_left() {
     # shellcheck disable=SC2062 # the pattern is a file name here, and the glob is one of files
     ! grep -qsaF --file=- /proc/[0-9]*/cmdline <<<"$1"
@@ -40,7 +40,7 @@ expect() {
     "$@" || die "expected: $what"
 }
 
-# Longer than the watcher's pause, behind the lock that a start would hold.
+# Longer than the interval of the watcher, while holding the lock of a start.
 owner_record_vanishes_briefly() {
     (
         flock 9
@@ -50,9 +50,9 @@ owner_record_vanishes_briefly() {
     ) 9>"$1/lock"
 }
 
-# --- It ends, whatever happens ------------------------------------------------------------------------------------
+# --- Failures -----------------------------------------------------------------------------------------------------
 
-# fake NAME LINE... - a program in a folder that some of these starts find before the machine's own.
+# fake NAME LINE... - make a program in a folder that comes first in PATH for some of these starts.
 fake() {
     local name=$1
     shift
@@ -61,7 +61,7 @@ fake() {
     chmod 755 "$work/fakes/$name"
 }
 
-# The namespaces are refused, as in an unprivileged container, and the init process is gone before anything is known of it.
+# Namespaces are not permitted, as in an unprivileged container, and the init process ends before it is recorded.
 init_ends_at_once() {
     local code=0
     fake unshare 'echo "unshare failed: Operation not permitted" >&2' 'exit 1'
@@ -73,7 +73,7 @@ init_ends_at_once() {
         die "start must say why: $(cat "$work/said")"
 }
 
-# What was written down of a process that is gone tells nothing of one that has its number now.
+# The record of an ended process does not match another process with the same id.
 others_are_left_alone() {
     local other
     mkdir -p "$one"
@@ -89,11 +89,11 @@ others_are_left_alone() {
     timeout --kill-after=5 "$BERTH_WAIT_LIMIT_S" "$top/deploy/lib/private-libvirtd" stop "$one" || die "stop waits for a process that is gone"
 }
 
-# A start that hangs in a program it has called ends when it is told to, and leaves nothing.
+# A start that hangs in a child ends on a signal and leaves nothing running.
 obeys() {
     local signal=$1 reached=$2 start
-    # Job control gives it a group of its own, env gives it SIGINT back: the background of a shell ignores it, and so does
-    # whoever was started there.
+    # Job control gives it its own process group, env restores SIGINT: background jobs of a shell ignore it, and so do their
+    # children.
     set -m
     (PATH=$work/fakes:$PATH exec env --default-signal=INT "$top/deploy/lib/private-libvirtd" start "$one") 2>"$work/said" &
     start=$!
@@ -116,7 +116,7 @@ obeys_signals() {
     obeys INT 1000002
 }
 
-# Behind a lock that somebody else never gives back.
+# While another process holds the lock.
 obeys_behind_a_lock() {
     local holder
     (
@@ -191,7 +191,7 @@ main() {
     step "somebody else takes it over" libvirtd start "$two" --owner $$
     kill "$owner"
     wait "$owner" || true # it ends with the signal's code
-    sleep 3 # twice the watcher's pause
+    sleep 3 # twice the interval of the watcher
     expect "it lives on with its new owner" libvirtd status "$two"
 
     step "its owner's record is away for a moment, as in a second start" owner_record_vanishes_briefly "$two"

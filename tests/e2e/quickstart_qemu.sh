@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# quickstart_qemu.sh - deploy/quickstart with a real guest under QEMU: the whole chain, as a stranger meets it.
+# quickstart_qemu.sh - deploy/quickstart with a real guest under QEMU: the whole chain, as a new user runs it.
 #
 # usage: tests/e2e/quickstart_qemu.sh BUILD-FOLDER
 #
@@ -16,7 +16,7 @@ top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 
 WALLPAPER_SHARE=40 # percent of the screen that has the colour of the guest's own wallpaper
 
-# The picture is the guest's: its wallpaper has the colour that the image was made with.
+# The picture comes from the guest: its wallpaper has the colour that the image was built with.
 guest_on_picture() {
     local image colour picture
     image=$("$top/deploy/image/desktop")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# quickstart_test.sh - deploy/quickstart on libvirt's test driver: the proof, a second run that reuses, one that comes while
-# another runs, and that nothing is removed which it did not make.
+# quickstart_test.sh - deploy/quickstart on libvirt's test driver: a run, a second run that reuses its folder, a run while
+# another one is active, and --clean, which removes only what quickstart made.
 #
 # usage: tests/e2e/quickstart_test.sh BUILD-FOLDER
 #
@@ -14,7 +14,7 @@ top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 # shellcheck source=tests/e2e/lib/quick.sh
 . "$top/tests/e2e/lib/quick.sh"
 
-# What stays between two runs: the broker's data, its CA, the terminal's identity, the password.
+# Kept between two runs: the broker's data, its CA, the terminal's identity, the password.
 kept() {
     (cd "$state" && sha256sum data/ca/ca.crt icu-07/state/identity.json etc/password-anna etc/ports)
 }
@@ -33,7 +33,7 @@ second_run() {
         die "a second run shows the same user, pool and terminal: $first then $proof"
 }
 
-# While one runs on the folder, another start and a --clean end at once and change nothing.
+# While one runs on the folder, another start and --clean end at once and change nothing.
 others_are_refused() {
     local before now
     before=$(untouched)
@@ -49,7 +49,7 @@ berthctl() {
     "$top/build/release/berthctl" --socket "$state/run/berthd.sock" "$@"
 }
 
-# What another start would change first: the log of the steps, what it adds to the broker, what runs.
+# What another start would change: the log of the steps, rows of the broker, processes.
 untouched() {
     kept
     stat -c '%n %i %s' "$state/log/steps.log" "$state/etc/berthd.conf"
@@ -58,18 +58,18 @@ untouched() {
     cat "$state/run/berthd.pid"
 }
 
-# A folder that is somebody else's is neither used nor removed; nor is what a person put beside the site's own.
-strangers_folder() {
+# A folder that quickstart did not make is neither used nor removed; nor are other files beside the site's own.
+foreign_folder() {
     mkdir "$QUICK_WORK/stranger"
     echo precious >"$QUICK_WORK/stranger/thesis"
     quick_refused "choose a new folder" --driver test --once --state "$QUICK_WORK/stranger"
     quick_refused "was not made by quickstart" --driver test --clean --state "$QUICK_WORK/stranger"
     [[ $(cat "$QUICK_WORK/stranger/thesis") == precious && $(find "$QUICK_WORK/stranger" | wc -l) -eq 2 ]] ||
-        die "a stranger's folder was touched: $(find "$QUICK_WORK/stranger")"
+        die "a folder of others was changed: $(find "$QUICK_WORK/stranger")"
     quick_refused "was made with --driver test" --driver qemu --once --state "$state"
 }
 
-# The command of the closing words removes this site, and no other.
+# The command that the quickstart prints at its end removes this site only.
 closing_words() {
     local hint
     hint=$(sed -n '/Ctrl-C ends it all/,$p' "$QUICK_WORK/said" | grep -F -- --clean)
@@ -87,7 +87,7 @@ quick_begin
 step "first run" quick_run test "$state"
 say "    $proof"
 quick_nothing_left "$state"
-step "a folder that is not its own" strangers_folder
+step "a folder that is not its own" foreign_folder
 step "second run reuses" second_run
 say "    $proof"
 step "another start and --clean meanwhile" others_are_refused

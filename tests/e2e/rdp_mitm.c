@@ -1,18 +1,18 @@
-/* rdp_mitm.c - a man in the middle between a terminal and its desktop; run by site_hostile_desktop.sh
- * and site_session_resume.sh.
+/* rdp_mitm.c - a man in the middle between a terminal and its desktop; run by
+ * site_hostile_desktop.sh and site_session_resume.sh.
  *
  * usage: e2e-program-rdp_mitm LISTEN DESKTOP PLAIN OTHER PASSWORD-FILE     (each ADDRESS:PORT)
  *
- * A connection without a cookie is the broker's probe and always reaches DESKTOP. What happens to a
- * viewer is said on standard input, one word a line:
+ * A connection without a cookie is the broker's probe and always reaches DESKTOP. Words on standard
+ * input, one a line, decide what happens to a viewer:
  *   honest   it reaches DESKTOP
  *   refuse   each request for TLS or NLA fails; the one for standard RDP security reaches PLAIN
  *   select   standard RDP security is selected, whatever was asked for
  *   old      the answer of a server that cannot negotiate: standard RDP security
  *   other    it reaches OTHER, which has another certificate
- *   gone     nobody gets through, the broker's probe neither
- *   cut      every connection that stands is closed; later ones as said before
- * Standard output tells what came of it, one line each: "ready", "asked PROTOCOLS" (of a viewer's
+ *   gone     no connection succeeds, the broker's probe neither
+ *   cut      every open connection is closed; later ones as before
+ * Standard output reports, one line each: "ready", "asked PROTOCOLS" (of a viewer's
  * first packet), "plain" (a viewer goes on without TLS), "password" (found in what a viewer sent).
  */
 #include <arpa/inet.h>
@@ -29,7 +29,7 @@
 
 #define PAIRS_MAX 16
 #define REQUEST_MAX 512
-#define FIRST_PACKET_S 10 /* a viewer that says nothing so long is let go */
+#define FIRST_PACKET_S 10 /* close a viewer that sends nothing for so long */
 #define PASSWORD_MAX 128
 
 enum mode { HONEST, REFUSE, SELECT, OLD, OTHER, GONE };
@@ -40,7 +40,7 @@ static const char *const mode_names[] = { "honest", "refuse", "select", "old", "
 struct pair {
     int viewer; /* -1: free */
     int server;
-    size_t have; /* of what it sent last: a password may come in pieces */
+    size_t have; /* of its last data: a password may come in pieces */
     unsigned char tail[PASSWORD_MAX];
 };
 
@@ -114,7 +114,7 @@ static int connect_to(const struct sockaddr_in *address)
     return -1;
 }
 
-/* One TPKT: its length stands in its header. 0 when there is none. */
+/* Length of a TPKT, from its header; 0: none. */
 static size_t read_packet(int from, unsigned char *packet)
 {
     size_t size;
@@ -147,8 +147,8 @@ static void keep(int viewer, int server)
     give_up("too many connections");
 }
 
-/* A server of its own, for a viewer that was told something: it is asked for standard RDP security,
- * and its answer is kept from the viewer, who has had one. */
+/* Connect a viewer that already got an answer to a server: request standard RDP security there, and
+ * drop the server's answer. */
 static int plain_server(void)
 {
     static const unsigned char request[] = { 3, 0, 0, 11, 6, 0xe0, 0, 0, 0, 0, 0 };
@@ -162,7 +162,7 @@ static int plain_server(void)
     return -1;
 }
 
-/* The viewer's next bytes, if any, are those of a client that does without TLS. */
+/* Does the viewer go on without TLS? */
 static int give_plain(int viewer, const unsigned char *answer, size_t size)
 {
     unsigned char byte;

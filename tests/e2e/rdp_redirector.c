@@ -1,12 +1,12 @@
-/* rdp_redirector.c - an RDP server that sends whoever signs on to another address; run by
+/* rdp_redirector.c - an RDP server that redirects its clients to another address; run by
  * site_hostile_desktop.sh.
  *
  * usage: e2e-program-rdp_redirector ADDRESS PORT CERTIFICATE KEY TARGET TARGET-CERTIFICATE DELAY-MS
  *
- * It stands for a desktop that was broken into: CERTIFICATE and KEY are the desktop's own, so that
- * it passes for it. DELAY-MS after a session has begun it sends a Server Redirection
- * ([MS-RDPBCGR] 2.2.13.1) to TARGET, which vouches for TARGET-CERTIFICATE. Standard output tells
- * "ready", "connected", "active" and "redirected".
+ * It stands for a compromised desktop: CERTIFICATE and KEY are the desktop's own. DELAY-MS after a
+ * session has begun it sends a Server Redirection ([MS-RDPBCGR] 2.2.13.1) to TARGET with
+ * TARGET-CERTIFICATE as the trusted one. Standard output reports "ready", "connected", "active" and
+ * "redirected".
  */
 #include <freerdp/channels/channels.h>
 #include <freerdp/crypto/certificate.h>

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# refusals.sh - berthd does not start when it should not, and says why in one sentence.
+# refusals.sh - berthd refuses to start with a wrong configuration or data folder, and says why in one sentence.
 #
 # usage: tests/e2e/refusals.sh BUILD
 #
-# Each case must end with exit code 2 (the supervisor does not try again) and name what is wrong. At the end the same folder
-# serves again: nothing was harmed by the refusals.
+# Each case must end with exit code 2 (the supervisor does not try again) and name the cause. At the end the broker starts
+# with the same folder: the refusals damaged nothing.
 set -euo pipefail
 top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 # shellcheck source=tests/lib/own_network.sh
@@ -33,7 +33,7 @@ stop() {
     wait "$BROKER" || die "an orderly stop ended with $?"
 }
 
-# refuses WHAT WORDS ARGUMENT... - berthd ends with 2 and its log says the words.
+# refuses WHAT WORDS ARGUMENT... - berthd ends with 2 and its log contains the words.
 refuses() {
     local what=$1 words=$2 code=0
     shift 2
@@ -58,11 +58,11 @@ umask 077
 
 serve
 refuses "a second broker on the same folder" "$work/data"
-# Nobody has said how terminals reach it, and the invitation says so.
+# broker.names is not set: an invitation warns about that.
 invited() {
     "$build/berthctl" --socket "$work/run/sock" terminal invite icu-07 --json | jq -r .warning
 }
-# One terminal joins by an invitation; whoever brings it later hears that it is used up.
+# One terminal joins by an invitation; a second one is told that it is used up.
 terminal() { # NAME ARGUMENT...
     "$build/berth-agent" --set "terminal.state=$work/$1" --set broker.dns=no --set screen.display=none "${@:2}"
 }
@@ -93,7 +93,7 @@ serve
 [[ -z $(invited) ]] || die "an invitation to 10.0.0.5 comes with a warning: $(invited)"
 stop
 
-# Nobody had made the folder of its socket: it did, and other accounts may look into it, whatever its umask was.
+# berthd made the missing folder of its socket, readable for other accounts whatever its umask.
 [[ $(stat -c %a "$work/run") == 755 ]] || die "the folder of the socket has mode $(stat -c %a "$work/run")"
 chmod 711 "$work/run"
 serve
@@ -111,7 +111,7 @@ refuses "a name with a port" "berthd.conf line $(grep -n '^names' "$work/berthd.
 cp "$work/good.conf" "$work/berthd.conf"
 refuses "a name where an address to listen on belongs" "link.listen is 'localhost:7443'" --set link.listen=localhost:7443
 refuses "a relative folder" "broker.data is 'data'" --set broker.data=data
-# As under PrivateTmp=yes: what it writes there would be in a folder of its own, which goes with the service.
+# As under PrivateTmp=yes: files that it writes there would be in a private folder that ends with the service.
 mkdir "$work/systemd-private-0f1e-berthd.service-x" "$work/hidden"
 in_hidden() { # WORDS ARGUMENT...
     mount --bind "$work/systemd-private-0f1e-berthd.service-x" "$work/hidden"
@@ -123,7 +123,7 @@ in_hidden "broker.data is '$work/hidden/data'; the service's unit hides $work/hi
 in_hidden "broker.history is '" --set "broker.history=$work/hidden/history"
 in_hidden "api.socket is '" --set "api.socket=$work/hidden/sock"
 in_hidden "api.socket is '" --set "api.socket=$work/data/../hidden/sock"
-# A shell of another unit sees the same folders as the broker that it starts: the check of paths lets them pass.
+# A shell of another unit sees the same folders as the broker that it starts: the check of paths accepts them.
 mkdir "$work/systemd-private-0f1e-ci-runner.service-x"
 mount --bind "$work/systemd-private-0f1e-ci-runner.service-x" "$work/hidden"
 refuses "another value, in a folder of another unit" "presence.suspect_s is 5" \

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# site_broker_killed.sh - the broker dies under two working users, and neither they nor their machines notice.
+# site_broker_killed.sh - the broker is killed while two users work; neither they nor their machines notice.
 #
 # usage: tests/e2e/site_broker_killed.sh BUILD-FOLDER
 #
-# It proves: after SIGKILL screens and viewers are as before; the broker that comes back has the same sessions, claimed
-# by the same terminals, and touched no machine; the audit chain holds. The same for an orderly stop and a later start,
-# and for three deaths at moments of no choosing while a user signs on and off.
+# It proves: after SIGKILL screens and viewers are unchanged; the restarted broker has the same sessions, claimed by the same
+# terminals, and touched no machine; the audit chain is valid. The same for an orderly stop and a later start, and for three
+# kills at random moments while a user signs on and off.
 set -euo pipefail
 # shellcheck source=tests/e2e/lib/site_test.sh
 . "$(dirname "$(readlink -f "$0")")/lib/site_test.sh"
@@ -27,7 +27,7 @@ connections_active() {
     ctl_answer_is '[.items[] | select(.state == "active")] | length == 2' connection list
 }
 
-# What must be the same afterwards: sessions, assignments, machines, viewers.
+# What must be unchanged afterwards: sessions, assignments, machines, viewers.
 remember() {
     sessions=$(open_sessions)
     assignments=$(open_assignments)
@@ -50,7 +50,7 @@ viewers_untouched() {
     same "viewers" "$watching" "$(viewers icu-07) / $(viewers icu-08)"
 }
 
-# pictures NAME - both screens, with the pointer where nothing moves it.
+# pictures NAME - save both screens, with the pointer at a fixed place.
 pictures() {
     local name
     for name in "${TERMINALS[@]}"; do on_terminal "$name" screen_shot "$TEST_FOLDER/$1-$name.png"; done
@@ -64,7 +64,7 @@ screens_same() {
     done
 }
 
-# How many pixels differ.
+# The number of pixels that differ.
 magick_compare() {
     magick_convert "$1" "$2" -alpha off -compose difference -composite -threshold 0 -format '%[fx:int(mean*w*h+0.5)]' info:
 }
@@ -129,7 +129,7 @@ both_offline() {
     terminal_status_is icu-07 '.online == false and .state == "active"' && terminal_status_is icu-08 '.online == false and .state == "active"'
 }
 
-# While bert signs off and on, the broker dies at a moment that the seed draws. What was told to him is so afterwards.
+# While bert signs off and on, the broker is killed at a random moment. What was acknowledged to him is true afterwards.
 killed_in_the_middle() {
     local round pause
     for round in 1 2 3; do
@@ -143,7 +143,7 @@ killed_in_the_middle() {
         draw_moment 900
         sleep "$DRAWN"
         kill -KILL "$(cat "$SITE/run/berthd.pid")"
-        wait $! || true # what it did may have failed half-way: that is the point; what is left is judged
+        wait $! || true # it may have failed half-way; the result is judged below
         assert_eventually "a broker again, round $round" site_broker_ready
         assert_eventually "both terminals are present, round $round" both_present
         assert_eventually "bert works, or can sign on, round $round" bert_works

@@ -3,16 +3,16 @@
 #
 # usage: tests/e2e/site_disk_full.sh BUILD-FOLDER
 #
-# The data folder is a small file system of its own. It proves: when it is full, changes are refused with a sentence,
-# nothing acknowledged is lost, sessions and terminals go on, /readyz says what is wrong; with room again the broker
-# recovers by itself; killed on a full disk it loses nothing either.
+# The data folder is on a small file system of its own. It proves: when it is full, changes are refused with a reason,
+# nothing acknowledged is lost, sessions and terminals go on, /readyz names the cause; with room again the broker recovers
+# by itself; a broker that is killed on a full disk loses nothing either.
 set -euo pipefail
 # shellcheck source=tests/e2e/lib/site_test.sh
 . "$(dirname "$(readlink -f "$0")")/lib/site_test.sh"
 
 SIZE=24m
-LEFT=1M   # what is left at first, for some changes that still fit
-MANY=3000 # changes that must be more than what still fits into files that exist already
+LEFT=1M   # free at first, for some changes that still fit
+MANY=3000 # more changes than fit into existing files
 
 site() {
     mkdir -m 700 "$SITE/data"
@@ -63,7 +63,7 @@ refused_and_alive() {
     assert_now "/healthz is well" ctl health
     [[ $(metric berth_store_degraded) == 1 ]] || fail "the metric says so"
     assert_now "the log says so" logged store.degraded
-    # A session is a decision, and no decision can be kept now. Bert is told what to do, and the log says why.
+    # A sign-on is a decision, and no decision can be stored now. Bert's page says what to do, and the log says why.
     code=0
     said=$(agent icu-08 sign-on bert <"$SITE/etc/password-bert" 2>&1) || code=$?
     [[ $code != 0 && $said == *"not ready yet. Try again"* ]] || fail "a sign-on is refused with a sentence: $code $said"
@@ -111,7 +111,7 @@ anna_alone() {
     [[ $(open_sessions) == "$REMEMBERED_SESSIONS" ]]
 }
 
-# The supervisor starts it on the full disk; it may wait for room or refuse, but what was acknowledged is there afterwards.
+# The supervisor starts it on the full disk; it may wait for room or refuse, but acknowledged changes are there afterwards.
 killed_when_full() {
     local status before=$added
     ballast
@@ -124,7 +124,7 @@ killed_when_full() {
     kill -KILL "$(cat "$SITE/run/berthd.pid")"
     assert_eventually "the broker is there, or tells why it is not" broker_or_reason
     rm "$SITE/data/ballast"
-    # Either the broker came back, or its supervisor gave it up and it is started anew; both are judged below.
+    # Either the broker is back, or its supervisor gave up and it is started again; both are judged below.
     wait_for site_broker_settled || fail "the broker comes back, or its supervisor gives it up"
     ! process_gone "$SITE_SUPERVISOR" || site_start_broker
     assert_eventually "the broker works again" recovered

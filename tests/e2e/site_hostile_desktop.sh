@@ -4,13 +4,13 @@
 # usage: tests/e2e/site_hostile_desktop.sh BUILD-FOLDER
 #
 # It proves, with the stock xfreerdp3 and FreeRDP's own server: a server that refuses TLS and NLA, that selects standard
-# RDP security, that answers like one of before TLS, that has another certificate - even one that an authority of this
-# machine signed for the desktop's address - is not shown and never sees the password: neither at a sign-on nor when it
-# takes the place of the desktop in the middle of a session. The terminal says why. A desktop that was broken into and
-# redirects the viewer elsewhere, at once or later, and vouches for the certificate there, has nobody follow it. Nor does
-# the viewer ask a name server of his who could help with the password (Kerberos), though the pool names a domain.
+# RDP security, that answers like one without TLS support, or that has another certificate - even one that an authority of
+# this machine signed for the desktop's address - is not shown and never gets the password: neither at a sign-on nor when it
+# replaces the desktop during a session. The terminal says why. When a compromised desktop redirects the viewer to another
+# address, at once or later, with a certificate to trust there, the viewer does not follow. Nor does the viewer query a
+# hostile name server for a Kerberos server, though the pool names a domain.
 #
-# In the namespaces of its own the machine's authorities and resolver are the test's.
+# In the test's own namespaces the machine's authorities and resolver are replaced.
 set -euo pipefail
 # shellcheck source=tests/e2e/lib/site_test.sh
 . "$(dirname "$(readlink -f "$0")")/lib/site_test.sh"
@@ -41,7 +41,7 @@ nobody_was_asked() {
     ! grep -iE '_kerberos|evil[.]example$|^asked' "$NAMES_ASKED" | grep -qvx somebody.evil.example
 }
 
-# The machine's own authorities are replaced by one that has signed the other server for the desktop's address.
+# The machine's authorities are replaced by one that has signed the other server for the desktop's address.
 authority() {
     local folder=$TEST_FOLDER/authorities
     mkdir -p "$folder"
@@ -61,7 +61,7 @@ is_active() {
     terminal_status_is "$TERMINAL" '.state == "active" and .user == "anna"'
 }
 
-# What the man in the middle has seen since he was told what to do.
+# Output of the man in the middle since mitm_set_mode.
 got_nothing() {
     ! grep -qE '^(plain|password)$' "$MITM_OUTPUT"
 }
@@ -76,18 +76,17 @@ honest() {
     assert_eventually "the viewer has ended" has_viewers "$TERMINAL" 0
 }
 
-# The broker has been told how the viewer ended: whoever tries again does it with a connection of the broker's.
+# The broker was told how the viewer ended: another try uses a new connection of the broker.
 nobody_is_connected() {
     ctl_answer_is '[.items[] | select(.state != "ended")] == []' connection list
 }
 
-# How often a viewer came since mitm_set_mode; his list only grows. The broker's probe connects, too, but does not ask as a
-# viewer does.
+# How often a viewer connected since mitm_set_mode. The broker's probe connects, too, but its request differs.
 viewers_came() {
-    grep -c '^asked' "$MITM_OUTPUT" || true # none is an answer, too
+    grep -c '^asked' "$MITM_OUTPUT" || true # grep fails when it counts 0
 }
 
-# refused MODE - nothing was shown, nothing was given away, and the person reads why.
+# refused MODE - nothing was shown, no password was sent, and the page says why.
 refused() {
     local came
     assert_eventually "$1: the viewer has ended" has_viewers "$TERMINAL" 0
@@ -126,7 +125,7 @@ in_a_session() {
     done
 }
 
-# redirector NAME ADDRESS CERTIFICATE KEY DELAY-MS - a server that sends its viewers to 127.0.0.6, and vouches for it.
+# redirector NAME ADDRESS CERTIFICATE KEY DELAY-MS - a server that redirects viewers to 127.0.0.6 with a certificate to trust.
 redirector() {
     "$SITE_BIN/tests/e2e-program-rdp_redirector" "$2" "$FIRST_PORT" "$3" "$4" 127.0.0.6 \
         "$TEST_FOLDER/authorities/server.crt" "$5" </dev/null >"$TEST_FOLDER/$1" 2>&1 8>&- 9>&- &
@@ -149,7 +148,7 @@ redirected() {
         REDIRECTOR_SAID=$TEST_FOLDER/redirector-$delay
         redirector "redirector-$delay" 127.0.0.2 "$keys/shadow.crt" "$keys/shadow.key" "$delay"
         mitm_set_mode honest
-        # Whether it is refused at once or later is the redirection's doing; what the terminal says is judged below.
+        # The redirection decides whether the sign-on fails at once or later; the terminal's page is judged below.
         agent "$TERMINAL" sign-on anna <"$SITE/etc/password-anna" >"$TEST_FOLDER/sign-on" 2>&1 || true
         assert_eventually "after $delay ms: the viewer was redirected" grep -q '^redirected$' "$REDIRECTOR_SAID"
         assert_eventually "after $delay ms: the terminal says why" \

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# site_hostile_terminals.sh - peers that lie, break the protocol or hang, at the real listener for terminals, while a user works.
+# site_hostile_terminals.sh - hostile peers at the real listener for terminals while a user works: forged, broken, hanging.
 #
 # usage: tests/e2e/site_hostile_terminals.sh BUILD-FOLDER
 #
-# The rogue is OpenSSL's own client, in the end with the key of a real terminal. It proves: no certificate, a foreign one
-# and an expired one are turned away; half a handshake is dropped; a frame of 2 GB, JSON 10,000 deep, an old presence and
-# another terminal's session are refused; a terminal renews its key while it is connected, and from the first use of the
-# next one the earlier one opens neither listener; the key of a device that was replaced opens neither; a revoked terminal is
-# put out. Each stands in the log and in the figures, and nobody else notices anything.
+# The rogue is OpenSSL's s_client, at the end with the key of a real terminal. It proves: a client without a certificate, with
+# a foreign or an expired one is refused; half a handshake is dropped; a frame of 2 GB, JSON with a depth of 10,000, an old
+# presence and another terminal's session are refused; a terminal renews its key while connected, and after the first use
+# of the next key the earlier one is accepted by neither listener; nor is the key of a replaced device; a revoked terminal is
+# disconnected. Each is logged and counted, and other terminals notice nothing.
 set -euo pipefail
 # shellcheck source=tests/e2e/lib/site_test.sh
 . "$(dirname "$(readlink -f "$0")")/lib/site_test.sh"
@@ -17,7 +17,7 @@ site() {
     site_test_start_terminals icu-07 icu-08 rogue
     site_sign_on icu-07 anna
     assert_eventually "anna's desktop is on icu-07" shows_desktop icu-07
-    # From here on the rogue's key is used by somebody else.
+    # From here on another client uses the rogue's key.
     kill "${TERMINAL_PID[rogue]}"
     assert_eventually "the rogue's own agent is gone" has_no_process "${TERMINAL_PID[rogue]}"
     jq -r .key "$SITE/rogue/state/identity.json" >"$TEST_FOLDER/rogue.key"
@@ -32,7 +32,7 @@ has_no_process() {
     ! kill -0 "$1" 2>/dev/null
 }
 
-# Others notice nothing: neither terminal has lost its link for a moment, the session is as it was.
+# Others notice nothing: no terminal lost its link, the session is unchanged.
 others_unaffected() {
     assert_session_unchanged
     assert_eventually "both terminals are present" both_present
@@ -44,12 +44,12 @@ others_unaffected() {
 # --- A client of its own ------------------------------------------------------------------------------------------
 
 # tls_connect SOURCE OPTION... - connect to the link's listener from that address of this machine and say nothing; prints what OpenSSL says.
-# Being turned away is what most callers want, so only the words count, not the exit code.
+# Most callers expect a refusal, so only the output counts, not the exit code.
 tls_connect() {
     local source=$1
     shift
-    # A FIFO that this shell holds open itself is never at its end.
-    timeout "$BERTH_WAIT_LIMIT_S" openssl s_client -connect "127.0.0.1:$LINK_PORT" -bind "$source:0" -tls1_3 -alpn berth/1 "$@" <>"$TEST_FOLDER/silence" 2>&1 || true # being refused is the point; what was said is judged
+    # A FIFO that this shell holds open has no end of file.
+    timeout "$BERTH_WAIT_LIMIT_S" openssl s_client -connect "127.0.0.1:$LINK_PORT" -bind "$source:0" -tls1_3 -alpn berth/1 "$@" <>"$TEST_FOLDER/silence" 2>&1 || true # a refusal is expected; the output is judged
 }
 
 # use_key NAME - the rogue's key from here on: NAME.key, and its certificate NAME.crt.
@@ -57,8 +57,8 @@ use_key() {
     rogue_key=$TEST_FOLDER/$1.key rogue_crt=$TEST_FOLDER/$1.crt
 }
 
-# client_begin NAME PORT SOURCE PROTOCOL OPTION... - a connection that stays. What is said to descriptor CLIENT_TO[NAME]
-# goes to the broker; what it says lands in NAME.answers.
+# client_begin NAME PORT SOURCE PROTOCOL OPTION... - a connection that stays open. Data for the broker goes to descriptor
+# CLIENT_TO[NAME], its answers to NAME.answers.
 client_begin() {
     local name=$1 port=$2 source=$3 protocol=$4 to
     shift 4
@@ -80,7 +80,7 @@ client_end() {
     wait "${CLIENT_PID[$1]}" 2>/dev/null || true # it ends with the signal's code
 }
 
-# rogue_begin SOURCE - a connection with the rogue's key; send_frame speaks on it, answered and hung_up judge it.
+# rogue_begin SOURCE - a connection with the rogue's key; send_frame sends on it, answered and hung_up check it.
 rogue_begin() {
     client_begin rogue "$LINK_PORT" "$1" berth/1 -cert "$rogue_crt" -key "$rogue_key"
 }
@@ -113,7 +113,7 @@ rises() {
     (($(metric "$1") > $2))
 }
 
-# --- Before anybody is anybody ------------------------------------------------------------------------------------
+# --- Before authentication ----------------------------------------------------------------------------------------
 
 # assert_refused WHAT SOURCE OPTION... - refused for its certificate, with a line in the log that names the source.
 assert_refused() {
@@ -246,16 +246,16 @@ old_key() {
         '[{kind: "old-key", certificate: $certificate, signature: $signature}]'
 }
 
-# asks_to_join SOURCE NAME EVIDENCE ANSWER - and is hung up on behind the answer.
+# asks_to_join SOURCE NAME EVIDENCE ANSWER - and is disconnected after the answer.
 asks_to_join() {
-    client_begin rogue "$JOIN_PORT" "$1" berth-join/1 # nobody's key is needed
+    client_begin rogue "$JOIN_PORT" "$1" berth-join/1 # needs no key
     send_frame "$(message join "$2" "$3")"
     assert_eventually "who asks to join is answered and hung up on" hung_up
     answered "$4" || fail "the answer to $2 is $4: $(tr -cd '[:print:]' <"$TEST_FOLDER/rogue.answers")"
     rogue_end
 }
 
-# assert_opens_nothing NAME SOURCE WHY - at the link, at the join listener by itself, and there as evidence for another key.
+# assert_opens_nothing NAME SOURCE WHY - refused by the link, by the join listener, and there as evidence for another key.
 assert_opens_nothing() {
     local name=$1 source=$2 why=$3 current=$rogue_key before
     before=$(metric 'berth_log_events_total{event="peer.refused",level="warn"}')
@@ -302,7 +302,7 @@ renewed() {
     others_unaffected
 }
 
-# Another device is this terminal now: the earlier one is put out at once, and for good.
+# Another device becomes this terminal: the earlier one is disconnected at once and for ever.
 replaced() {
     local invitation
     invitation=$(site_invite rogue)
@@ -338,7 +338,7 @@ revoked() {
 
 after_all() {
     assert_eventually "the desktop is on icu-07" shows_desktop icu-07
-    say "the loop stood still $(metric berth_loop_stalls_total) times" # a machine that is busy does that as well
+    say "the loop stood still $(metric berth_loop_stalls_total) times" # it happens on a busy machine, too
     assert_now "one broker was enough" test "$(metric berth_incarnation)" -eq 1
     assert_now "the audit chain holds" ctl audit verify
 }

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# site_libvirt_killed.sh - the hypervisor's daemon dies, or stands still, under a working user.
+# site_libvirt_killed.sh - libvirtd is killed, or stopped, while a user works.
 #
 # usage: tests/e2e/site_libvirt_killed.sh BUILD-FOLDER
 #
 # Two hosts: a private libvirtd with real (idle) machines of QEMU, and libvirt's test driver. It proves: libvirtd killed
-# is noticed, and when it is back its machines are adopted, none started anew, the session untouched; libvirtd stopped is
+# is noticed, and when it is back its machines are adopted, none is restarted, the session is unchanged; libvirtd stopped is
 # noticed, and meanwhile the other host hands out desktops, terminals go on and berthctl answers at once.
 set -euo pipefail
 # shellcheck source=tests/e2e/lib/site_test.sh
 . "$(dirname "$(readlink -f "$0")")/lib/site_test.sh"
 
 OTHER_POOL=ward-4
-AT_ONCE=30 # so many times what the slowest of berthctl's answers took before, its own start included
+AT_ONCE=30 # limit for berthctl, as a multiple of its slowest answer before, its own start included
 DESKTOPS=2
 
 site() {
@@ -36,7 +36,7 @@ image_without_kernel() {
     ctl image publish desktop 1
 }
 
-# The second host lives in its berth-virt alone; its pool is bert's.
+# The second host exists inside its berth-virt only; its pool is bert's.
 other_host() {
     local first=$((FIRST_PORT + DESKTOPS))
     ctl host add there uri=test:///default address=127.0.0.1 port_first="$first" port_last=$((first + DESKTOPS - 1)) \
@@ -63,7 +63,7 @@ anna_works() {
     before=$(guests)
 }
 
-# Process ids and names of the machines: adopted is what is still the same process.
+# Process ids and names of the machines: an adopted machine is still the same process.
 guests() {
     pgrep -af "^[^ ]*qemu.*$SITE/disks/" | sed -E 's/^([0-9]+) .*guest=([^,]*),.*/\1 \2/' | sort
 }
@@ -96,7 +96,7 @@ killed() {
     say "adopted after $(seconds $(($(now_ms) - begun))) s"
 }
 
-# On the other host: a desktop at the second terminal, as if nothing had happened.
+# On the other host: a desktop at the second terminal as usual.
 bert_comes_and_goes() {
     assert_eventually "the other host has a desktop ready" site_has_spare "$OTHER_POOL"
     site_sign_on icu-08 bert
@@ -153,14 +153,14 @@ stopped() {
         quick ctl desktop list
     done
     assert_eventually "both terminals are present" both_present
-    say "stopped: the loop stood still $(metric berth_loop_stalls_total) times" # a machine that is busy does that as well
+    say "stopped: the loop stood still $(metric berth_loop_stalls_total) times" # it happens on a busy machine, too
     kill -CONT "$pid"
     begun=$(now_ms)
     adopted
     say "adopted after $(seconds $(($(now_ms) - begun))) s"
 }
 
-# What was not lost is also usable: the spare of the host that had failed is handed out.
+# The surviving spare of the failed host is usable: it is handed out.
 usable() {
     agent icu-07 sign-off
     assert_eventually "anna is signed off" has_viewers icu-07 0

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# site_roaming.sh - one session, one screen: users who move, who are at two terminals at once, who race for a last desktop.
+# site_roaming.sh - one session, one screen: users who roam, sign on at two terminals at once, race for the last desktop.
 #
 # usage: tests/e2e/site_roaming.sh BUILD-FOLDER
 #
@@ -39,7 +39,7 @@ session_is() {
     session_of "$1" | jq -e "$2" >/dev/null
 }
 
-# At the second terminal the session is shown; the first has no viewer, and tells a person where it went.
+# The second terminal shows the session; the first has no viewer, and its page says where the session went.
 moves() {
     local before
     site_sign_on icu-07 anna
@@ -53,7 +53,7 @@ moves() {
     assert_eventually "it is the same session with epoch 2" session_is anna ".id == $before and .epoch == 2 and .runtime.shown_at == \"icu-08\""
 }
 
-# A session that nobody looks at stays; leaving it voids the claim, and taking it up again is a new one.
+# A session without a viewer stays; leaving it voids the claim, and signing on again makes a new one.
 leaves_and_returns() {
     local before
     before=$(session_of anna | jq .id)
@@ -69,7 +69,7 @@ leaves_and_returns() {
     assert_eventually "anna has no session" session_is anna '. == {}'
 }
 
-# Both at once, from nothing (odd rounds) and with a session that waits (even rounds).
+# Both at once, without a session (odd rounds) and with a disconnected one (even rounds).
 at_two_terminals() {
     local round one two
     for ((round = 1; round <= ROUNDS; round++)); do
@@ -78,9 +78,9 @@ at_two_terminals() {
         one=$!
         site_sign_on icu-08 anna >"$TEST_FOLDER/two" 2>&1 &
         two=$!
-        # One of them is told that it lost, or both succeed one after the other: the end is what counts.
-        # One of them loses, and says so by its exit code; who shows the desktop is judged below.
-        wait "$one" || true # one of the two is overtaken; both screens are judged
+        # One is told that it lost, or both succeed one after the other: only the result counts.
+        # One of them loses and has another exit code; which one shows the desktop is judged below.
+        wait "$one" || true # one of the two is superseded; both screens are judged
         wait "$two" || true # likewise
         assert_eventually "one terminal shows anna's desktop, round $round" one_winner
         judge "$round"
@@ -124,7 +124,7 @@ lower_epochs() {
         and ([$all[] | select(.state == "ended" and .epoch >= $s.epoch)] | length == 0)' >/dev/null
 }
 
-# Two desktops: one is anna's, and bert and carl want the other at the same moment.
+# Two desktops: anna has one, and bert and carl want the other at the same moment.
 last_desktop() {
     local first second first_user second_user bert carl
     assert_eventually "a desktop is free" site_has_spare "$TEST_POOL"

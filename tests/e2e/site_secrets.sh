@@ -1,34 +1,34 @@
 #!/usr/bin/env bash
-# site_secrets.sh - no password, token or invitation stands where somebody could read it later.
+# site_secrets.sh - no password, token or invitation is stored or shown where it could be read later.
 #
 # usage: tests/e2e/site_secrets.sh BUILD-FOLDER
 #
 # All passwords hold a marker. A user signs on, types a wrong password, roams, signs off; an administrator gets a
-# password and a token, fetches logs and makes a backup; everything logs as much as it can. Then the marker is looked
-# for - as it stands, in UTF-16, hexadecimal and base64 - in every argument list and environment while it happens, and in
-# logs, data, backup, archives of logs, answers of the API, events and core files afterwards. A control proves that it would be found.
+# password and a token, fetches logs and makes a backup; all programs log at level debug. The marker is searched - as text, in
+# UTF-16, hexadecimal and base64 - in every argument list and environment meanwhile, and in logs, data, backup, archives of
+# logs, answers of the API, events and core files afterwards. A control proves that it would be found.
 set -euo pipefail
 # shellcheck source=tests/e2e/lib/site_test.sh
 . "$(dirname "$(readlink -f "$0")")/lib/site_test.sh"
 
-# --- What is looked for -------------------------------------------------------------------------------------------
+# --- The secrets --------------------------------------------------------------------------------------------------
 
-# secret TEXT - from here on it is looked for, in every dress.
+# secret TEXT - from here on it is searched for, in every encoding.
 secret() {
     local shift text
     {
         printf '%s\n' "$1"
         printf '%s' "$1" | od -An -v -tx1 | tr -d ' \n' && echo
         for shift in 0 1 2; do
-            # What stands before it moves base64's letters; the ends depend on the neighbours and are left out.
+            # Preceding bytes shift base64; its ends depend on the neighbours and are left out.
             text=$(printf '%*s%s' "$shift" '' "$1" | base64 -w 0 | tr -d =)
             printf '%s\n' "${text:$((shift ? 4 : 0)):$((${#text} - (shift ? 8 : 4)))}"
         done
     } >>"$TEST_FOLDER/patterns"
-    # grep takes no pattern with a zero byte; the zeros are taken out of what is searched instead (found_in).
+    # grep accepts no zero byte in a pattern; found_in removes zeros from the searched data instead.
 }
 
-# found_in FILE... - prints the names of those that hold a secret.
+# found_in FILE... - prints the names of files that contain a secret.
 found_in() {
     local file
     for file in "$@"; do
@@ -39,7 +39,7 @@ found_in() {
     done
 }
 
-# None of these files may hold one.
+# None of these files may contain one.
 clean() {
     local what=$1 found
     shift
@@ -49,7 +49,7 @@ clean() {
     say "no secret in $what ($# files)"
 }
 
-# What is planted must be found; else nothing said here would mean anything.
+# The control: a planted secret must be found.
 control() {
     local planted=$TEST_FOLDER/planted
     mkdir "$planted"
@@ -60,10 +60,10 @@ control() {
     [[ $(found_in "$planted"/* | wc -l) -eq 4 ]] || fail "what is planted is found: $(found_in "$planted"/*)"
 }
 
-# --- While it happens ---------------------------------------------------------------------------------------------
+# --- Processes ----------------------------------------------------------------------------------------------------
 
-# Argument lists and environments of every process of the machine, again and again. Short-lived ones are seen by chance
-# only, but there are many of each kind; the short rest leaves the processor to those that are looked at.
+# Argument lists and environments of all processes of the machine, again and again. Short-lived ones are seen by chance, but
+# there are many of each kind; the short sleep leaves the processor to them.
 watch_processes() {
     local round=0
     while [[ ! -e $TEST_FOLDER/enough ]]; do
@@ -72,9 +72,9 @@ watch_processes() {
                 printf '%s: %s\n' "$file" "$(tr '\000' ' ' <"${file%/*}/cmdline")"
             done >>"$TEST_FOLDER/caught" || true # a process may end while it is read
         # The viewer's password as an argument of its own would be /p:...
-        grep -lazE '^/p:' /proc/[0-9]*/cmdline 2>/dev/null >>"$TEST_FOLDER/caught" || true # finding nothing is the good case
+        grep -lazE '^/p:' /proc/[0-9]*/cmdline 2>/dev/null >>"$TEST_FOLDER/caught" || true # grep fails when it finds nothing
         echo "$((round += 1))" >"$TEST_FOLDER/rounds"
-        sleep 0.1 # the rest that leaves the processor to the others; nothing is judged by it
+        sleep 0.1 # leaves the processor to the others
     done
 }
 
@@ -86,7 +86,7 @@ processes_clean() {
     say "no secret in arguments and environments ($(cat "$TEST_FOLDER/rounds") looks at all processes)"
 }
 
-# --- The story ----------------------------------------------------------------------------------------------------
+# --- The scenario -------------------------------------------------------------------------------------------------
 
 # site.sh asks here for every user's password.
 passwords=0
@@ -105,7 +105,7 @@ begin() {
     at_exit site_end_agent "$watcher"
     SITE_LOG_LEVEL=debug
     site_test_start 2 1 anna bert
-    # The program itself, not the function: a shell between would be ended in its place.
+    # The program itself, not the function: else the signal would end a shell in between.
     "$SITE_BIN/berthctl" --socket "$SITE/run/berthd.sock" watch --json >"$TEST_FOLDER/events" 2>&1 &
     at_exit kill $!
     site_test_start_terminals icu-07 icu-08
@@ -124,7 +124,7 @@ sign_on_quietly() {
 people_work() {
     wrong_password icu-07 anna
     wrong_password icu-07 nobody
-    # After wrong ones she has to wait for a moment.
+    # After wrong passwords she must wait.
     assert_eventually "anna signs on" sign_on_quietly
     assert_eventually "anna's desktop is on icu-07" shows_desktop icu-07
     site_sign_on icu-08 anna
@@ -203,12 +203,12 @@ unpack_log_archives() {
 
 # --- Core files ---------------------------------------------------------------------------------------------------
 
-# Killed with a signal that writes a core where one is permitted; they all run in our folder.
+# A signal that writes a core file where permitted; all programs run in this folder.
 cores() {
     local pid victim
     sleep 1000 &
     victim=$!
-    # A signal that comes between fork and exec meets the shell's own handler and is lost.
+    # A signal between fork and exec would run the shell's handler and be lost.
     wait_for is_sleep "$victim" || fail "the control of core files started"
     kill -ABRT "$victim"
     wait "$victim" 2>/dev/null || true # it ends with the signal's code

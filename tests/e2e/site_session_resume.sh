@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# site_session_resume.sh - a picture that breaks comes back through the broker, where its session still belongs to the terminal.
+# site_session_resume.sh - a broken picture comes back through the broker while the session still belongs to the terminal.
 #
 # usage: tests/e2e/site_session_resume.sh BUILD-FOLDER
 #
-# It proves, with the stock xfreerdp3 and FreeRDP's own server: the connection of a viewer is cut, and the picture returns
-# by itself with a new connection and no second password; while the broker does not answer the page says so, and the
-# picture returns when it does; after a restart of the broker, which keeps no password, the person is asked to sign on;
-# a session that was taken over elsewhere or ended meanwhile is not shown, and the page says why; a desktop that stays out
-# of reach is given up, and the page says what to do.
+# It proves, with the stock xfreerdp3 and FreeRDP's own server: after a viewer's connection was cut, the picture returns by
+# itself with a new connection and no second password; while the broker does not answer the page says so, and the picture
+# returns when it does; after a restart of the broker, which stores no password, the person is asked to sign on; a session
+# that was taken over or ended meanwhile is not shown, and the page says why; the terminal gives up a desktop that stays
+# unreachable, and the page says what to do.
 set -euo pipefail
 # shellcheck source=tests/e2e/lib/site_test.sh
 . "$(dirname "$(readlink -f "$0")")/lib/site_test.sh"
@@ -18,13 +18,13 @@ CUTS=2
 
 site() {
     site_write_broker_config
-    # A slow machine may take its time; how often the agent asks is what ends it here.
+    # No limit in time for slow machines; the number of tries ends it here.
     printf '[session]\nresume_s = 900\n' >>"$SITE/etc/berthd.conf"
     mitm_site credential=passthrough
     site_test_start_terminals icu-07 icu-08
 }
 
-# anna_works TERMINAL - she typed her password there, and nothing is in the way of her picture.
+# anna_works TERMINAL - she signed on there and sees her desktop.
 anna_works() {
     mitm_set_mode honest
     site_sign_on "$1" anna
@@ -54,7 +54,7 @@ says() {
     terminal_status_is "$1" ".text | contains(\"$2\")"
 }
 
-# Nobody touches a key: all passwords were typed before.
+# Without input: all passwords were typed before.
 comes_back() {
     local before first old i
     anna_works icu-07
@@ -73,7 +73,7 @@ comes_back() {
     done
 }
 
-# It stands still: no answer, and all that it remembers is there when it goes on.
+# Stop the broker: no answers; when it continues it still has its memory.
 broker_does_not_answer() {
     local before pid
     before=$(session)
@@ -103,7 +103,7 @@ broker_is_restarted() {
     assert_now "it is the same" session_is ".id == $(jq .id <<<"$before")"
 }
 
-# The picture of icu-07 broke, and its desktop is out of reach for now.
+# Break the picture of icu-07 and make its desktop unreachable.
 out_of_reach() {
     mitm_set_mode gone
     mitm_add_mode cut

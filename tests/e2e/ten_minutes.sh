@@ -3,10 +3,10 @@
 #
 # usage: tests/e2e/ten_minutes.sh BUILD [--driver test | qemu]
 #
-#   BUILD          given to every script here; what is typed builds and installs by itself, in the same tree
-#   --driver test  libvirt's test driver, and real RDP servers that stand for its machines: three words are others, see below
+#   BUILD          unused: the typed commands build and install in the same tree
+#   --driver test  libvirt's test driver, with real RDP servers for its machines: three words are replaced, see below
 #                  (the default: a minute)
-#   --driver qemu  nothing is changed in what the README says: minutes where the processor is emulated
+#   --driver qemu  no command of the README is changed: minutes where the processor is emulated
 #
 # The commands are taken out of the README and typed at two keyboards (tests/e2e/lib/follow_readme): the broker's, and that of
 # a terminal which is another machine as far as the network goes: a namespace of its own at the other end of a cable. The
@@ -28,7 +28,7 @@ BROKER=10.0.0.5 # as in the README
 TERMINAL=10.0.0.7
 TEST_COLOUR='#2f5d8a'
 
-# layer FOLDER - what is written there lands in the test's own folder.
+# layer FOLDER - writes to it go to the test's own folder.
 layer() {
     local mine=$work/layers$1
     mkdir -p "$1" "$mine/upper" "$mine/work"
@@ -36,8 +36,8 @@ layer() {
     mount -t overlay -o "lowerdir=$1,upperdir=$mine/upper,workdir=$mine/work" berth "$1"
 }
 
-# Others' X servers and their locks are not seen, for their processes are not either. The two folders that are needed may
-# lie in /tmp themselves.
+# A private /tmp without the sockets and locks of other X servers, whose processes are not visible here. The two folders that
+# are needed may be in /tmp themselves.
 own_tmp() {
     local mine source
     exec {mine}<"$work" {source}<"$top"
@@ -48,7 +48,7 @@ own_tmp() {
     cd "$top"
 }
 
-# A machine that has never seen Berth, nor a machine of libvirt's.
+# A machine without Berth and without libvirt domains.
 fresh_machine() {
     local folder
     own_tmp
@@ -59,11 +59,11 @@ fresh_machine() {
     rm -rf /etc/libvirt/qemu /etc/libvirt/storage /etc/libvirt/secrets /var/lib/libvirt/images
     install -d -m 711 /var/lib/libvirt/images
     mount -t tmpfs -o mode=755 run /run
-    # Neither is there in a container; libvirt then needs no service manager.
+    # Without control groups, as in a container, libvirt needs no service manager.
     ! mountpoint --quiet /sys/fs/cgroup || umount --recursive --lazy /sys/fs/cgroup
 }
 
-# The other machine: a network and a /run, /etc/berth and /var/lib of its own; its process is OTHER.
+# The other machine: its own network, /run, /etc/berth and /var/lib; its process is OTHER.
 other_machine() {
     # shellcheck disable=SC2016 # the inner bash expands its own $1
     unshare --mount --net -- bash -c 'mount -t tmpfs -o mode=755 run /run
@@ -88,7 +88,7 @@ on_other() {
     nsenter "${INTO_OTHER[@]}" -- "$@"
 }
 
-# The test driver has no machines; three words of the README are others for it.
+# The machines of the test driver have no guest; three words of the README are replaced for it.
 arrange_test_driver() {
     SITE=$work/site
     SITE_URI='test+unix:///default?socket=/run/libvirt/libvirt-sock'
@@ -101,7 +101,7 @@ arrange_test_driver() {
     ARGUMENTS+=(
         --instead "uri=qemu:///system=>uri=$SITE_URI"
         --instead "image=\$(deploy/image/desktop)=>image=$work/image"
-        --instead "max=4 spare=1=>max=4 spare=1 credential=passthrough" # there is no guest to be told a password
+        --instead "max=4 spare=1=>max=4 spare=1 credential=passthrough" # there is no guest whose password could be set
         --after "libvirtd --daemon=>until test -e '$work/libvirt-held'; do sleep 0.1; done"
     )
     export LIBVIRT_DEFAULT_URI=$SITE_URI
@@ -115,10 +115,10 @@ libvirt_answers() {
     virsh --quiet hostname >/dev/null 2>&1 || process_gone "$FOLLOWER"
 }
 
-# Its machines live as long as somebody is connected, and a real RDP server stands for each.
+# The test driver keeps its machines while a client is connected; a real RDP server answers for each.
 stand_in_for_machines() {
     wait_for followed /run/libvirt/libvirt-sock
-    ! process_gone "$FOLLOWER" || return 0 # it says what went wrong
+    ! process_gone "$FOLLOWER" || return 0 # it has reported the error
     wait_for libvirt_answers
     site_keep_test_driver_alive
     : >"$work/libvirt-held"
@@ -135,7 +135,7 @@ berthctl_json() {
     /usr/local/bin/berthctl "$@" --json
 }
 
-# Anna's desktop, of this host's address, on the other machine's screen.
+# Anna's desktop, at this host's address, is on the other machine's screen.
 judge() {
     local desktop
     wait_for desktop_visible || {
@@ -155,7 +155,7 @@ judge() {
 inside() {
     local begun
     begun=$(now_ms)
-    export BERTH_WAIT_LIMIT_S=1800 # what is typed builds first
+    export BERTH_WAIT_LIMIT_S=1800 # the typed commands build first
     fresh_machine
     other_machine
     screen_start "$work/screen" 1280x800
@@ -200,7 +200,7 @@ main() {
     at_exit rm -rf --one-file-system "$work"
     chmod 755 "$work"
     [[ $driver == test ]] || "$top/deploy/image/desktop" >/dev/null # from packages of the machine's mirror, where it is missing
-    # Process 1 of its own namespace: whatever was started ends with it, daemons and guests as well.
+    # Process 1 of its own namespace: all daemons and guests end with it.
     unshare --mount --net --pid --fork --kill-child --mount-proc -- "$0" --inside "$driver" "$work"
 }
 

@@ -1,6 +1,7 @@
-/* viewer_real.c - the viewer's port with the stock xfreerdp3 and a real RDP server; run by greeter.sh.
+/* viewer_real.c - the viewer's port with the stock xfreerdp3 and a real RDP server; run by
+ * greeter.sh.
  *
- * It wants, in its environment: DISPLAY and XAUTHORITY, BERTH_TEST_AGENT (path of berth-agent),
+ * It needs, in its environment: DISPLAY and XAUTHORITY, BERTH_TEST_AGENT (path of berth-agent),
  * BERTH_TEST_HOME (a folder, mode 0700), BERTH_TEST_PORT, BERTH_TEST_FINGERPRINT,
  * BERTH_TEST_ACCOUNT, BERTH_TEST_PASSWORD_FILE.
  */
@@ -186,7 +187,7 @@ TEST(viewer, a_wrong_password_has_an_exit_code_of_its_own)
     leave(&world);
 }
 
-/* As a port that is forwarded to a machine in which no RDP server listens yet. */
+/* Like a port that is forwarded to a machine whose RDP server does not listen yet. */
 TEST(viewer, a_desktop_that_hangs_up_at_once_is_not_taken_for_another_one)
 {
     struct sockaddr_in address = { .sin_family = AF_INET,

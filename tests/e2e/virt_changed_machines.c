@@ -1,8 +1,8 @@
-/* virt_changed_machines.c - what libvirt has now is the truth: machines that somebody changed on their host
- * are refreshed and deleted without a trace, under real QEMU.
+/* virt_changed_machines.c - berth-virt uses the present state of libvirt: machines that were
+ * changed on their host are refreshed and deleted without a trace, under real QEMU.
  *
- * Run by virt_changed_machines.sh, which sets BERTH_TEST_URI, _FOLDER (with golden.qcow2, the template and the
- * storage pool "berth" in FOLDER/pool). No guest is booted: disks are what matters.
+ * Run by virt_changed_machines.sh, which sets BERTH_TEST_URI, _FOLDER (with golden.qcow2, the
+ * template and the storage pool "berth" in FOLDER/pool). No guest is booted: only disks matter.
  */
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
@@ -37,7 +37,7 @@ static void must(enum virt_call call)
     must_on(call, &args);
 }
 
-/* Does a file of this name lie in the folder? */
+/* Does the folder contain a file of this name? */
 static bool there(const char *name)
 {
     char path[512];
@@ -90,7 +90,7 @@ static void on_time(berth_unused int timer, berth_unused void *context)
 TEST(changed_machines, a_machine_is_made)
 {
     virSetErrorFunc(NULL, quiet);
-    /* Before the first connection; the timer lets the loop turn when nothing is told. */
+    /* Before the first connection; the timer lets the loop turn when there are no events. */
     EXPECT_OK(virEventRegisterDefaultImpl());
     EXPECT(virEventAddTimeout(100, on_time, NULL, NULL) >= 0);
     folder = getenv("BERTH_TEST_FOLDER");
@@ -148,7 +148,7 @@ TEST(changed_machines, a_refresh_forgets_what_was_saved_and_what_was_plugged_in)
     must(VIRT_start);
 }
 
-/* Which kind of start libvirt told last. */
+/* The kind of the last start event of libvirt. */
 static int started_as = -1;
 
 static void on_lifecycle(berth_unused virConnectPtr connection, berth_unused virDomainPtr domain,
@@ -158,7 +158,7 @@ static void on_lifecycle(berth_unused virConnectPtr connection, berth_unused vir
         started_as = detail;
 }
 
-/* Somebody saves it while it runs, and then it is started: what does libvirt call that? */
+/* It is saved while it runs, and then started: the kind of libvirt's event. */
 static int start_after_save(void)
 {
     virDomainPtr domain = machine();
@@ -186,7 +186,7 @@ TEST(changed_machines, a_start_boots_and_does_not_go_on_from_what_somebody_saved
                                              VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), NULL, NULL);
     EXPECT(heard >= 0);
     EXPECT_INT(start_after_save(), VIR_DOMAIN_EVENT_STARTED_BOOTED);
-    args.keep_saved = true; /* its own user's, who comes back to it */
+    args.keep_saved = true; /* saved for its own user */
     EXPECT_INT(start_after_save(), VIR_DOMAIN_EVENT_STARTED_RESTORED);
     args.keep_saved = false;
     EXPECT_OK(virConnectDomainEventDeregisterAny(listener, heard));
@@ -240,14 +240,14 @@ TEST(changed_machines, the_files_of_an_image_are_looked_at)
     expect_image("images/whole.qcow2", "images/nosuch-vmlinuz", "images/nosuch-vmlinuz");
     expect_image("images", NULL, "images");
 
-    /* What libvirt remembers is not what is there now. */
+    /* libvirt's cached list differs from the present files. */
     (void)snprintf(path, sizeof(path), "%s/pool/late.qcow2", folder);
     expect_image("pool/late.qcow2", NULL, "no file '");
     EXPECT_OK(link(args.image, path));
     expect_image("pool/late.qcow2", NULL, NULL);
     EXPECT_OK(unlink(path));
     expect_image("pool/late.qcow2", NULL, "no file '");
-    EXPECT_INT(virConnectNumOfStoragePools(host), POOLS); /* nothing of the look is left */
+    EXPECT_INT(virConnectNumOfStoragePools(host), POOLS); /* the check left nothing behind */
 }
 
 TEST(changed_machines, an_image_that_no_disk_can_lie_on_is_refused)
@@ -278,7 +278,7 @@ TEST(changed_machines, a_backing_file_that_is_named_as_json_is_looked_at_like_an
     expect_image("images/by-2.qcow2", NULL, "by the protocol 'nbd'");
     expect_image("images/by-3.qcow2", NULL, "by the protocol 'file'");
 
-    /* What is taken runs. */
+    /* An accepted image runs. */
     (void)snprintf(wanted.image, sizeof(wanted.image), "%s/images/json.qcow2", folder);
     (void)snprintf(wanted.uuid, sizeof(wanted.uuid), "%s", OTHER_UUID);
     (void)snprintf(wanted.name, sizeof(wanted.name), "truth-json");
@@ -295,7 +295,7 @@ TEST(changed_machines, an_image_in_a_storage_pool_that_is_off_says_so)
     expect_image("idle/golden.qcow2", NULL, "virsh pool-start idle");
 }
 
-/* No machine can be made; the sentence is to be freed. */
+/* No machine can be made; returns the error text, to free. */
 static char *why_none_is_made(const char *storage, const char *image)
 {
     struct virt_args wanted = args;
@@ -320,7 +320,7 @@ static void expect_storage(const char *storage, const char *part)
     EXPECT_SAYS(why, storage);
 }
 
-/* file: the one at fault, whose image it is. */
+/* file: the one that the error must name, as the image. */
 static void expect_backing(const char *image, const char *file, const char *part)
 {
     berth_cleanup(berth_freep) char *why = why_none_is_made("berth", image);

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# virt_changed_machines.sh - machines that somebody changed on their host: snapshots, saved states, foreign disks; real QEMU, no guest.
+# virt_changed_machines.sh - machines that were changed on their host: snapshots, saved states, foreign disks; QEMU, no guest.
 #
 # usage: tests/e2e/virt_changed_machines.sh BUILD-FOLDER
 set -euo pipefail
@@ -24,7 +24,7 @@ chown nobody "$work/images/private.qcow2"
 chmod 600 "$work/images/private.qcow2"
 qemu-img create -q -f raw "$work/images/raw.qcow2" 64M
 truncate -s 1M "$work/images/vmlinuz"
-# Cut off: in its data, before its refcounts, in its header.
+# Truncated: in its data, before its refcounts, in its header.
 dd status=none if=/dev/zero bs=1M count=4 | tr '\0' 'x' >"$work/data"
 qemu-img convert -f raw -O qcow2 "$work/data" "$work/images/cut.qcow2"
 cp "$work/images/cut.qcow2" "$work/images/data.qcow2"
@@ -35,7 +35,7 @@ truncate -s 2M "$work/images/cut.qcow2"
 truncate -s 100K "$work/images/cut-early.qcow2"
 truncate -s 80 "$work/images/cut-header.qcow2"
 mkdir "$work/cut" "$work/idle"
-mv "$work/images/cut-header.qcow2" "$work/cut/" # libvirt reads nothing of the folder that it lies in
+mv "$work/images/cut-header.qcow2" "$work/cut/" # with this file libvirt cannot read its folder
 qemu-img create -q -f qcow2 "$work/idle/golden.qcow2" 64M
 qemu-img create -q -f qcow2 -u -F qcow2 -b "$work/images/cut.qcow2" "$work/images/on-cut.qcow2" 64M
 printf 'secret12' >"$work/key"
@@ -56,7 +56,7 @@ on_json json-file qcow2 "$(file_of "$work/images/base.qcow2")"
 on_json json-qcow2 qcow2 "{\"driver\":\"qcow2\",\"file\":$(file_of "$work/images/base.qcow2")}"
 on_json json-nbd raw '{"driver":"nbd","server":{"type":"inet","host":"127.0.0.1","port":"1"}}'
 on_json json-backing qcow2 "{\"file\":$(file_of "$work/images/base.qcow2"),\"backing\":$(file_of "$work/images/raw.qcow2")}"
-# Or that a protocol leads to.
+# Backing files that are named with a protocol.
 by=0
 for name in nbd:127.0.0.1:1 nbd://127.0.0.1:1/base "file:$work/images/base.qcow2"; do
     qemu-img create -q -f qcow2 -u -F qcow2 -b "$name" "$work/images/by-$((++by)).qcow2" 64M
@@ -79,14 +79,14 @@ cat >"$work/template.xml" <<'XML'
 </domain>
 XML
 
-# Pools in which no disk can be made: one without space, one that nobody may write to.
+# Pools in which no disk can be made: one without space, one that is not writable.
 mkdir "$work/full" "$work/shut"
 mount -t tmpfs -o size=64k,mode=755 berth-full "$work/full"
 mount -t tmpfs -o ro berth-shut "$work/shut"
 at_exit umount --lazy "$work/full" "$work/shut"
 libvirtd=$top/deploy/lib/private-libvirtd
 at_exit "$libvirtd" stop "$work/libvirt"
-# Root without the right to pass over permissions, as on a network file system: what others own may be shut to it.
+# Root without the right to override permissions, as on a network file system: files of others may be unreadable.
 socket=$(setpriv --bounding-set=-dac_override,-dac_read_search -- "$libvirtd" start "$work/libvirt" --owner $$)
 BERTH_TEST_URI="qemu+unix:///system?socket=$socket"
 BERTH_TEST_FOLDER=$work

@@ -1,10 +1,9 @@
-/* virt_qemu.c - every call of module virt on a real guest under QEMU, and what it does when
- * things hang.
+/* virt_qemu.c - every call of module virt on a real guest under QEMU, also when libvirtd or the
+ * guest hangs.
  *
  * Run by virt.sh and virt_session.sh, which set BERTH_TEST_URI, _IMAGE (folder), _TEMPLATE,
  * _ACCOUNT, _RESTART (a command that starts the daemon again), _DAEMON_PID, _ADDRESS (of this
- * machine, not the loopback's usual one) and _PORT. One guest, one story: the tests run in the
- * order of the file.
+ * machine, not 127.0.0.1) and _PORT. All tests use one guest, in the order of the file.
  */
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
@@ -88,9 +87,9 @@ static int64_t until_ready(char learnt[72])
     return clock_mono_ms() - began;
 }
 
-/* The QEMU process of our guest: by its name, in our network, for the same test may run beside us
- * for another user. The pattern does not match itself, which stands in the command line of the
- * shell that looks. */
+/* The QEMU process of our guest: by its name, in our network, because the same test may run for
+ * another account at the same time. The pattern does not match the command line of the shell that
+ * searches. */
 static pid_t qemu_pid(void)
 {
     char command[96];
@@ -106,7 +105,7 @@ static pid_t qemu_pid(void)
     return pid;
 }
 
-/* What is the same for every user is tried once: each costs the boot of a guest. */
+/* Tests that do not depend on the account run once: each needs the boot of a guest. */
 static void skip_unless_all(void)
 {
     if (getenv("BERTH_TEST_RIGHTS_ONLY"))
@@ -167,7 +166,7 @@ TEST(qemu, the_guest_answers)
     args.address = pool_address_FORWARDED;
     (void)timed("agent_ping", VIRT_agent_ping, 0);
     asked = timed("fingerprint", VIRT_fingerprint, 0);
-    EXPECT_STR(asked.ret.text, fingerprint); /* what the agent says is what RDP shows */
+    EXPECT_STR(asked.ret.text, fingerprint); /* the agent reports the fingerprint that RDP shows */
     asked = timed("guest_state", VIRT_guest_state, 0);
     EXPECT_STR(asked.ret.text, ""); /* nobody has signed on */
     EXPECT(secret_set(&args.secret, "e2e-marker-word", 15));
@@ -276,7 +275,7 @@ TEST(qemu, a_polite_stop_and_a_start_and_a_stop_by_force)
     skip_unless_all();
     until_agent();
     (void)timed("stop (asked)", VIRT_stop, 0);
-    /* The event and the answer come by ways of their own. */
+    /* The event and the answer may come in any order. */
     AWAIT(world, strcmp(world->last.what, "stopped") == 0);
     EXPECT_STR(world->last.reason, "shutdown");
     (void)timed("start", VIRT_start, 0);
@@ -293,7 +292,7 @@ TEST(qemu, nothing_is_left_behind)
     (void)timed("delete again", VIRT_delete, 0);
     EXPECT_INT(timed("list", VIRT_list, 0).ret.count, 0);
     EXPECT_INT(timed("orphans", VIRT_orphans, 0).ret.count, 0);
-    EXPECT_INT(facts(world).starts, 1); /* one berth-virt saw it all */
+    EXPECT_INT(facts(world).starts, 1); /* berth-virt was never restarted */
     world_free(world);
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# virt_session.sh - as virt.sh, but without any privilege: qemu:///session of a user that is made for it. What has nothing to
-# do with rights (a reset, a refresh, a polite stop) is left to virt.sh.
+# virt_session.sh - as virt.sh, but without any privilege: qemu:///session of a temporary user. Calls that do not depend on
+# rights (reset, refresh, graceful stop) are tested by virt.sh only.
 #
 # usage: tests/e2e/virt_session.sh BUILD-FOLDER
 set -euo pipefail
@@ -28,7 +28,7 @@ chmod 644 "$work/domain.xml"
 
 cat >"$work/daemon" <<DAEMON
 #!/bin/sh
-# Start the session's daemon; the pid file is its own.
+# Start the session's daemon, with its own pid file.
 exec libvirtd --daemon --pid-file "$work/run/libvirtd.pid"
 DAEMON
 chmod 755 "$work/daemon"
@@ -47,8 +47,8 @@ at_exit end_all
 address=10.0.0.5
 ip address add "$address/32" dev lo
 
-# A client of the session starts a daemon where it finds none: beside ours, which a test kills and starts again, it would
-# hold the machines' lock for good, and ours could not have them.
+# Without a daemon a client of the session would start one: while a test has killed ours, that one would take the lock of the
+# machines for ever.
 as_user() {
     runuser -u "$user" -- env -i LIBVIRT_AUTOSTART=0 PATH="$PATH" HOME="$work/home" XDG_RUNTIME_DIR="$work/run" \
         BERTH_TEST_URI=qemu:///session BERTH_TEST_IMAGE="$work/image" BERTH_TEST_TEMPLATE="$work/domain.xml" \

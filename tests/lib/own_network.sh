@@ -1,10 +1,10 @@
-# own_network.sh - a test that sources this file runs in a network of its own, in which every port and every number of an
-# X server is free; two such tests can run at once.
+# own_network.sh - a test that sources this file runs in its own network namespace, in which every port and every X display
+# number is free; such tests can run at the same time.
 #
 # The script is started again from its beginning in a new network namespace with nothing but a loopback, so source it
-# first, or after what needs the machine's network. Ports that a test names are below 32768: from there on the kernel
-# gives them to connections. X servers put their sockets into one folder of the machine, and one of another network would
-# take the number of ours for free and its socket away: the folder is the test's own as well.
+# first, or after what needs the machine's network. Ports that a test names are below 32768: the kernel uses higher ones for
+# connections. X servers put their sockets into one folder of the machine, where a server in another network namespace would
+# replace ours: so the folder is private as well.
 # shellcheck shell=bash
 
 if [[ ${BERTH_OWN_NETWORK:-} != "$(readlink /proc/self/ns/net)" ]]; then

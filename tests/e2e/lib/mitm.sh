@@ -1,7 +1,7 @@
-# mitm.sh - a desktop with a man in the middle (tests/e2e/rdp_mitm.c) before it.
+# mitm.sh - a desktop behind a man in the middle (tests/e2e/rdp_mitm.c).
 #
 # Source it after site_test.sh. All servers have the port of the site's first desktop, each at an address of its own; run it in
-# a network namespace of the test's own. MITM_OUTPUT is what he has told since mitm_set_mode.
+# a network namespace of the test's own. MITM_OUTPUT has its output since mitm_set_mode.
 # shellcheck shell=bash
 
 # mitm_site POOL-OPTION... - all but terminals, with one desktop behind the man in the middle: anna's.
@@ -47,7 +47,7 @@ mitm_server() {
 }
 declare -A MITM_PID
 
-# mitm_replace_other CERTIFICATE KEY - the other server begins anew with these.
+# mitm_replace_other CERTIFICATE KEY - restart the other server with these.
 mitm_replace_other() {
     kill "${MITM_PID[other]}"
     wait "${MITM_PID[other]}" 2>/dev/null || true # it ends with the signal's code
@@ -56,7 +56,7 @@ mitm_replace_other() {
     DISPLAY=$MITM_DISPLAY XAUTHORITY=$MITM_XAUTHORITY mitm_server other 127.0.0.4 "/sam-file:$SITE/etc/sam"
 }
 
-# mitm_set_mode WORD - from now on; what was seen before is forgotten.
+# mitm_set_mode WORD - from now on; clears MITM_OUTPUT.
 mitm_set_mode() {
     : >"$MITM_OUTPUT"
     echo "$1" >&9

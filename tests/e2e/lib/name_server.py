@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A name server that knows every service and every machine, and all of them are itself.
+"""A name server that answers every query for a service or a host with itself.
 
 usage: name_server.py ADDRESS FILE
 

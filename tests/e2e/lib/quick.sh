@@ -1,9 +1,9 @@
-# quick.sh - run deploy/quickstart as a person would, and judge what it answers.
+# quick.sh - runs deploy/quickstart as a person would, and checks its output.
 #
 # Source it after common.sh and screen.sh.
 # shellcheck shell=bash
 
-# quick_begin - a folder that goes with the script. Sets `state`, the site's folder below it.
+# quick_begin - make a folder that is removed at exit. Sets `state`, the site's folder below it.
 quick_begin() {
     need_commands jq
     QUICK_WORK=$(mktemp -d /tmp/berth-quick.XXXXXX)
@@ -18,7 +18,7 @@ quick_begin() {
 # quick_run DRIVER STATE - the whole quickstart; `proof` is the last line of its standard output.
 quick_run() {
     local code=0
-    # Whoever runs the tests may sit before a display; the proof is made without one.
+    # The machine may have a display; the test runs without one.
     # shellcheck disable=SC2154 # top is set by those who source this file
     env -u DISPLAY -u WAYLAND_DISPLAY "$top/deploy/quickstart" --driver "$1" --once --state "$2" >"$QUICK_WORK/answer" || code=$?
     ((code == 0)) || quick_failed "$2" "the quickstart ended with $code"
@@ -26,7 +26,7 @@ quick_run() {
     quick_proof
 }
 
-# Is `proof` what the header of quickstart promises?
+# Does `proof` have what the header of quickstart says?
 quick_proof() {
     jq -e '(keys == ["desktop", "host", "picture_ms", "pool", "screenshot", "session", "sign_on_ms", "terminal", "user"])
         and .picture_ms > 0 and .sign_on_ms > 0 and .session > 0
@@ -35,10 +35,10 @@ quick_proof() {
     quick_screenshot
 }
 
-# quick_stay DRIVER STATE - the quickstart as a person leaves it running; its process id is QUICK_PID, what it said stands
-# in $QUICK_WORK/said.
+# quick_stay DRIVER STATE - start the quickstart without --once; its process id is QUICK_PID, its output is in
+# $QUICK_WORK/said.
 quick_stay() {
-    # A group of its own for the Ctrl-C, which the background of a shell, and who was started there, would ignore otherwise.
+    # In its own process group for Ctrl-C, because background jobs of a shell ignore SIGINT, and so do their children.
     set -m
     # shellcheck disable=SC2154
     env --default-signal=INT -u DISPLAY -u WAYLAND_DISPLAY "$top/deploy/quickstart" --driver "$1" --state "$2" </dev/null >/dev/null 2>"$QUICK_WORK/said" &
@@ -56,7 +56,7 @@ quick_stays() {
     grep -q 'Ctrl-C ends it all' "$QUICK_WORK/said" || process_gone "$QUICK_PID"
 }
 
-# quick_interrupt - Ctrl-C, as the terminal sends it: to the quickstart and all it waits for.
+# quick_interrupt - Ctrl-C, as a terminal sends it: to the quickstart and its children.
 quick_interrupt() {
     local code=0
     kill -INT -- "-$QUICK_PID"
@@ -65,7 +65,7 @@ quick_interrupt() {
     [[ $code -eq 130 ]] || die "Ctrl-C ends the quickstart with $code, not 130"
 }
 
-# quick_refused TEXT ARGUMENT... - the quickstart ends with 1 and says that.
+# quick_refused TEXT ARGUMENT... - the quickstart ends with 1 and prints TEXT.
 quick_refused() {
     local text=$1 code=0
     shift
@@ -74,7 +74,7 @@ quick_refused() {
         die "quickstart $* must be refused with '$text'; it ended with $code: $(cat "$QUICK_WORK/refusal")"
 }
 
-# quick_failed STATE TEXT - with what the broker and the terminals said last.
+# quick_failed STATE TEXT - die with the ends of the logs of broker and terminals.
 quick_failed() {
     tail -v -n 12 "$1"/log/berthd.log "$1"/log/agent-*.log >&2 || true # some logs may not be there yet
     die "$2"
@@ -88,7 +88,7 @@ quick_screenshot() {
     [[ $(magick_convert "$picture" -format '%k' info:) -gt 8 ]] || die "$picture shows more than a blank screen"
 }
 
-# quick_nothing_left STATE - no process of the site lives after the quickstart's end.
+# quick_nothing_left STATE - no process of the site runs after the end of the quickstart.
 quick_nothing_left() {
     wait_for quick_nobody_of "$1" || die "processes are left: $(pgrep -af -- "$1")"
 }

@@ -1,7 +1,7 @@
-# site_test.sh - what the tests named site_* share: a small site on libvirt's test driver, and questions to it.
+# site_test.sh - shared by the tests site_*: a small site on libvirt's test driver, and queries of its state.
 #
-# Source it first, after `set -euo pipefail`: it brings what it stands on, and the test then runs in a network of its own.
-# Machines are FreeRDP's shadow servers, all the rest is real. Sets `top`, the folder of the checkout.
+# Source it first, after `set -euo pipefail`: it sources what it needs, and the test then runs in a network of its own.
+# Desktops are FreeRDP's shadow servers, all the rest is real. Sets `top`, the folder of the checkout.
 # shellcheck shell=bash
 
 top=$(readlink -f "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../..")
@@ -19,10 +19,10 @@ top=$(readlink -f "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../..")
 . "$top/deploy/lib/site.sh"
 
 TEST_POOL=ward-3
-TEST_COLOUR='#2f5d8a' # of the screen that stands for a desktop
+TEST_COLOUR='#2f5d8a' # of the screen of a desktop
 TEST_COLOUR_PERCENT=40         # percent of a terminal's screen that must have it
 
-# site_test_begin BUILD-FOLDER [DRIVER] - a folder that goes with the script; on failure the ends of the logs are shown.
+# site_test_begin BUILD-FOLDER [DRIVER] - make a folder that is removed at exit; on failure the ends of the logs are shown.
 site_test_begin() {
     local build
     build=$(readlink -f "${1:?usage: $PROGRAM BUILD-FOLDER}")
@@ -42,7 +42,7 @@ site_test_begin() {
     site_open "$TEST_FOLDER/site" "$build" "${2:-test}"
 }
 
-# history_keeps_invariants - what broker, hypervisors and terminals wrote down meanwhile breaks no invariant.
+# history_keeps_invariants - the recorded history of broker, hypervisors and terminals breaks no invariant.
 history_keeps_invariants() {
     "$BERTH_CHECK" "$SITE_HISTORY" >"$TEST_FOLDER/verdict" || {
         cat "$TEST_FOLDER/verdict" >&2
@@ -51,7 +51,7 @@ history_keeps_invariants() {
     tail -n 1 "$TEST_FOLDER/verdict" >&2
 }
 
-# A tree on which something is still mounted is not removed; better a folder too many than somebody's files gone.
+# Do not remove a tree on which something is still mounted: other files could be lost.
 site_test_remove() {
     wait_for site_test_all_ended || say "processes are left: $(pgrep -af -- "$TEST_FOLDER")"
     ! grep -q " $TEST_FOLDER/" /proc/self/mounts || {
@@ -65,7 +65,7 @@ site_test_all_ended() {
     ! pgrep -f -- "$TEST_FOLDER/" >/dev/null
 }
 
-# site_test_start_broker DESKTOPS - hypervisor and broker, a host with room for so many, an image.
+# site_test_start_broker DESKTOPS - hypervisor and broker, a host with room for this many, an image.
 site_test_start_broker() {
     site_start_libvirtd
     site_start_broker
@@ -85,8 +85,8 @@ site_test_start() {
     site_await_spare "$TEST_POOL"
 }
 
-# Real machines of QEMU in which nothing runs, on whose forwarded ports our RDP servers stand: -L takes the place of the
-# network, so that QEMU leaves the ports alone. Started in a second, and kept by the kernel when libvirtd dies.
+# Real QEMU machines without a guest; our RDP servers use their forwarded ports: -L replaces the network, so that QEMU does
+# not open the ports. They start in a second and survive libvirtd.
 site_test_use_idle_machines() {
     TEST_TEMPLATE=$SITE/etc/idle.xml
     sed -e '/<kernel>/d; /<initrd>/d; /<cmdline>/d' -e "s|>512<|>32<|; s|<vcpu>2|<vcpu>1|; s|-netdev|-L|" \
@@ -99,28 +99,28 @@ site_test_start_terminals() {
     for name in "$@"; do site_start_terminal "$name" 1024x768; done
 }
 
-# fail TEXT - what did not hold, and what the broker said last.
+# fail TEXT - report the violation with the end of the broker's log, and exit.
 fail() {
     tail -n 20 "$SITE/log/berthd.log" >&2
     say "violated: $*"
     exit 1
 }
 
-# assert_now TEXT COMMAND... - now.
+# assert_now TEXT COMMAND... - the command succeeds now.
 assert_now() {
     local text=$1
     shift
     "$@" || fail "$text"
 }
 
-# assert_eventually TEXT COMMAND... - at last.
+# assert_eventually TEXT COMMAND... - the command succeeds within BERTH_WAIT_LIMIT_S.
 assert_eventually() {
     local text=$1
     shift
     wait_for "$@" || fail "$text (within $BERTH_WAIT_LIMIT_S s)"
 }
 
-# --- Questions ----------------------------------------------------------------------------------------------------
+# --- Queries ------------------------------------------------------------------------------------------------------
 
 shows_desktop() {
     site_move_pointer "$1"
@@ -140,35 +140,35 @@ has_viewers() {
     [[ $(viewers "$1" | wc -w) -eq $2 ]]
 }
 
-# terminal_status_is TERMINAL FILTER - is this true of what the agent says of itself?
+# terminal_status_is TERMINAL FILTER - does the agent's status match?
 terminal_status_is() {
     agent "$1" status --json | jq -e "$2" >/dev/null
 }
 
-# ctl_answer_is FILTER COMMAND... - is this true of what berthctl answers?
+# ctl_answer_is FILTER COMMAND... - does berthctl's answer match?
 ctl_answer_is() {
     local filter=$1
     shift
     ctl "$@" --json | jq -e "$filter" >/dev/null
 }
 
-# The sessions that are not over: number, owner, desktop, epoch, state, terminal.
+# Open sessions: number, owner, desktop, epoch, state, terminal.
 open_sessions() {
     ctl session list --json | jq -c '[.items[] | select(.state != "ended") | {id, user_id, desktop_id, epoch, state}] | sort_by(.id)'
 }
 
-# The machines that run, with the number libvirt gave each at its start: a machine restarted has another one.
+# Running machines with the id that libvirt gave each at its start: a restarted machine has a new one.
 machines() {
     virsh --quiet --connect "$SITE_URI" list | awk '{ print $1, $2 }' | sort
 }
 
-# remember_session - remember the open sessions and the viewer at icu-07: REMEMBERED_SESSIONS, REMEMBERED_VIEWER.
+# remember_session - set REMEMBERED_SESSIONS (open sessions) and REMEMBERED_VIEWER (the viewer at icu-07).
 remember_session() {
     REMEMBERED_SESSIONS=$(open_sessions)
     REMEMBERED_VIEWER=$(viewers icu-07)
 }
 
-# assert_session_unchanged - they are now as they were then.
+# assert_session_unchanged - they are the same as then.
 assert_session_unchanged() {
     [[ $(open_sessions) == "$REMEMBERED_SESSIONS" ]] || fail "the session is as before: $REMEMBERED_SESSIONS, now $(open_sessions)"
     [[ $(viewers icu-07) == "$REMEMBERED_VIEWER" ]] || fail "the viewer is the same"
@@ -183,7 +183,7 @@ logged() {
     grep -F " $1 " "$SITE/log/berthd.log" | grep -qF -- "${2:-}"
 }
 
-# metric NAME[{LABELS}] - prints its value, 0 when it is not there.
+# metric NAME[{LABELS}] - prints its value, 0 when it does not exist.
 metric() {
     ctl metrics | awk -v name="$1" '$1 == name { value = $2 } END { print value + 0 }'
 }
