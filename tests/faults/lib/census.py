@@ -6,25 +6,25 @@ import subprocess
 from scenario import Facts, Scenario, history_violations, judge
 from fixture import Gone, Refused
 
-# A kill between two reads leaves nothing else behind than a kill at the call before them.
+# A kill between two reads leaves the same state as a kill at the call before them.
 READS = {"read", "readv", "pread64", "recvmsg", "recvfrom", "getsockopt", "getrandom", "mmap", "fcntl", "poll"}
 
-# Exit codes of berthd: well, refused to start, the store failed, out of memory; and the loader's, before berthd begins.
+# Exit codes of berthd: success, refused to start, the store failed, out of memory; and of the loader, before berthd begins.
 OWN_CODES = (0, 2, 3, 70, 127)
 
 
 class Census:
-    """Lives of the scenario, each from the same warm folder on an empty hypervisor."""
+    """Runs of the scenario, each from the same prepared folder on an empty hypervisor."""
 
     def __init__(self, fixture, recorded=False):
-        """recorded: each life and the one after it write a history, which berth-check judges as well."""
+        """recorded: each run and the restart after it write a history for berth-check."""
         self.fixture = fixture
         self.recorded = recorded
         self.facts = Facts.at_rest(fixture, fixture.copy(fixture.warm))
         self.inject = os.path.join(fixture.build, "tests/faults/fault-inject")
 
     def count(self, first=False):
-        """Call to how often it is made, in a life without a fault, which must end well."""
+        """Call to how often it is made in a run without a fault, which must succeed."""
         facts, ended, stopped = self.run(first)
         if ended["exit"] or ended["signal"] or stopped:
             raise RuntimeError(f"the scenario fails without any fault: {ended} {stopped}")
@@ -32,8 +32,8 @@ class Census:
         return ended["seen"]
 
     def run(self, first, *injection, keep=False, environment=None):
-        """One life: what it promised, how it ended, and what stopped the scenario early. The folder stays for a judge
-        when asked for; first: a first start on an empty folder, and nothing more."""
+        """One run: what it promised, how it ended, and what stopped the scenario early. The folder stays for a judge when
+        asked for; first: only a first start on an empty folder."""
         fixture = self.fixture
         fixture.libvirt.fresh()
         self.data = fixture.copy(None if first else fixture.warm)
@@ -62,12 +62,12 @@ class Census:
         return {"broker.history": self.data + ".history"} if self.recorded else {}
 
     def spoke(self, code):
-        """Did the last life's log say why it ended?"""
+        """Does the log of the last run say why it ended?"""
         words = {70: "out of memory", 127: "error while loading"}
         return words.get(code, " error ") in self.log
 
     def violations_after(self, facts, first):
-        """Judge what the last life left; the folder is gone afterwards."""
+        """Judge what the last run left, then remove the folder."""
         if first:
             facts = None
         found, restart_ms = judge(self.fixture, self.data, facts, self.settings())
@@ -78,7 +78,7 @@ class Census:
 
 
 def stacks_of(pid):
-    """Where each thread of a process that hangs stands, as far as gdb can tell."""
+    """Stacks of all threads of a process that hangs, as far as gdb finds them."""
     try:
         done = subprocess.run(["gdb", "-p", str(pid), "-batch", "-ex", "thread apply all bt 12"], capture_output=True,
                               text=True, timeout=30, check=False)
@@ -88,7 +88,7 @@ def stacks_of(pid):
 
 
 def how_it_ended(census, ended, stopped):
-    """What a broker must never do, as sentences: crash, hang, end without a word or with a code that is not its own."""
+    """What a broker must never do, as sentences: crash, hang, end without a message or with an unknown code."""
     if ended["hung"]:
         return [f"it did not end when it was told to: {census.log} {census.stacks}"]
     if ended["signal"]:

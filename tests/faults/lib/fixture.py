@@ -20,19 +20,19 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.ab
 MACHINES = 3
 POOL = "ward"
 PASSWORD = "fault-" + os.urandom(6).hex()
-# How long anything is waited for that a healthy broker does: only a broken one takes so long, however slow the machine.
+# Limit of every wait for a healthy broker: only a broken one takes this long, however slow the machine.
 WAIT_LIMIT_S = int(os.environ.get("BERTH_WAIT_LIMIT_S", "300"))
 CLONE_NEWNET = 0x40000000
-# In a network of its own; the kernel gives ports from 32768 on to connections.
+# In a private network; the kernel uses ports from 32768 on for connections.
 LINK_PORT, JOIN_PORT, FIRST_PORT = 7443, 7444, 13400
 
 
 class Gone(Exception):
-    """The broker, or the connection to it, is not there any more."""
+    """The broker or the connection to it has ended."""
 
 
 class Refused(Exception):
-    """The broker said no, with a sentence."""
+    """The broker refused, with a reason."""
 
     def __init__(self, code, text):
         super().__init__(f"{code}: {text}")
@@ -40,14 +40,14 @@ class Refused(Exception):
 
 
 def own_network():
-    """From here on this process, and all it starts, has a network with nothing but a loopback: every port is free."""
+    """Move this process and its children into a network namespace with only a loopback: every port is free."""
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) < 0:
         raise SystemExit(f"no network namespace (root is needed): {os.strerror(ctypes.get_errno())}")
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
 def wait_until(what, condition):
-    """Ask until the answer is true; the answer, or an error that says what was waited for."""
+    """Call until the result is true; returns it, or raises an error that names what was awaited."""
     deadline = time.monotonic() + WAIT_LIMIT_S
     while True:
         answer = condition()
@@ -59,7 +59,7 @@ def wait_until(what, condition):
 
 
 class Machines:
-    """The RDP servers behind the ports that are forwarded to the test driver's machines, which have none of their own."""
+    """RDP servers on the forwarded ports of the test driver's machines, which have no guest."""
 
     CONFIRM = bytes([3, 0, 0, 19, 14, 0xd0, 0, 0, 0x12, 0x34, 0, 2, 0, 8, 0, 1, 0, 0, 0])
 
@@ -80,7 +80,7 @@ class Machines:
             threading.Thread(target=self.speak, args=(peer,), daemon=True).start()
 
     def speak(self, peer):
-        """As much of RDP as a probe asks for: the negotiation, then TLS. A peer that hangs up meanwhile is no news."""
+        """As much of RDP as a probe needs: the negotiation, then TLS. Peers may disconnect at any time."""
         try:
             with peer:
                 peer.settimeout(WAIT_LIMIT_S)
@@ -93,7 +93,7 @@ class Machines:
 
 
 class Libvirt:
-    """A private daemon, and one shell on its test driver: the machines live as long as somebody is connected."""
+    """A private daemon, and one virsh on its test driver, which keeps machines while a client is connected."""
 
     def __init__(self, folder):
         program = os.path.join(TOP, "deploy/lib/private-libvirtd")
@@ -103,8 +103,8 @@ class Libvirt:
         self.uri = f"test+unix:///default?socket={done.stdout.strip()}"
 
     def ask(self, command):
-        """One command of virsh; its lines. The shell repeats what it is told behind a prompt, and ends what `echo` says
-        with the next prompt only."""
+        """Run one command of virsh; returns its lines. virsh echoes the command after a prompt, and ends the output of
+        `echo` with the next prompt only."""
         self.shell.stdin.write(f"{command}\necho END-OF-ANSWER\necho\n")
         self.shell.stdin.flush()
         lines = []
@@ -118,7 +118,7 @@ class Libvirt:
                 lines.append(line.strip())
 
     def fresh(self):
-        """An empty hypervisor with a storage pool. The earlier one is gone as soon as the last who used it is."""
+        """An empty hypervisor with a storage pool. The earlier one ends with its last client."""
         self.leave()
         self.shell = subprocess.Popen(["virsh", "--quiet", "--connect", self.uri], text=True, stdin=subprocess.PIPE,
                                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -138,7 +138,7 @@ class Libvirt:
             self.shell = None
 
     def machines(self):
-        """Name to the number that libvirt gave it at its start: one that was started again has another number."""
+        """Name to the id that libvirt gave it at its start: a restarted machine has a new id."""
         rows = [line.split() for line in self.ask("list")]
         return {row[1]: row[0] for row in rows}
 
@@ -159,7 +159,7 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class Broker:
-    """One life of berthd on a state folder."""
+    """One run of berthd on a state folder."""
 
     def __init__(self, fixture, data, before=(), settings=(), environment=None):
         self.fixture, self.data = fixture, data
@@ -185,7 +185,7 @@ class Broker:
     # ---- its API ----
 
     def ask(self, method, path, body=None, limit_s=WAIT_LIMIT_S):
-        """One request; the answer's status and object. Gone when there is nobody, or nobody any more."""
+        """One request; the answer's status and object. Gone when no broker answers."""
         try:
             if not self.connection:
                 self.connection = UnixConnection(self.socket, limit_s)
@@ -204,7 +204,7 @@ class Broker:
             self.connection = None
 
     def want(self, method, path, body=None):
-        """The answer's object; Refused when it is no."""
+        """The answer's object; Refused when it is an error."""
         status, answer = self.ask(method, path, body)
         if status >= 300:
             problem = answer.get("error", answer) if isinstance(answer, dict) else {}
@@ -243,7 +243,7 @@ class Broker:
             return False
 
     def end(self, number=signal.SIGTERM):
-        """Send a signal, if it still lives; what became of it: see result()."""
+        """Send a signal, if it still runs; its end: see result()."""
         if self.alive():
             try:
                 os.kill(self.pid, number)
@@ -282,7 +282,7 @@ class Broker:
 
 
 class Fixture:
-    """The site: hypervisor, ports, a warm state folder that each life starts from a copy of."""
+    """The site: hypervisor, ports, a prepared state folder; each run starts with a copy of it."""
 
     def __init__(self, build, memory=True):
         self.build = os.path.abspath(build)
@@ -315,7 +315,7 @@ class Fixture:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def make_keys(self):
-        """A terminal's key and request, used by all terminals: each joins anew in each life anyway."""
+        """A terminal's key and request, used by all terminals: each joins again in each run anyway."""
         self.requests = {}
         for name in ("icu-07", "icu-08", "icu-09"):
             key, request = (os.path.join(self.folder, f"{name}.{end}") for end in ("key", "csr"))
@@ -325,7 +325,7 @@ class Fixture:
                 self.requests[name] = text.read()
 
     def copy(self, of=None):
-        """A state folder for one life, from the warm one, or an empty one."""
+        """A state folder for one run: a copy of the prepared one, or an empty one."""
         self.lives += 1
         data = os.path.join(self.folder, f"life-{self.lives}")
         if of:
@@ -343,7 +343,7 @@ class Fixture:
         return Broker(self, data, **how)
 
     def make_warm(self):
-        """What stands before the scenario begins: hypervisor, image, people. All that changes is left to the scenario."""
+        """What exists before the scenario begins: hypervisor, image, people. The scenario makes all changes."""
         self.libvirt.fresh()
         data = self.copy()
         broker = self.start(data)

@@ -1,9 +1,9 @@
-# fixture.sh - what the faults F10 to F15 share: a small site, lean terminals, and a record of what did not hold.
+# fixture.sh - shared by the faults F10 to F15: a small site, lean terminals, and a record of violations.
 #
 # Source it after common.sh, rdp.sh and site.sh; the fault then runs in a network of its own. Desktops are machines of
 # libvirt's test driver with berth-desktops on their ports; terminals are berth-client-sim's, or real agents without a
-# screen. Every figure goes through `figure`, every judgement through `expect`; fixture_end prints them as one JSON object,
-# has the histories judged, and exits.
+# screen. Report every figure by `figure` and every check by `expect`; fixture_end prints them as one JSON object, judges
+# the histories, and exits.
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # much here is for those who source it, or site.sh's
 
@@ -14,7 +14,7 @@
 
 FIXTURE_VIOLATIONS=0
 FIXTURE_FIGURES='{}'
-FIXTURE_HISTORIES=() # what programs wrote down, for berth-check
+FIXTURE_HISTORIES=() # histories of programs, for berth-check
 FIXTURE_HISTORIES_ALONE=()     # files with a clock of their own, each judged alone
 FIXTURE_OPTIONS=() # of berthd, SECTION.KEY=VALUE, before fixture_broker
 # shellcheck disable=SC2034 # for those who source this file
@@ -24,8 +24,8 @@ FIXTURE_LONG=$BERTH_LONG
 CLIENT_SIM_WRAPPER=()   # words before berth-client-sim: a network namespace, a clock
 DESKTOPS_WRAPPER=() # the same for berth-desktops
 
-# fixture_begin BUILD-FOLDER [DRIVER] - a folder that goes with the script; the programs by name in FIXTURE_BIN, so that a fault
-# may put something before one of them.
+# fixture_begin BUILD-FOLDER [DRIVER] - make a folder that is removed at exit; FIXTURE_BIN has the programs by name, so that a
+# fault can wrap one of them.
 fixture_begin() {
     local build program
     build=$(readlink -f "${1:?usage: $PROGRAM BUILD-FOLDER}")
@@ -77,26 +77,26 @@ wrap_program() {
 
 # --- Judgement ----------------------------------------------------------------------------------------------------
 
-# violation TEXT - it goes on after that: a fault tells all it found.
+# violation TEXT - record it and go on: a fault reports everything it finds.
 violation() {
     FIXTURE_VIOLATIONS=$((FIXTURE_VIOLATIONS + 1))
     say "violated: $*"
 }
 
-# expect TEXT COMMAND... - now.
+# expect TEXT COMMAND... - the command succeeds now.
 expect() {
     local text=$1
     shift
     "$@" || violation "$text"
 }
 
-# expect_alone TEXT COMMAND... - a promise of time: judged in the long form, which has the machine for itself. Elsewhere the
-# figure beside it is all; the history's judge knows whether what happened was right.
+# expect_alone TEXT COMMAND... - a check of times: only in the long form, which has the machine for itself. In the short form
+# only the figure is reported; the judge of the history decides whether the broker was right.
 expect_alone() {
     ((!FIXTURE_LONG)) || expect "$@"
 }
 
-# eventually TEXT COMMAND... - at last; EVENTUALLY_MS is how long it took.
+# eventually TEXT COMMAND... - the command succeeds in time; EVENTUALLY_MS is how long it took.
 eventually() {
     local text=$1 begun
     shift
@@ -106,7 +106,7 @@ eventually() {
     EVENTUALLY_MS=$(($(now_ms) - begun))
 }
 
-# require TEXT COMMAND... - without it the rest makes no sense.
+# require TEXT COMMAND... - as eventually, but ends the script: the rest needs it.
 require() {
     local text=$1
     shift
@@ -118,7 +118,7 @@ figure() {
     FIXTURE_FIGURES=$(jq -cn --argjson all "$FIXTURE_FIGURES" --arg name "$1" --argjson value "$2" '$all + {($name): $value}')
 }
 
-# seconds_figure NAME MS - as a person reads it: seconds with three places; null when it never came.
+# seconds_figure NAME MS - as seconds with three decimals; null when it never came.
 seconds_figure() {
     (($2 >= 0)) || { figure "$1" null && return; }
     figure "$1" "$(printf '%d.%03d' "$(($2 / 1000))" "$(($2 % 1000))")"
@@ -137,7 +137,7 @@ fixture_end() {
     ((FIXTURE_VIOLATIONS == 0)) || exit 1
 }
 
-# All programs end in order, so that what they gathered is written.
+# End all programs in order, so that their histories are complete.
 fixture_stop_all() {
     local name
     client_sim quit
@@ -153,7 +153,7 @@ gone() {
     ! kill -0 "$1" 2>/dev/null
 }
 
-# What was recorded is judged by the invariants; what is broken stands on standard error.
+# Judge the histories by the invariants; violations go to standard error.
 fixture_judge_histories() {
     local file
     fixture_check "${FIXTURE_HISTORIES[@]}"
@@ -171,7 +171,7 @@ fixture_check() {
 
 # --- The site -----------------------------------------------------------------------------------------------------
 
-# Short promises, so that minutes become seconds: 6 s granted, renewed every 2, suspect after 3, a link's grace 1 s.
+# Short times, so that tests take seconds: 6 s granted, renewed every 2 s, suspect after 3 s, a link's grace 1 s.
 FIXTURE_PRESENCE=(presence.grant_s=6 presence.renew_s=2 presence.suspect_s=3 presence.link_grace_s=1)
 
 # fixture_broker - a berthd with FIXTURE_OPTIONS over the site's own configuration.
@@ -190,7 +190,7 @@ broker_pid() {
     cat "$SITE/run/berthd.pid"
 }
 
-# The berth-virt of a host: berthd's children carry the host's URI nowhere, so they are told apart by their order.
+# The berth-virt of a host: its command line does not have the URI, so it is found by the order of start.
 virt_pids() {
     pgrep -x -P "$(broker_pid)" berth-virt | xargs
 }
@@ -217,7 +217,7 @@ fixture_image() {
     ctl image publish desktop 1
 }
 
-# fixture_desktops COUNT - something that answers on the ports of the machines.
+# fixture_desktops COUNT - RDP responders on the ports of the machines.
 fixture_desktops() {
     mkfifo -m 600 "$SITE/run/desktops"
     "${DESKTOPS_WRAPPER[@]}" "$FIXTURE_BUILD/tests/faults/berth-desktops" "$FIRST_PORT" "$1" <"$SITE/run/desktops" >"$SITE/run/desktops.out" \
@@ -226,7 +226,7 @@ fixture_desktops() {
     wait_for grep -qs ready "$SITE/run/desktops.out" || die "no desktops: $(cat "$SITE/log/desktops.log")"
 }
 
-# fixture_small_site DESKTOPS SPARE TERMINAL... - one host that lives in its berth-virt alone, one pool, kiosk terminals t-1, t-2 ...
+# fixture_small_site DESKTOPS SPARE TERMINAL... - one host that exists inside its berth-virt only, one pool, kiosk terminals.
 fixture_small_site() {
     local desktops=$1 spare=$2
     shift 2
@@ -271,7 +271,7 @@ audit_holds() {
     ctl audit verify >/dev/null
 }
 
-# A place in berthd's log, to ask later what came behind it.
+# The present end of berthd's log, for logged_since.
 log_mark() {
     wc -l <"$SITE/log/berthd.log"
 }
@@ -280,7 +280,7 @@ log_mark() {
 logged_since() {
     local mark=$1 event=$2 text lines
     shift 2
-    lines=$(tail -n +"$((mark + 1))" "$SITE/log/berthd.log" | grep -F " $event " || true) # none is an answer too
+    lines=$(tail -n +"$((mark + 1))" "$SITE/log/berthd.log" | grep -F " $event " || true) # grep fails when it finds nothing
     for text in "$@"; do lines=$(grep -F -- "$text" <<<"$lines" || true); done
     grep -c . <<<"$lines" || true # grep fails when it counts 0
 }
@@ -294,8 +294,8 @@ stamp_of() {
 
 # --- Terminals ----------------------------------------------------------------------------------------------------
 
-# time_assignments COUNT TERMINAL - so many times a new session from nothing, and its end; prints the slowest in us.
-# Its kiosk user's pool must keep desktops when they are released, so that nothing but the broker and the host is timed.
+# time_assignments COUNT TERMINAL - COUNT times a new session and its end; prints the slowest in us. The pool must keep
+# desktops when they are released, so that only the broker and the host are timed.
 time_assignments() {
     local mark i
     mark=$(reports_mark)
@@ -349,17 +349,17 @@ reports_mark() {
     wc -l <"$FIXTURE_FOLDER/client-sim"
 }
 
-# reports_since MARK FILTER - prints what the filter makes of the array of reports behind the mark.
+# reports_since MARK FILTER - applies the filter to the array of reports after the mark.
 reports_since() {
     tail -n +"$(($1 + 1))" "$FIXTURE_FOLDER/client-sim" | jq -cs "$2"
 }
 
-# reported MARK FILTER - is it true of the array of reports behind the mark?
+# reported MARK FILTER - does the array of reports after the mark match?
 reported() {
     tail -n +"$(($1 + 1))" "$FIXTURE_FOLDER/client-sim" | jq -es "$2" >/dev/null
 }
 
-# each_reported MARK WHAT TERMINAL... - has each of them such a report behind the mark?
+# each_reported MARK WHAT TERMINAL... - has each terminal such a report after the mark?
 each_reported() {
     local mark=$1 what=$2
     shift 2
@@ -390,7 +390,7 @@ proxy() {
     printf '%s\n' "$*" >&5
 }
 
-# proxy_counts - prints what it has counted, as one JSON object. It has obeyed everything that it was told before.
+# proxy_counts - prints the proxy's counters as one JSON object. All earlier rules have taken effect then.
 proxy_counts() {
     local lines
     lines=$(wc -l <"$FIXTURE_FOLDER/proxy")

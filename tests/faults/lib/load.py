@@ -11,13 +11,13 @@ CLIENTS = 3
 
 
 class Load:
-    """Clients add rows as fast as they are acknowledged; one user signs on at one terminal after the other."""
+    """Clients add rows as fast as they are acknowledged; one user signs on at one terminal after another."""
 
     def __init__(self, fixture, random):
         self.fixture, self.random = fixture, random
         self.fixture.libvirt.fresh()
         self.data = fixture.copy(fixture.warm)
-        self.added, self.asked = set(), set()  # names of users: acknowledged, and ever asked for
+        self.added, self.asked = set(), set()  # names of users: acknowledged, and all that were requested
         self.lost, self.sign_ons, self.epoch = 0, 0, 0
         self.number = 0
         self.lock = threading.Lock()
@@ -68,7 +68,7 @@ class Load:
                 answer.read()
             except (OSError, ValueError, ConnectionError, EOFError):
                 break
-            except Exception:  # http.client has many words for a connection that is gone
+            except Exception:  # http.client has many exceptions for a closed connection
                 break
             if answer.status < 300:
                 with self.lock:
@@ -102,7 +102,7 @@ class Load:
     # ---- after the kill ----
 
     def violations(self):
-        """By the database itself, before anybody opens it again."""
+        """In the database itself, before a broker opens it again."""
         database = sqlite3.connect(f"file:{self.data}/berth.db", uri=True)
         names = {row[0] for row in database.execute("SELECT name FROM users WHERE name GLOB 'user-*'")}
         epoch = database.execute("SELECT coalesce(max(epoch), 0) FROM slots").fetchone()[0]

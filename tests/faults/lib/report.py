@@ -8,14 +8,14 @@ import time
 
 
 class Report:
-    """Counts, then says it in one JSON object. A violation is told at once, with how to see it again."""
+    """Collects figures and prints them as one JSON object. A violation is printed at once, with how to repeat it."""
 
     def __init__(self, fault):
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that children are ended
         if len(sys.argv) < 2:
             raise SystemExit(f"usage: {os.path.basename(sys.argv[0])} BUILD-FOLDER [POINT...]")
         self.build = os.path.abspath(sys.argv[1])
-        self.only = sys.argv[2:]  # a point that was told with a violation, to see it alone
+        self.only = sys.argv[2:]  # the point of a violation, to repeat it alone
         self.long = os.environ.get("BERTH_LONG", "") not in ("", "0")
         # The default run is the same each time; the long form draws a seed. BERTH_SEED repeats a run.
         drawn = int.from_bytes(os.urandom(4), "big") if self.long else 1
@@ -27,7 +27,7 @@ class Report:
         print(f"{fault}: {self.figures['form']} form, seed {self.seed}", file=sys.stderr, flush=True)
 
     def in_time(self, point, what, took_ms, limit_ms):
-        """A promise of time: judged in the long form, which has the machine for itself; else the figure says it."""
+        """A check of times: only in the long form, which has the machine for itself; else only the figure is reported."""
         if self.long and took_ms > limit_ms:
             self.violate(point, [f"{what} within {limit_ms} ms, not {took_ms:.0f}"])
 

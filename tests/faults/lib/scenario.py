@@ -1,4 +1,4 @@
-"""scenario - the life-cycle scenario, what it was promised on the way, and whether a broker keeps it.
+"""scenario - the life-cycle scenario, what the broker acknowledged meanwhile, and whether a later broker keeps it.
 
 A change is promised once it was acknowledged; one that was refused must have no effect; one whose answer was lost may
 count either way. Facts holds, for everything the scenario touches, the set of values that are right at this moment.
@@ -12,13 +12,13 @@ from terminal import Terminal
 from fixture import WAIT_LIMIT_S, POOL, Gone, Refused, wait_until
 
 TEMPLATE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../deploy/image/domain.xml")
-# A person who leaves a screen is not kept waiting for the disk: it goes dark at once, and the record follows.
+# When a person leaves, the screen goes dark at once, before the decision is on disk.
 EITHER = frozenset({"dark", "lit"})
 OPEN = ("preparing", "active", "disconnected")
 
 
 def observe(broker):
-    """What the broker says of all that the scenario may change."""
+    """The broker's answers about all that the scenario may change."""
     seen = {}
     names = {row["id"]: row["name"] for row in broker.rows("terminals")}
     users = {row["id"]: row["name"] for row in broker.rows("users")}
@@ -42,16 +42,16 @@ def observe(broker):
 
 
 class Facts:
-    """Key to the set of values that are right. What has no key does not exist: anything else is a phantom."""
+    """Key to the set of valid values. A key that is not here must not exist: it would be a phantom."""
 
     def __init__(self, right):
         self.right = {key: set(values) for key, values in right.items()}
-        self.epochs = {}  # desktop to the highest epoch that a terminal was told
+        self.epochs = {}  # desktop to the highest epoch sent to a terminal
         self.acknowledged = 0
 
     @classmethod
     def at_rest(cls, fixture, data):
-        """What a state folder holds that nobody works with."""
+        """The facts in a state folder at rest."""
         broker = restart(fixture, data)
         try:
             return cls({key: {value} for key, value in observe(broker).items()})
@@ -65,7 +65,7 @@ class Facts:
         return self.right.get(key, {None})
 
     def violations(self, broker):
-        """Each as a sentence."""
+        """Violations as sentences."""
         found = []
         seen = observe(broker)
         for key in sorted(set(self.right) | set(seen)):
@@ -95,8 +95,8 @@ class Scenario:
     # ---- changes ----
 
     def change(self, effects, action, retries=True):
-        """One change with its effects, key to the value it will have (or a set: any of these is right). Done when
-        acknowledged, or when the broker shows all effects afterwards."""
+        """One change with its effects: key to the value it will have (or a set of valid values). Done when acknowledged, or
+        when the broker shows all effects afterwards."""
         effects = {key: value if isinstance(value, frozenset) else frozenset({value}) for key, value in effects.items()}
         facts = self.facts
         deadline = time.monotonic() + WAIT_LIMIT_S
@@ -109,7 +109,7 @@ class Scenario:
                 break
             except Refused as no:
                 self.refused += 1
-                # A claim that failed half-way is made good by another decision: the screen is dark, where it was or is.
+                # A claim that failed half-way is compensated by another decision: the screen is dark, before or now.
                 if not any(key.startswith("session ") for key in effects):
                     for key, value in before.items():
                         facts.right[key] = value
@@ -131,7 +131,7 @@ class Scenario:
         return answer
 
     def has_all(self, effects):
-        """After a lost answer: is it done? While the broker does not say, it is not known."""
+        """After a lost answer: was it done? Unknown until the broker answers."""
         try:
             seen = observe(self.broker)
         except (Gone, Refused):
@@ -142,7 +142,7 @@ class Scenario:
         return self.change(effects, lambda: self.broker.want(method, path, body))
 
     def at(self, name, effects, action):
-        """A change that somebody at a terminal asks for; a link that is lost is opened again first."""
+        """A change that is requested at a terminal; a lost link is opened again first."""
         terminal = self.terminals[name]
 
         def act():
@@ -163,7 +163,7 @@ class Scenario:
         self.again(terminal.enter)
 
     def again(self, action):
-        """Something that changes nothing durable, until it works."""
+        """Repeat something that changes nothing durable until it succeeds."""
         deadline = time.monotonic() + WAIT_LIMIT_S
         while True:
             try:
@@ -199,7 +199,7 @@ class Scenario:
                 self.facts.epochs[row["desktop_id"]] = max(known, shown["epoch"])
 
     def leave(self, user, name, how):
-        """disconnect or sign off; the earlier claim's answer may have been lost with the link, then it is claimed anew."""
+        """Disconnect or sign off; when the answer to the earlier claim was lost with the link, claim again."""
         effects = {f"screen {user}": EITHER}
         if how == "sign_off":
             effects = {f"session {user}": "over", f"screen {user}": "dark"}
@@ -231,7 +231,7 @@ class Scenario:
                    {"subject_kind": "everyone", "pool": POOL, "effect": "allow", "priority": 10})
 
     def is_quiet(self):
-        """Nothing is going on any more: no release, no refill."""
+        """Wait until nothing is under way: no release, no refill."""
         try:
             return not self.broker.want("GET", "/v1/flows")["items"]
         except (Gone, Refused):
@@ -240,7 +240,7 @@ class Scenario:
             return False
 
     def run(self):
-        """All of it; ends early with Gone when the broker dies."""
+        """Run all steps; ends early with Gone when the broker dies."""
         self.open_pool()
         self.join_terminal("icu-07")
         self.join_terminal("icu-08")
@@ -272,7 +272,7 @@ class Scenario:
         self.at(name, {f"screen {user}": EITHER}, act)
 
     def take_off(self, user):
-        """An administrator takes the session off its screen: that is a decision, and durable when he hears of it."""
+        """An administrator takes the session off its screen: a decision, durable when it is acknowledged."""
         def act():
             for row in self.broker.rows("sessions"):
                 if row["state"] in OPEN and row["state"] != "disconnected":
@@ -292,7 +292,7 @@ class Scenario:
 
 
 def integrity(file):
-    """SQLite's own judgement."""
+    """SQLite's integrity check."""
     with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as database:
         answer = [row[0] for row in database.execute("PRAGMA integrity_check")]
     database.close()
@@ -312,7 +312,7 @@ def folder_violations(data):
 
 
 def restart(fixture, data, settings=()):
-    """A broker of its own on what a fault left behind, in which nothing is destroyed yet."""
+    """A new broker on what a fault left behind, within its recovery window."""
     broker = fixture.start(data, settings={"broker.recovery_s": "60", **dict(settings)})
     if not broker.wait_ready():
         code = broker.result()
@@ -321,7 +321,7 @@ def restart(fixture, data, settings=()):
 
 
 def history_violations(fixture, file):
-    """What berth-check says of a recorded history; each as a sentence."""
+    """Violations that berth-check finds in a history, as sentences."""
     checker = os.path.join(fixture.build, "tests/history/berth-check")
     done = subprocess.run([checker, file], capture_output=True, text=True, check=False)
     if done.returncode == 0:
@@ -330,8 +330,8 @@ def history_violations(fixture, file):
 
 
 def judge(fixture, data, facts, settings=()):
-    """Start again where a broker died, and hold it to its promises (None: it had given none yet); the violations as
-    sentences, and how long the restart took."""
+    """Restart after a broker died and check its promises (None: there were none yet); returns the violations as sentences,
+    and how long the restart took."""
     before = fixture.libvirt.machines()
     began = time.monotonic()
     try:

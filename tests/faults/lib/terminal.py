@@ -10,7 +10,7 @@ from fixture import PASSWORD, WAIT_LIMIT_S, Gone, Refused
 
 
 class Terminal:
-    """Joins, announces itself, signs people on and off. Nothing is repeated by itself: the scenario decides."""
+    """Joins, announces itself, signs people on and off. It repeats nothing by itself: the scenario decides."""
 
     def __init__(self, fixture, name):
         self.fixture, self.name = fixture, name
@@ -27,7 +27,7 @@ class Terminal:
     def connect(self, port, alpn, with_certificate):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE  # whom to trust is the agent's concern, and tested there
+        context.verify_mode = ssl.CERT_NONE  # the agent verifies its broker; that is tested elsewhere
         context.set_alpn_protocols([alpn])
         if with_certificate:
             context.load_cert_chain(self.certificate, self.key)
@@ -69,7 +69,7 @@ class Terminal:
         return data
 
     def hear(self, limit_s):
-        """The next message; Gone when the link is, None when nothing comes."""
+        """The next message; None: nothing came in time; Gone: the link is lost."""
         if not self.socket:
             raise Gone(f"{self.name} has no link")
         try:
@@ -83,7 +83,7 @@ class Terminal:
             raise Gone(f"{self.name} hears: {error}") from error
 
     def await_message(self, *kinds, about=None):
-        """The next message of these kinds; others are heeded on the way. Refused when the answer is no."""
+        """The next message of these types; others are handled meanwhile. Refused when the broker refuses."""
         deadline = time.monotonic() + WAIT_LIMIT_S
         while True:
             left = deadline - time.monotonic()
@@ -122,7 +122,7 @@ class Terminal:
         self.close()
 
     def enter(self):
-        """The link, and presence; says what its viewer shows."""
+        """Connect and announce, with what its viewer shows."""
         shown = self.shown or {"session_id": 0, "epoch": 0, "connection_id": 0}
         self.connect(self.fixture.link_port, "berth/1", True)
         self.say("announce", boot_id="b", agent_version="0", want_expires_in_ms=0, resume_presence_id=self.presence,
@@ -131,7 +131,7 @@ class Terminal:
         self.presence = self.await_message("granted", about="announce")["presence_id"]
 
     def sign_on(self, user):
-        """From the password to the broker's word what to show."""
+        """From the password to the broker's message show."""
         self.say("sign_on", evidence=[{"kind": "password", "name": user, "value": PASSWORD}], pool="")
         shown = self.await_message("show", about="sign_on")
         self.shown = {key: shown[key] for key in ("session_id", "epoch", "connection_id", "port")}
@@ -143,7 +143,7 @@ class Terminal:
                  connection_id=claim["connection_id"], state=state, exit_code=0, reason="", picture_ms=100)
 
     def leave(self, how):
-        """disconnect or sign_off: done when the broker says so."""
+        """disconnect or sign_off: done when the broker has confirmed."""
         claim = self.shown
         self.say(how, session_id=claim["session_id"], epoch=claim["epoch"])
         self.await_message("hide", about=how)
