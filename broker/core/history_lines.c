@@ -104,7 +104,11 @@ static void set_state(enum entity_kind kind, const union row *row, struct histor
     }
 }
 
-struct history_row history_of_row(enum entity_kind kind, const void *row)
+/* The fields of a row that the history checker reads; users appear by id only. row: a struct of its
+ * kind, which may be shorter than union row. Whether a desktop must be refreshed before reuse
+ * (`recycles`) also depends on its pool: write_row adds that.
+ */
+static struct history_row history_of_row(enum entity_kind kind, const void *row)
 {
     struct history_row out = { .entity = entity_word(kind) };
 

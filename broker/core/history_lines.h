@@ -13,14 +13,8 @@
 
 struct presence;
 
-/* The fields of a row that the history checker reads; users appear by id only. row: a struct of its
- * kind, which may be shorter than union row. Whether a desktop must be refreshed before reuse
- * (`recycles`) also depends on its pool: core_note_changes adds that.
- */
-struct history_row history_of_row(enum entity_kind kind, const void *row);
-
-/* The same for one change of a decision, with its verb and why a session ends. rev: of the
- * decision, that is of its last change. */
+/* One change of a decision: the fields of its row that the history checker reads, its verb, and why
+ * a session ends. rev: of the decision, that is of its last change. */
 struct history_row history_of_change(const struct audit_note *note, struct change *const *changes,
                                      size_t count, size_t at, uint64_t rev);
 

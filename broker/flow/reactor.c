@@ -44,7 +44,8 @@ static void dirty_set_add(struct dirty_set *set, uint64_t id)
     map_put_id(&set->ids, id, dirty);
 }
 
-uint64_t dirty_set_next(struct dirty_set *set)
+/* Take the next id out of the set, 0 = empty. */
+static uint64_t dirty_set_next(struct dirty_set *set)
 {
     struct list *node = list_shift(&set->queue);
     struct dirty_id *dirty;

@@ -100,9 +100,6 @@ void context_mark_profile(struct context *context, uint64_t terminal_id);
 /* notices.c: the listener for all notices of the core. */
 void reactor_notify(struct notice_listener *listener, const struct notice *notice);
 
-/* Take the next id out of the set, 0 = empty. */
-uint64_t dirty_set_next(struct dirty_set *set);
-
 /* context_peer: NULL when the connection is gone. context_terminal: its terminal; NULL when the
  * peer is no terminal (any more), or was replaced by a newer connection of its terminal. */
 struct peer *context_peer(struct context *context, uint64_t peer);

@@ -234,8 +234,12 @@ static void write_detach(struct context *context, struct session *session, const
     retried_write_start(context, &write);
 }
 
-void session_detach_observed(struct context *context, const struct connection *connection,
-                             const char *why, int64_t exit_code)
+/* Record that a connection ended: its terminal disappeared, or its viewer ended. Does not wait;
+ * tried again until it is written. A session that was claimed again since is left alone. exit_code:
+ * of the viewer.
+ */
+static void detach_observed(struct context *context, const struct connection *connection,
+                            const char *why, int64_t exit_code)
 {
     struct session *session = session_find(context->core, connection->row.session_id);
 
@@ -281,7 +285,7 @@ void session_detach_all(struct context *context, uint64_t terminal_id, const cha
     list_each (index_list(context->core, CONNECTIONS_AT_TERMINAL, terminal_id), node) {
         struct entity *entity = index_entry(CONNECTIONS_AT_TERMINAL, node);
 
-        session_detach_observed(context, container_of(entity, struct connection, base), why, 0);
+        detach_observed(context, container_of(entity, struct connection, base), why, 0);
     }
 }
 
@@ -376,7 +380,7 @@ void session_check_shown(struct context *context, struct terminal *terminal,
      * MSG_show. */
     if (here && !terminal->sign_on &&
         (here->row.session_id != said->session_id || here->row.epoch != said->session_epoch))
-        session_detach_observed(context, here, "the terminal does not show it any more", 0);
+        detach_observed(context, here, "the terminal does not show it any more", 0);
     if (!said->session_id)
         return;
     if (!session || session->row.epoch != said->session_epoch ||

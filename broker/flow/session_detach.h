@@ -34,13 +34,6 @@ struct detach {
 int session_detach(struct context *context, uint64_t session_id, const struct detach *detach,
                    struct op *op) berth_must_check;
 
-/* Record that a connection ended: its terminal disappeared, or its viewer ended. Does not wait;
- * tried again until it is written. A session that was claimed again since is left alone. exit_code:
- * of the viewer.
- */
-void session_detach_observed(struct context *context, const struct connection *connection,
-                             const char *why, int64_t exit_code);
-
 /* Disconnect without waiting, because of a limit or because its user leaves: the terminal is told
  * at once, and its claim becomes void when that is written, also when the terminal did not hear of
  * it.
