@@ -1,4 +1,4 @@
-/* admission.c - who may connect. */
+/* admission.c - limits on connections that are not authenticated yet. */
 #include "admission.h"
 
 #include <arpa/inet.h>
@@ -12,27 +12,28 @@
 
 #define PENALTY_TOLERATED_MS 15000
 #define PENALTY_MAX_MS 600000
-/* One in so many handshakes beyond the cap is kept for known sources; one of them may have as many:
- * a ward behind one address comes back all at once, and strangers behind it must not fill it
- * quickly. */
+/* For known sources the limit of handshakes is higher by this fraction, and one known source may
+ * use all of that: many terminals behind one address may reconnect at once, and unknown clients
+ * behind it must not fill its share quickly. */
 #define KNOWN_SHARE 4
 
-/* A known source may have so many times the share of a stranger's network. */
+/* A known source may have so many times the connections of an unknown network. */
 #define KNOWN_ESTABLISHED 2
 
 /* An address, or a network. */
 struct source {
-    struct list node; /* in order of the last news */
+    struct list node; /* in order of the last activity */
     int64_t handshakes;
-    int64_t established; /* those that are done with it and still there */
+    int64_t established; /* open connections after the handshake */
     int64_t penalty_until_ms;
-    bool known; /* somebody of ours came from there */
+    bool known; /* a client has authenticated from it */
     char name[];
 };
 
 struct admission_slot {
-    struct list node;      /* of admission.unfinished, oldest first; unlinked: shaken, or dropped */
-    struct source *source; /* both stay until it is gone or dropped, and no longer */
+    /* of admission.unfinished, oldest first; unlinked: established, or being dropped */
+    struct list node;
+    struct source *source; /* valid until it is released or dropped */
     struct source *network;
     struct admission_source names;
     void *owner;
@@ -43,10 +44,10 @@ struct admission_slot {
 
 struct admission {
     admission_drop_fn *drop;
-    uv_mutex_t lock; /* guards all below */
+    uv_mutex_t lock; /* guards the members below */
     struct admission_limits limits;
     struct map by_name;
-    struct list lru[2]; /* struct source, the longest quiet first; [true]: the known ones */
+    struct list lru[2]; /* struct source, idle for longest first; [true]: the known ones */
     size_t sources[2];
     struct list unfinished;
     int64_t open, handshakes;
@@ -58,11 +59,11 @@ const char *refusal_text(enum refusal refusal)
 {
     static const char *const texts[REFUSALS] = {
         [REFUSAL_NONE] = "welcome",
-        [REFUSAL_FULL] = "all connections are taken",
-        [REFUSAL_HANDSHAKES] = "too many handshakes in all",
+        [REFUSAL_FULL] = "too many connections",
+        [REFUSAL_HANDSHAKES] = "too many handshakes",
         [REFUSAL_SOURCE] = "too many handshakes from this address",
-        [REFUSAL_EARLY] = "dropped at random, for many handshakes are under way",
-        [REFUSAL_PENALTY] = "failures before; it has to wait",
+        [REFUSAL_EARLY] = "dropped at random, because many handshakes are under way",
+        [REFUSAL_PENALTY] = "too many failures before; refused for a while",
     };
 
     return texts[refusal];
@@ -138,7 +139,7 @@ void admission_source(const struct sockaddr *from, struct admission_source *ret)
     (void)inet_ntop(AF_INET6, &v6.sin6_addr, ret->name, sizeof(ret->name));
     memset(&v6.sin6_addr.s6_addr[8], 0, 8);
     (void)inet_ntop(AF_INET6, &v6.sin6_addr, ret->network, sizeof(ret->network));
-    /* The first address of a network is not the network. */
+    /* The first address of a network must differ from the network's name. */
     (void)snprintf(ret->network + strlen(ret->network), sizeof(ret->network) - strlen(ret->network),
                    "/64");
 }
@@ -148,8 +149,8 @@ static bool is_connected(const struct source *source)
     return source->handshakes > 0 || source->established > 0;
 }
 
-/* Among strangers, or among known ones, in place of the one that was quiet the longest; never of
- * one that is connected. */
+/* Add a source to the unknown or the known ones; when they are full, drop the one idle for longest,
+ * never one with a connection. */
 static void add_source(struct admission *admission, struct source *source)
 {
     struct list *lru = &admission->lru[source->known];
@@ -176,7 +177,7 @@ static void set_known(struct admission *admission, struct source *source, bool k
     add_source(admission, source);
 }
 
-/* There is news of it. */
+/* Record activity of a source. */
 static void touch(struct admission *admission, struct source *source)
 {
     list_remove(&source->node);
@@ -198,14 +199,14 @@ static struct source *source_of(struct admission *admission, const char *name)
     return source;
 }
 
-/* Is there nothing to remember it by? */
+/* Has the source no state worth keeping? */
 static void maybe_forget(struct admission *admission, struct source *source, int64_t now_ms)
 {
     if (!source->known && !is_connected(source) && source->penalty_until_ms <= now_ms)
         forget(admission, source);
 }
 
-/* From half of the cap on the chance to be dropped rises evenly, to certainty at the cap (sshd's
+/* From half of the limit on the probability of a drop rises linearly, to 1 at the limit (as sshd's
  * MaxStartups). */
 static bool dropped_early(const struct admission *admission, uint64_t chance)
 {
@@ -217,7 +218,7 @@ static bool dropped_early(const struct admission *admission, uint64_t chance)
     return (int64_t)chance * (admission->limits.handshakes - from) < over * 1000;
 }
 
-/* ---- who ends for a newcomer ---- */
+/* ---- which handshake is closed for a new connection ---- */
 
 enum whose { OF_SOURCE, OF_NETWORK, OF_STRANGERS, OF_ANYBODY };
 
@@ -237,8 +238,8 @@ static bool is_among(const struct admission_slot *slot, enum whose whose,
     return true;
 }
 
-/* Bytes that our side has not taken yet: it is us who are slow. A descriptor that was closed a
- * moment ago may be another's by now; then the answer is a wrong choice and no more. */
+/* Unread bytes mean that our side is slow. A descriptor that was closed a moment ago may have been
+ * reused; then only the choice is worse. */
 static bool has_unread(const struct admission_slot *slot)
 {
     int size = 0;
@@ -246,7 +247,7 @@ static bool has_unread(const struct admission_slot *slot)
     return slot->descriptor >= 0 && ioctl(slot->descriptor, FIONREAD, &size) == 0 && size > 0;
 }
 
-/* The oldest that waits for its peer, or NULL. */
+/* The oldest handshake that waits for its peer, or NULL. */
 static struct admission_slot *find_slow(struct admission *admission, enum whose whose,
                                         const struct admission_slot *candidate)
 {
@@ -269,7 +270,7 @@ static void handshake_begins(struct admission *admission, struct admission_slot 
         slot->network->handshakes++;
 }
 
-/* By its success, its failure, or for another. */
+/* The handshake ended: by success, by failure, or for another. */
 static void handshake_ends(struct admission *admission, struct admission_slot *slot)
 {
     list_remove(&slot->node);
@@ -284,7 +285,7 @@ static bool is_unfinished(const struct admission_slot *slot)
     return list_linked(&slot->node);
 }
 
-/* ---- judging ---- */
+/* ---- judging a new connection ---- */
 
 static bool is_full_of(const struct admission *admission, const struct source *source, bool known)
 {
@@ -295,7 +296,8 @@ static bool is_full_of(const struct admission *admission, const struct source *s
     return source->handshakes >= limit && !planted(NO_ADMISSION);
 }
 
-/* What is in the way; for whom one of `*ret_whose` may have to end. */
+/* Which limit is reached; *ret_whose: the group in which another handshake may be closed instead.
+ */
 static enum refusal judge(struct admission *admission, const struct admission_slot *candidate,
                           uint64_t chance, int64_t now_ms, enum whose *ret_whose)
 {
@@ -312,7 +314,7 @@ static enum refusal judge(struct admission *admission, const struct admission_sl
         *ret_whose = OF_SOURCE;
         return REFUSAL_SOURCE;
     }
-    /* In a network the known ones have their own shares, and strangers one together. */
+    /* In a network each known source has its own share, and all unknown ones have one together. */
     if (!known && is_full_of(admission, candidate->network, false)) {
         *ret_whose = OF_NETWORK;
         return REFUSAL_SOURCE;
@@ -324,7 +326,7 @@ static enum refusal judge(struct admission *admission, const struct admission_sl
     return REFUSAL_NONE;
 }
 
-/* Can somebody else end instead? */
+/* Can another handshake be closed instead? */
 static struct admission_slot *find_instead(struct admission *admission,
                                            const struct admission_slot *candidate,
                                            enum refusal refusal, enum whose whose)
@@ -344,7 +346,7 @@ static struct admission_slot *find_instead(struct admission *admission,
 static void find_sources(struct admission *admission, struct admission_slot *slot)
 {
     slot->source = source_of(admission, slot->names.name);
-    slot->source->handshakes++; /* pinned: making room for its network must not forget it */
+    slot->source->handshakes++; /* pinned: adding its network must not drop it */
     slot->network = strcmp(slot->names.name, slot->names.network) == 0
                         ? slot->source
                         : source_of(admission, slot->names.network);
@@ -431,13 +433,13 @@ bool admission_established(struct admission *admission, struct admission_slot *s
 
     uv_mutex_lock(&admission->lock);
     unfinished = is_unfinished(slot);
-    if (!unfinished) /* it was dropped: they may be forgotten by now */
+    if (!unfinished) /* it was dropped, so they may be freed by now */
         find_sources(admission, slot);
     own = is_within_share(admission, slot);
     if (own && unfinished)
         handshake_ends(admission, slot);
     else if (own)
-        admission->open++; /* whoever is to end it comes too late */
+        admission->open++; /* a pending drop has no effect any more */
     if (own)
         count_established(slot, 1);
     slot->established = own;

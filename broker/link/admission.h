@@ -1,25 +1,25 @@
-/* admission.h - who may connect: limits that hold before anybody is known (reliability: connections
- * before authentication).
+/* admission.h - limits on connections that are not authenticated yet.
  *
- * Module link, private. Any thread (a lock inside); time comes as an argument. Passive.
+ * Module link, private. Any thread (it has a lock); no clock: time comes as an argument.
  *
- * A source is an address. Those of one network (IPv6: the /64, whoever has one of its addresses has
- * them all; IPv4: the address itself) share one limit and one debt. Failures cost the network time:
- * the debts add up and run off by the clock, and while more than 15 s are owed it is turned away,
- * so that one slip does not hurt and a habit does. At most 10 minutes are owed.
+ * A source is an address. The sources of one network (IPv6: the /64, because a host can use all
+ * addresses of it; IPv4: the address itself) share their limits and their penalty. Each failure
+ * adds to the penalty of the network (enum penalty), which decreases with time; while it exceeds 15
+ * s the network is refused. So a single failure has no effect, repeated ones do. The penalty is at
+ * most 10 minutes.
  *
- * A source that somebody of ours came from is known. A stranger may be behind the same address (a
- * ward behind one router), so what strangers do never turns a known source away: it owes nothing,
- * and where a limit is reached a handshake that makes no progress ends in favour of the new one,
- * the oldest first. Whoever shakes hands at once gets through.
+ * A source is known when a client has authenticated from it. Unknown clients may share its address
+ * (NAT), so their behaviour must not block it: a known source has no penalty, and when a limit is
+ * reached the oldest handshake without progress is closed in favour of its new connection. A client
+ * that completes its handshake quickly always gets through.
  *
- * Who is done with its handshake keeps its place. Where a share of those is set (at the join
- * listener, where anybody can get that far), one beyond the share of its source keeps it only until
- * another needs it.
+ * A connection that has completed its handshake is not closed for another. Exception: with
+ * established_source set (on the join listener, where any client can complete a handshake),
+ * connections beyond the limit of their source may still be closed for others.
  *
- * At most ADMISSION_SOURCES strangers are remembered, and apart from them as many known sources; of
- * either the one that was quiet the longest goes first, never one that is connected. Nothing is
- * remembered of a stranger who was refused.
+ * At most ADMISSION_SOURCES unknown sources are stored, and as many known ones; of either the one
+ * idle for longest is dropped first, never one with a connection. Refused unknown sources are not
+ * stored.
  */
 #ifndef BERTH_LINK_ADMISSION_H
 #define BERTH_LINK_ADMISSION_H
@@ -35,14 +35,16 @@
 struct admission;
 
 struct admission_limits {
-    int64_t open;       /* connections in all, shaken or not: well below the limit of descriptors */
-    int64_t handshakes; /* unfinished ones in all; a quarter more for known sources */
-    int64_t handshakes_source; /* of one network that nobody knows, and of one address in it */
-    /* The same of those that are done with it and still there; of a known source twice as many. 0:
-     * no limit. */
+    int64_t open;       /* connections in all: well below the limit of descriptors */
+    int64_t handshakes; /* unfinished handshakes in all; a quarter more for known sources */
+    /* unfinished handshakes of one unknown network, and of one address in it */
+    int64_t handshakes_source;
+    /* The same for open connections after the handshake; twice as many for a known source. 0: no
+     * limit. */
     int64_t established_source;
-    /* Full for strangers: the oldest handshake ends for a new one, whoever it is from. Else (many
-     * are expected, each costs a signature) newcomers are dropped at random from half of it on. */
+    /* At the limit of handshakes for unknown sources: true: close the oldest handshake for a new
+     * one, whatever its source. False: drop new connections at random from half of the limit on
+     * (where many are expected, each of which costs a signature). */
     bool replace;
 };
 
@@ -57,7 +59,7 @@ enum refusal {
 };
 const char *refusal_text(enum refusal refusal);
 
-/* What a connection did, in milliseconds that its source owes. */
+/* How a connection failed: the penalty for its network in milliseconds. */
 enum penalty {
     PENALTY_NONE = 0,
     PENALTY_SILENT = 1000,
@@ -65,14 +67,13 @@ enum penalty {
     PENALTY_PROTOCOL = 10000
 };
 
-/* End the handshake of that connection in favour of another's: called by admission_admit with its
- * lock held, on any thread, for a connection whose admission_release did not come yet. It must not
- * ask admission anything; ending may come later, and then comes to nothing if the handshake is
- * done.
+/* Close the handshake of connection `id` in favour of another. Called by admission_admit with its
+ * lock held, on any thread, for a connection that was not released yet. It must not call admission
+ * functions; it may close the connection later, unless the handshake is completed by then.
  */
 typedef void admission_drop_fn(void *owner, uint64_t id);
 
-/* With nobody known. The key is for its hash table. */
+/* Create without known sources. The key is for the hash table. */
 struct admission *admission_new(const struct admission_limits *limits, struct map_key key,
                                 admission_drop_fn *drop);
 void admission_free(struct admission *admission);
@@ -85,11 +86,11 @@ struct admission_source {
 };
 void admission_source(const struct sockaddr *from, struct admission_source *ret);
 
-/* A connection that was let in, until admission_release. */
+/* A connection that was admitted, until admission_release. */
 struct admission_slot;
 
-/* owner, id: how admission_drop_fn is told of it. descriptor: only looked at, for a handshake with
- * bytes that were not read yet is not silent; -1: none. chance: uniform in 0..999, for the early
+/* owner, id: arguments of admission_drop_fn. descriptor: only queried for unread bytes, because a
+ * handshake with unread bytes makes progress; -1: none. chance: random in 0..999, for the random
  * drop.
  */
 struct admission_candidate {
@@ -100,26 +101,27 @@ struct admission_candidate {
     uint64_t chance;
 };
 
-/* A connection came. REFUSAL_NONE: *ret is its slot; anything else: it was counted as refused. */
+/* Judge a new connection. REFUSAL_NONE: *ret is its slot; otherwise it was counted as refused. */
 enum refusal admission_admit(struct admission *admission,
                              const struct admission_candidate *candidate, int64_t now_ms,
                              struct admission_slot **ret);
 
-/* Its handshake is done: true, the place is its own, also of one that was to end for another: it
- * was quicker. false: its source has its share, and it may still end for another; ask again with
- * its next progress. */
+/* The handshake is done. True: the connection will not be closed for another any more, even if that
+ * was requested before. False: its source is at the limit established_source, and it may still be
+ * closed; call again at its next progress. */
 bool admission_established(struct admission *admission, struct admission_slot *slot);
 
-/* Somebody of ours came from there, until it is taken back. Forgotten as a source is. */
+/* Mark an address as known, or unknown again. Dropped like any idle source. */
 void admission_trust(struct admission *admission, const char *name);
 void admission_distrust(struct admission *admission, const char *name);
 
-/* It is gone; the slot is freed. penalty: of an end of its own, not of one for another. */
+/* The connection ended; frees the slot. penalty: why it failed; PENALTY_NONE when it was closed for
+ * another. */
 void admission_release(struct admission *admission, struct admission_slot *slot,
                        enum penalty penalty, int64_t now_ms);
 
-/* How often each refusal was given, and handshakes ended for others; connections open and
- * unfinished now. */
+/* For metrics: refusals by reason, handshakes closed for others; present connections, and those
+ * with an unfinished handshake. */
 int64_t admission_refused(struct admission *admission, enum refusal refusal);
 int64_t admission_replaced(struct admission *admission);
 int64_t admission_open(struct admission *admission);

@@ -10,15 +10,15 @@
 
 #include "peer.h"
 
-/* Encrypted bytes that may wait for a slow browser before the HTTP server is made to wait. */
+/* Encrypted bytes that may wait for a slow client before the HTTP server is not read any more. */
 #define AHEAD_MAX ((size_t)65536)
 
-/* While bytes wait for the browser, it is checked this many times in link_api_setup.unread_ms
- * whether the browser took at least TAKEN_MIN of them. Fewer count as none: a byte now and then
- * would hold the place for ever. */
+/* While bytes wait for the client, it is checked this many times in link_api_setup.unread_ms
+ * whether the client took at least TAKEN_MIN of them. Fewer count as none: otherwise a client that
+ * takes a byte now and then could keep the connection for ever. */
 #define UNREAD_CHECKS 6
-/* Where the server has hung up already the place is wanted sooner. At 64 kbit/s a reader that took
- * 64 KiB takes nothing for 8 s, so one look is too few. */
+/* After the server has closed, fewer checks. At 64 kbit/s a reader that took 64 KiB takes nothing
+ * for 8 s, so one check is not enough. */
 #define HUNG_UP_CHECKS 2
 #define TAKEN_MIN 512
 
@@ -28,16 +28,16 @@ struct api_connection {
     struct admission_slot *slot;
     char source[ADMISSION_SOURCE_TEXT];
     struct sockaddr_storage from;
-    uv_pipe_t pair; /* our end */
+    uv_pipe_t pair; /* our end of the pair */
     bool paired;    /* the handle must be closed */
-    bool handed;    /* the core got the other end */
-    bool ending;    /* the server has said all: close when the last byte is out */
+    bool handed;    /* the core has the other end */
+    bool ending;    /* the server has closed: close after the last byte */
     bool tls_closed;
-    size_t waiting; /* plain bytes that the pair has not taken */
+    size_t waiting; /* plain bytes that the pair has not taken yet */
 
-    struct berth_timer check; /* runs while bytes wait for the browser */
-    size_t left;              /* that it had not taken at the last look */
-    size_t added;             /* since then */
+    struct berth_timer check; /* runs while bytes wait for the client */
+    size_t left;              /* bytes that it had not taken at the last check */
+    size_t added;             /* bytes added since then */
     int stalled_checks;
 };
 
@@ -79,7 +79,7 @@ static void close_pair(struct api_connection *connection)
         uv_close((uv_handle_t *)&connection->pair, pair_closed);
 }
 
-/* ---- from the browser to the server ---- */
+/* ---- from the client to the server ---- */
 
 static void plain_written(uv_write_t *request, int status)
 {
@@ -103,7 +103,8 @@ static int on_bytes(struct tls_peer *tls, const void *bytes, size_t size)
     size_t rest;
 
     if (sent < 0 && sent != UV_EAGAIN)
-        return berth_fail(&tls->error, BERTH_E_IO, "the server is gone: %s", uv_strerror(sent));
+        return berth_fail(&tls->error, BERTH_E_IO, "the server closed its end: %s",
+                          uv_strerror(sent));
     rest = size - (size_t)(sent > 0 ? sent : 0);
     if (rest == 0)
         return 0;
@@ -116,14 +117,14 @@ static int on_bytes(struct tls_peer *tls, const void *bytes, size_t size)
     if (uv_write(&write->request, (uv_stream_t *)&connection->pair, &buffer, 1, plain_written) <
         0) {
         berth_wipe_free(write, sizeof(*write) + rest);
-        return berth_fail(&tls->error, BERTH_E_IO, "the server is gone");
+        return berth_fail(&tls->error, BERTH_E_IO, "the server closed its end");
     }
     connection->waiting += rest;
     tls_pause(tls);
     return 0;
 }
 
-/* ---- from the server to the browser ---- */
+/* ---- from the server to the client ---- */
 
 static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
 {
@@ -134,8 +135,8 @@ static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
     *ret = uv_buf_init(io_thread_of(connection)->loop.read_buffer, LOOP_READ_BUFFER);
 }
 
-/* That the browser's kernel has not taken: ours of the library, and of our kernel. The kernel alone
- * holds megabytes, and takes more only when much of it is gone. */
+/* Bytes that the client's kernel has not acknowledged: those in our queue and in our kernel. The
+ * kernel alone holds megabytes, and accepts more only when much of it was sent. */
 static size_t unsent_bytes(struct api_connection *connection)
 {
     size_t left = uv_stream_get_write_queue_size((uv_stream_t *)&connection->tls.tcp);
@@ -148,7 +149,7 @@ static size_t unsent_bytes(struct api_connection *connection)
     return left;
 }
 
-/* While the pair is not read its end is not told. */
+/* While the pair is not read its end is not reported. */
 static bool server_has_hung_up(const struct api_connection *connection)
 {
     struct pollfd facts = { .events = POLLRDHUP };
@@ -188,7 +189,7 @@ static void schedule_check(struct api_connection *connection)
                 check_due);
 }
 
-/* Give it to the browser; where it does not take all at once, it is watched until it did. */
+/* Send to the client; if it does not take all at once, check its progress until it did. */
 static void give(struct api_connection *connection, const char *bytes, size_t size)
 {
     bool watched = connection->tls.queued > 0;
@@ -220,7 +221,7 @@ static void pair_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
     give(connection, buffer->base, (size_t)got);
     if (connection->tls.queued > AHEAD_MAX)
         (void)uv_read_stop(stream);
-    explicit_bzero(buffer->base, (size_t)got); /* answers may hold secrets that are shown once */
+    explicit_bzero(buffer->base, (size_t)got); /* answers may contain secrets */
 }
 
 static void on_drained(struct tls_peer *tls)
@@ -234,7 +235,7 @@ static void on_drained(struct tls_peer *tls)
         (void)uv_read_start((uv_stream_t *)&connection->pair, give_buffer, pair_read);
 }
 
-/* ---- coming and going ---- */
+/* ---- begin and end ---- */
 
 static void hand_over(struct api_connection *connection, int descriptor)
 {
@@ -324,7 +325,8 @@ void api_connection_drop(struct io_thread *io, uint64_t id)
 
         if (connection->id == id && !connection->handed)
             tls_close(&connection->tls, BERTH_E_BUSY,
-                      "%s made no progress, and another needed its place", connection->source);
+                      "%s made no progress and was closed for a new connection",
+                      connection->source);
     }
 }
 

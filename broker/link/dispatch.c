@@ -1,6 +1,7 @@
-/* dispatch.c - message to handler, and only what the peer may say now.
+/* dispatch.c - pass the messages of peers to their handlers, if permitted in the peer's state.
  *
- * messages.def says in which states a message is permitted; the table here says who takes it.
+ * messages.def says in which states a message is permitted; the table here which function handles
+ * it.
  */
 #include <stdio.h>
 
@@ -10,7 +11,7 @@
 
 #include "link_internal.h"
 
-/* How long a refused peer should wait where the same may succeed later. */
+/* How long a refused peer should wait when the same request may succeed later. */
 #define RETRY_MS 2000
 
 typedef void link_handler_fn(struct link *link, struct link_peer *peer, const struct msg *msg);
@@ -21,7 +22,7 @@ static void take_upload_chunk(struct link *link, struct link_peer *peer, const s
 /* clang-format off */
 static const struct {
     terminal_handler_fn *flow;
-    link_handler_fn *here; /* for what the link does itself */
+    link_handler_fn *here; /* handled by the link itself */
 } handlers[MSG_TYPES] = {
     [MSG_join]              = { handle_join, NULL },
     [MSG_announce]          = { handle_announce, NULL },
@@ -64,7 +65,7 @@ static void answer_refused(struct link *link, struct link_peer *peer, const char
     free(answer);
 }
 
-/* What a correct agent never does, whatever the person in front of it does. */
+/* Is it an error that a correct agent never causes, whatever its user does? */
 static bool is_fault(int code)
 {
     return code == BERTH_E_PROTOCOL || code == BERTH_E_INVALID || code == BERTH_E_STATE;
@@ -80,7 +81,7 @@ void link_refuse(struct link *link, struct link_peer *peer, const char *about, u
     answer_refused(link, peer, about, ref, error);
     if (is_fault(error->code) && ++peer->faults >= FAULTS_MAX)
         link_hang_up(link, peer->id, BERTH_E_PROTOCOL,
-                     "too many messages that are not permitted or not understood");
+                     "too many messages that are malformed or not permitted");
 }
 
 void link_dispatch(struct link *link, struct link_peer *peer, const struct msg *msg)
@@ -91,7 +92,7 @@ void link_dispatch(struct link *link, struct link_peer *peer, const struct msg *
     if (!(row->in & peer->in)) {
         (void)berth_fail(&error, BERTH_E_STATE, "'%s' is not permitted while %s", row->name,
                          state_name(peer->in));
-        /* What stood in line behind a slow network is no fault of the terminal. */
+        /* Messages sent before presence_unknown arrived are not a fault of the terminal. */
         if (peer->lapsed && (row->in & IN_PRESENT))
             answer_refused(link, peer, row->name, msg->ref, &error);
         else
@@ -101,7 +102,8 @@ void link_dispatch(struct link *link, struct link_peer *peer, const struct msg *
     } else if (handlers[msg->type].here) {
         handlers[msg->type].here(link, peer, msg);
     } else {
-        (void)berth_fail(&error, BERTH_E_PROTOCOL, "'%s' is not for us", row->name);
+        (void)berth_fail(&error, BERTH_E_PROTOCOL, "message type '%s' is not handled by the broker",
+                         row->name);
         link_refuse(link, peer, row->name, msg->ref, &error);
     }
 }
@@ -140,7 +142,7 @@ static void take_upload_begin(struct link *link, struct link_peer *peer, const s
                                 &error);
 
     if (r == 0) {
-        /* Whoever begins anew gives the earlier one up. */
+        /* A new upload cancels the earlier one. */
         upload_drop(berth_take(peer->upload));
         r = upload_new(link->uploads, &msg->upload_begin, peer->id, upload_progress, link,
                        &peer->upload, &error);
@@ -158,7 +160,7 @@ static void take_upload_chunk(struct link *link, struct link_peer *peer, const s
     int r;
 
     if (!peer->upload)
-        r = berth_fail(&error, BERTH_E_STATE, "no file was begun");
+        r = berth_fail(&error, BERTH_E_STATE, "upload_chunk without upload_begin");
     else
         r = upload_add(peer->upload, msg->ref, &msg->upload_chunk, &error);
     if (r < 0) {

@@ -10,7 +10,7 @@
 #include "api_connection.h"
 #include "peer.h"
 
-/* More at once than this keep the other thread waiting for no gain. */
+/* Larger batches only delay the receiving thread. */
 #define OUTGOING_MAX 32
 
 /* ---- mail ---- */
@@ -100,9 +100,7 @@ static void turn_ends(struct berth_deferred *deferred)
     send_down(container_of(deferred, struct io_thread, dispatch));
 }
 
-/* The core may speak while the I/O threads end: the outcome of a job that was under way is told
- * then.
- */
+/* The core may send while the I/O threads end, such as the outcome of a job. */
 static void add_down(struct io_thread *io, struct loop_mail *mail)
 {
     if (io->ended) {
@@ -136,7 +134,7 @@ void down_hang_up(struct io_thread *io, uint64_t peer, int code, const char *why
     add_down(io, &mail->mail);
 }
 
-/* Something small for the I/O thread to do. */
+/* A request of the core to the I/O thread. */
 struct io_task {
     struct loop_mail mail;
     struct io_thread *io;
@@ -150,7 +148,7 @@ static void post_task(struct io_thread *io, struct io_task *task,
 {
     task->mail.run = run;
     task->io = io;
-    send_down(io); /* nothing overtakes what was said before */
+    send_down(io); /* keep the order with earlier mail */
     loop_post(&io->loop, &task->mail);
 }
 
@@ -187,9 +185,9 @@ void io_thread_set_contexts(struct io_thread *io, SSL_CTX *const contexts[LISTEN
     post_task(io, task, run_contexts);
 }
 
-/* ---- coming in ---- */
+/* ---- accepting connections ---- */
 
-/* Another handshake needs the place of this one; by now it may be done, or over. */
+/* A new connection needs the place of this handshake, which may be completed or closed by now. */
 struct drop {
     struct loop_mail mail;
     struct io_thread *io;
@@ -234,7 +232,7 @@ static void turn_away(int descriptor, const char *source, enum refusal refusal)
 {
     struct linger abrupt = { .l_onoff = 1 };
 
-    /* A reset leaves nothing behind with us, not even TIME_WAIT. */
+    /* A reset leaves no state here, not even TIME_WAIT. */
     (void)setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &abrupt, sizeof(abrupt));
     (void)close(descriptor);
     log_event(EV_PEER_REFUSED, "from", source, "reason", refusal_text(refusal));
@@ -312,7 +310,7 @@ int io_thread_listen_later(struct io_thread *io, enum listener_kind kind, int de
     return 0;
 }
 
-/* ---- life ---- */
+/* ---- start and end ---- */
 
 int io_thread_init(struct io_thread *io, struct io_shared *shared, int number,
                    struct berth_error *reterr)
@@ -334,8 +332,7 @@ int io_thread_init(struct io_thread *io, struct io_shared *shared, int number,
     if (r < 0)
         return r;
 
-    /* A turn may hold dozens of handshakes of a millisecond each: that is this thread's work, not a
-     * defect. */
+    /* Turns are not watched: dozens of handshakes of a millisecond each are normal here. */
     io->loop.slow_limit_ms = 0;
     return 0;
 }
@@ -352,7 +349,7 @@ int io_thread_start(struct io_thread *io, struct berth_error *reterr)
     int r = uv_thread_create(&io->thread, run, io);
 
     if (r < 0)
-        return berth_fail(reterr, BERTH_E_IO, "no thread for the link: %s", uv_strerror(r));
+        return berth_fail(reterr, BERTH_E_IO, "cannot start an I/O thread: %s", uv_strerror(r));
     io->running = true;
     return 0;
 }
@@ -396,7 +393,8 @@ void io_thread_end(struct io_thread *io)
     }
     io->ended = true;
     deferred_cancel(&io->dispatch);
-    loop_post_all(&io->loop, &io->outgoing); /* run, to no effect, and freed by the loop's end */
+    /* they have no effect and are freed when the loop is closed */
+    loop_post_all(&io->loop, &io->outgoing);
     loop_close(&io->loop);
     for (int kind = 0; kind < LISTENER_KINDS; kind++)
         SSL_CTX_free(io->contexts[kind]);

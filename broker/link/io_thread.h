@@ -1,8 +1,8 @@
 /* io_thread.h - an I/O thread of the link: its loop, its listeners, its connections.
  *
- * Module link, private. It is touched by its own thread alone once it runs; the core reaches it
- * by down_mail, it reaches the core by up_mail. What both read stands in struct io_shared:
- * constants, atomics and things with a lock inside.
+ * Module link, private. While it runs only its own thread uses it; the core sends it down_mail, it
+ * sends the core up_mail. Shared data are in struct io_shared: constants, atomics, and objects with
+ * a lock.
  */
 #ifndef BERTH_LINK_IO_THREAD_H
 #define BERTH_LINK_IO_THREAD_H
@@ -29,15 +29,15 @@ struct io_counters {
 
 /* What all I/O threads share. */
 struct io_shared {
-    struct link *link; /* only handed through to the core */
+    struct link *link; /* only passed through to the core */
     struct berth_loop *core;
     struct admission *terminals;
-    struct admission *joining; /* apart, for anybody may finish a handshake there */
+    struct admission *joining; /* separate, because any client can complete a handshake there */
     struct admission *api;
     atomic_ullong last_peer;
     atomic_llong handshake_ms, joining_ms, messages_s, api_unread_ms;
     struct io_counters counters;
-    /* On the core loop, for each up_mail; frees it with up_free. */
+    /* On the core loop, for each up_mail; must call up_free. */
     void (*receive_mail)(struct loop_mail *mail);
     void (*api_accepted)(struct loop_mail *mail);
 };
@@ -58,27 +58,26 @@ struct io_thread {
     struct list all;  /* tls_peer.node of every peer */
     struct list api_connections;
     struct berth_random random;
-    struct msg decoded; /* the message at hand: too large for the stack */
-    /* Waking a thread costs more than what it then does with one renewal: what is in no hurry waits
-     * for company. */
+    struct msg decoded; /* the message being decoded: too large for the stack */
+    /* Waking the core costs more than handling a renewal: mail that is not urgent is collected. */
     struct list batched;            /* up_mail */
-    struct berth_timer batch_delay; /* how long still */
-    /* Of the core's thread: what it has for this thread at the end of its turn. */
+    struct berth_timer batch_delay; /* until the batch is sent */
+    /* Used by the core's thread: mail for this thread, sent at the end of the core's turn. */
     struct list outgoing; /* down_mail */
     int outgoing_count;
     struct berth_deferred dispatch;
-    bool ended; /* nothing goes down any more */
+    bool ended; /* no down_mail is sent any more */
 };
 
-/* Contexts are taken over. Listeners are added before the thread starts. */
+/* Owns the contexts. Listeners are added before the thread starts. */
 int io_thread_init(struct io_thread *io, struct io_shared *shared, int number,
                    struct berth_error *reterr) berth_must_check;
 int io_thread_listen(struct io_thread *io, enum listener_kind kind, int descriptor,
                      struct berth_error *reterr) berth_must_check;
 int io_thread_start(struct io_thread *io, struct berth_error *reterr) berth_must_check;
 
-/* On the core loop: use another context for connections to come (NULL ones stay); takes one
- * reference of each. */
+/* On the core loop: use other contexts for new connections (NULL: unchanged); takes a reference of
+ * each. */
 void io_thread_set_contexts(struct io_thread *io, SSL_CTX *const contexts[LISTENER_KINDS]);
 
 /* On the core loop: open a listener on a thread that runs. */
@@ -88,17 +87,17 @@ int io_thread_listen_later(struct io_thread *io, enum listener_kind kind, int de
  * started. */
 void io_thread_end(struct io_thread *io);
 
-/* Who judges what comes in there. */
+/* The admission that judges connections to a listener. */
 struct admission *io_thread_admission(const struct io_thread *io, enum listener_kind kind);
 /* As admission_drop_fn; `owner` is an I/O thread. */
 void io_thread_drop(void *owner, uint64_t id);
 
-/* A connection or its listener has closed: does the thread end now? */
+/* A connection or a listener has closed: end the thread if it was the last. */
 void io_thread_maybe_stop(struct io_thread *io);
 
 /* ---- mail ---- */
 
-/* Far below what a presence leaves room for (a renewal every 10 s, 30 s granted). */
+/* Far below the margin of a presence (renewed every 10 s, granted for 30 s). */
 #define IO_BATCH_DELAY_MS 100
 
 enum up_kind { UP_OPENED, UP_MESSAGE, UP_BAD, UP_CLOSED };
@@ -119,12 +118,13 @@ struct up_mail {
 };
 struct up_mail *up_new(struct io_thread *io, enum up_kind kind, uint64_t peer,
                        const struct msg *msg);
-/* To the core, after all that waits already: at once, or within IO_BATCH_DELAY_MS. */
+/* Send to the core, in order with earlier mail: at once, or within IO_BATCH_DELAY_MS. */
 void up_post(struct io_thread *io, struct up_mail *mail);
 void up_post_batched(struct io_thread *io, struct up_mail *mail);
 void up_free(struct up_mail *mail);
 
-/* To a peer: a message, or hang up. They leave with the core's turn, in their order. */
+/* Mail to a peer: a message, or a request to close. Sent at the end of the core's turn, in order.
+ */
 struct down_mail {
     struct loop_mail mail;
     struct io_thread *io;
@@ -136,7 +136,7 @@ struct down_mail {
     struct msg msg;
 };
 void down_tell(struct io_thread *io, uint64_t peer, const struct msg *msg);
-/* code: BERTH_OK when all was said. */
+/* code: BERTH_OK for a close that is no error. */
 void down_hang_up(struct io_thread *io, uint64_t peer, int code, const char *why);
 
 #endif

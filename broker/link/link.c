@@ -1,4 +1,4 @@
-/* link.c - the core's side of the link: wiring, peers, certificates, the end. */
+/* link.c - the core's side of the link: setup, peers, certificates, shutdown. */
 #include "link.h"
 
 #include <arpa/inet.h>
@@ -22,28 +22,27 @@
 #define IO_THREADS_MAX 64
 #define RENEW_CHECK_MS 3600000
 #define UPLOADS_MIB 1024
-#define JOINING_MS 60000 /* one question and one answer; who is told to wait comes again */
+#define JOINING_MS 60000 /* one request and one answer; a terminal that must wait connects again */
 
-/* Of the places to join, one source that nobody knows has one in so many (handshakes are 8 at the
- * least: never none). */
+/* One unknown source may use this fraction of the joining connections (of at least 8, so at least
+ * one). */
 #define JOINING_SHARE 4
 
-/* Databases, logs, hosts, listeners, threads, the API: what a broker holds open besides its
- * terminals. */
+/* Descriptors for databases, logs, hosts, listeners, threads and the API. */
 #define DESCRIPTORS_OTHER 512
 
-/* The HTTP server keeps to the number of connections and chooses who goes; here there is room for
- * those on their way to it and from it, and for handshakes. */
+/* The HTTP server enforces the number of connections; here the limit is higher, for handshakes and
+ * for connections being passed on or closed. */
 #define API_OPEN 2
 #define API_UNREAD_MS 30000
 
-/* A terminal that comes back may be here twice until its old connection is found dead. */
+/* A terminal that reconnects has two connections until the old one is found dead. */
 static int64_t connections_for(int64_t terminals)
 {
     return terminals + terminals / 10 + 64;
 }
 
-/* With those that are kept for known sources (admission.h). */
+/* Including those for known sources (admission.h). */
 static int64_t handshakes_for(const struct link_limits *limits)
 {
     return limits->handshakes + limits->handshakes / 4;
@@ -61,7 +60,7 @@ struct link_peer *link_peer_of(struct link *link, uint64_t id)
     return map_get_id(&link->peers, id);
 }
 
-/* Joining is one question and one answer: whoever has heard it leaves its place to others. */
+/* Joining is one request and one answer: close the connection after the answer. */
 static bool is_final_answer(const struct link_peer *peer, const struct msg *msg)
 {
     if (peer->in != IN_JOINING)
@@ -84,7 +83,7 @@ void link_tell(void *handle, uint64_t peer_id, const struct msg *msg)
         struct berth_error error = { 0 };
 
         (void)berth_fail(&error, BERTH_E_INTERNAL,
-                         "'%s' was to be told to a peer that may not hear it now", row->name);
+                         "message '%s' is not permitted in the state of this peer", row->name);
         log_failure(EV_MESSAGE_REFUSED, &error, "link");
         return;
     }
@@ -99,7 +98,7 @@ void link_tell(void *handle, uint64_t peer_id, const struct msg *msg)
     }
 }
 
-/* The reason goes before the hang-up, so that the agent and the person in front of it know. */
+/* Send the reason before closing, so that the agent can show it. */
 static void send_reason(struct link *link, struct link_peer *peer, int code, const char *why)
 {
     struct msg *msg = berth_new(struct msg);
@@ -113,7 +112,7 @@ static void send_reason(struct link *link, struct link_peer *peer, int code, con
     free(msg);
 }
 
-/* ---- where terminals come from ---- */
+/* ---- known addresses of terminals ---- */
 
 static void trust(struct link *link, const char *address)
 {
@@ -127,8 +126,8 @@ static bool is_terminal_at(const struct link_peer *peer, const char *address)
            strcmp(peer->address, address) == 0;
 }
 
-/* One that was let in there is revoked, or replaced: unless another is there as well, the address
- * is a stranger's again. */
+/* A terminal at this address was revoked or replaced: the address becomes unknown, unless another
+ * terminal uses it. */
 static void maybe_distrust(struct link *link, const char *address)
 {
     for (size_t i = 0; i < link->peers.capacity; i++) {
@@ -173,7 +172,8 @@ static void peer_opened(struct link *link, const struct up_mail *mail)
     else
         r = terminal_opened(link->context, peer->id, peer->address, mail->key_hash, &error);
     peer->admitted = r == 0;
-    /* TLS knows only who signed its key; whether that is good is known here. */
+    /* TLS has verified only that the CA issued the certificate; the core decides whether the key is
+     * accepted. */
     if (r == 0 && !mail->joining)
         trust(link, peer->address);
     if (r == 0)
@@ -183,8 +183,7 @@ static void peer_opened(struct link *link, const struct up_mail *mail)
     link_hang_up(link, peer->id, error.code, berth_error_text(&error));
 }
 
-/* Hung up on by its I/O thread for what it sent: whoever only reads warnings must hear of it too.
- */
+/* Closed by its I/O thread because of what it sent: log that as a warning. */
 static bool is_misbehaviour(int code)
 {
     return code == BERTH_E_PROTOCOL || code == BERTH_E_TOO_LARGE || code == BERTH_E_TOO_MANY;
@@ -202,7 +201,7 @@ static void peer_closed(struct link *link, struct link_peer *peer, const struct 
                   context_terminal_name(link->context, peer->id), "error",
                   berth_error_row(why->code)->symbol, "reason", why->text);
     }
-    /* No tell may reach a peer whose connection is gone. */
+    /* Remove the peer first: nothing may be sent to a closed connection. */
     peer->closing = true;
     if (peer->admitted && mail->joining)
         joiner_closed(link->context, peer->id);
@@ -284,7 +283,8 @@ static int make_contexts(struct link *link, const struct ca_server *server,
     setup.alpn = ALPN_TERMINALS;
     setup.alpn_optional = false;
     setup.authority = ca_certificate(link->context->ca);
-    /* Who has been let in has the authority, and each certificate that is shown costs a terminal.
+    /* Without the CA certificate in the chain: terminals that have joined have it, and each
+     * certificate costs time.
      */
     setup.certificate = leaf;
     contexts[LISTENER_TERMINALS] = tls_context(&setup, reterr);
@@ -339,7 +339,7 @@ static void check_certificate(struct berth_timer *timer)
 
 /* ---- opening ---- */
 
-/* One listening socket for each I/O thread; the first learns the port when any was asked for. */
+/* One listening socket for each I/O thread; for port 0 the first one determines the port. */
 static int open_listeners(struct link *link, enum listener_kind kind, const char *address,
                           int activated, int *ret_port, struct berth_error *reterr)
 {
@@ -348,8 +348,8 @@ static int open_listeners(struct link *link, enum listener_kind kind, const char
     int r = 0;
 
     if (activated >= 0 && getsockname(activated, (struct sockaddr *)&at, &size) < 0)
-        return berth_fail(reterr, BERTH_E_CONFIG, "the given descriptor %d is no socket",
-                          activated);
+        return berth_fail(reterr, BERTH_E_CONFIG,
+                          "descriptor %d from socket activation is not a socket", activated);
     if (activated < 0)
         r = listen_address(address, &at, reterr);
 
@@ -382,9 +382,9 @@ static struct admission_limits limits_for(const struct link_setup *setup)
                                       .handshakes_source = setup->limits.handshakes_source };
 }
 
-/* Joining is one question and one answer: few are there at a time, and whoever asks nothing goes
- * first. One who has asked is counted in `open` alone, and may wait for a slow broker: one source
- * has no more than a share of that. */
+/* Joining is one request and one answer, so there are few connections at a time, and those without
+ * a request are closed first. A connection with a request counts only against `open` and may wait
+ * for a slow broker; one source may have only a share of these. */
 static struct admission_limits joining_limits_for(const struct link_setup *setup)
 {
     int64_t open = handshakes_for(&setup->limits);
@@ -437,7 +437,7 @@ int link_new(const struct link_setup *setup, struct link **ret, struct berth_err
     int64_t uploads_mib = setup->uploads_mib ? setup->uploads_mib : UPLOADS_MIB;
     int r;
 
-    json_object_seed(0); /* once, before there are threads */
+    json_object_seed(0); /* once, before threads exist */
     link->setup = *setup;
     link->names = berth_strdup(setup->names ? setup->names : "");
     link->context = setup->context;
@@ -514,7 +514,8 @@ int link_listen_api(struct link *link, const struct link_api_setup *setup,
         if (r == 0)
             r = listen_open(&at, true, &descriptor, reterr);
     } else if (getsockname(descriptor, (struct sockaddr *)&at, &size) < 0) {
-        r = berth_fail(reterr, BERTH_E_CONFIG, "the given descriptor %d is no socket", descriptor);
+        r = berth_fail(reterr, BERTH_E_CONFIG,
+                       "descriptor %d from socket activation is not a socket", descriptor);
     }
     if (r < 0)
         return r;
@@ -524,7 +525,7 @@ int link_listen_api(struct link *link, const struct link_api_setup *setup,
     link->api_accepted = setup->taken;
     link->api_context = setup->context;
     link->api_port = listen_port(&at);
-    /* One I/O thread is enough: administrators are few. */
+    /* One I/O thread is sufficient: there are few administrators. */
     return io_thread_listen_later(&link->io_threads[link->io_thread_count - 1], LISTENER_API,
                                   descriptor);
 }
@@ -546,7 +547,7 @@ const struct histogram *link_mailbox_wait(const struct link *link)
     return &link->mailbox_wait;
 }
 
-/* At both listeners for terminals. */
+/* Sum of both listeners for terminals. */
 static int64_t refused(const struct link *link, enum refusal refusal)
 {
     return admission_refused(link->shared.terminals, refusal) +
@@ -589,7 +590,7 @@ void link_stats(const struct link *link, struct link_stats *ret)
     };
 }
 
-/* ---- the end ---- */
+/* ---- shutdown ---- */
 
 static void free_peers(struct link *link)
 {
@@ -613,7 +614,7 @@ void link_free(struct link *link)
     timer_stop(&link->setup.loop->timers, &link->renew);
     for (int i = 0; i < link->io_thread_count; i++)
         io_thread_end(&link->io_threads[i]);
-    /* What the threads still said is only freed now. */
+    /* Free the mail that the threads sent last. */
     loop_deliver(link->setup.loop);
     free_peers(link);
     uploads_free(link->uploads);

@@ -1,4 +1,4 @@
-/* link_internal.h - the core's side of the link: who is connected, and what they may say now.
+/* link_internal.h - the core's side of the link: connected peers and their states.
  *
  * Module link, private. Thread: core loop.
  */
@@ -9,7 +9,7 @@
 #include "link.h"
 #include "upload.h"
 
-/* Protocol errors after which a peer is hung up on. */
+/* Protocol errors after which a peer is disconnected. */
 #define FAULTS_MAX 5
 
 struct link_peer {
@@ -17,9 +17,9 @@ struct link_peer {
     int io_number;
     unsigned in; /* enum msg_in: the state it is in */
     int faults;
-    bool lapsed;   /* it was told that its presence is over: what it said before may still come */
-    bool admitted; /* the flows know it */
-    bool closing;  /* hung up on: what still comes is dropped */
+    bool lapsed;   /* it was sent presence_unknown: messages that it sent before may still arrive */
+    bool admitted; /* the flows were told of it */
+    bool closing;  /* being closed: further messages are dropped */
     char address[64];
     struct upload *upload; /* the log upload that it is sending, or NULL */
 };
@@ -44,15 +44,15 @@ struct link {
     struct histogram mailbox_wait; /* messages in the core's mailbox */
 };
 
-/* NULL when it is gone. */
+/* NULL when it does not exist any more. */
 struct link_peer *link_peer_of(struct link *link, uint64_t id);
 
-/* Refuse a message: answer, log, count; after FAULTS_MAX protocol errors hang up. about: its type,
- * may be "". */
+/* Refuse a message: answer, log, count; after FAULTS_MAX protocol errors close the connection.
+ * about: its type, may be "". */
 void link_refuse(struct link *link, struct link_peer *peer, const char *about, uint64_t ref,
                  const struct berth_error *error);
 
-/* A message of a peer: to its handler, or refused. Wiping it is the caller's. */
+/* Pass a message of a peer to its handler, or refuse it. The caller wipes it. */
 void link_dispatch(struct link *link, struct link_peer *peer, const struct msg *msg);
 
 /* context->tell and context->hang_up; `handle` is the link. */

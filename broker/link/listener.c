@@ -8,11 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Connections taken in one turn: the rest waits in the backlog, and others get their share of the
- * loop. */
+/* Connections accepted in one turn: the rest waits in the backlog, so that other work is not
+ * delayed. */
 #define ACCEPT_BATCH 32
 
-/* The kernel cuts it at net.core.somaxconn. */
+/* The kernel limits it to net.core.somaxconn. */
 #define BACKLOG 4096
 
 #define RETRY_DELAY_MS 100
@@ -47,7 +47,8 @@ int listen_address(const char *text, struct sockaddr_storage *ret, struct berth_
             return 0;
     }
     return berth_fail(reterr, BERTH_E_CONFIG,
-                      "'%.64s' is no address to listen on, such as 0.0.0.0:7443 or [::]:7443",
+                      "'%.64s' is not an address to listen on; expected ADDRESS:PORT, such as "
+                      "0.0.0.0:7443 or [::]:7443",
                       text);
 }
 
@@ -55,7 +56,7 @@ int listen_port(const struct sockaddr_storage *at)
 {
     struct sockaddr_in v4;
 
-    memcpy(&v4, at, sizeof(v4)); /* the port stands at the same place for both families */
+    memcpy(&v4, at, sizeof(v4)); /* the port is at the same offset for both families */
     return ntohs(v4.sin_port);
 }
 
@@ -80,8 +81,8 @@ static bool bind_and_listen(int descriptor, struct sockaddr_storage *at, bool sh
            getsockname(descriptor, (struct sockaddr *)at, &size) == 0;
 }
 
-/* Could we have the address for ourselves? The kernel lets any process of the same user share a
- * port with SO_REUSEPORT: a second broker by mistake would silently take half of the terminals.
+/* Can the address be bound exclusively? With SO_REUSEPORT any process of the same user may share a
+ * port: a second broker, started by mistake, would silently get half of the terminals.
  */
 static bool is_free(struct sockaddr_storage at)
 {
@@ -122,7 +123,7 @@ static void retry_accept(struct berth_timer *timer)
     (void)uv_poll_start(&listener->poll, UV_READABLE, polled);
 }
 
-/* false: enough for this turn. */
+/* False: stop accepting in this turn. */
 static bool accept_one(struct listener *listener)
 {
     struct sockaddr_storage from = { 0 };
@@ -139,12 +140,13 @@ static bool accept_one(struct listener *listener)
         if (!listener->starved)
             listener->out_of_descriptors(listener);
         listener->starved = true;
-        /* Would wake us without end. Admission should have stopped this earlier. */
+        /* The listener stays readable and would wake the loop without end: pause it. Admission
+         * should have refused earlier. */
         (void)uv_poll_stop(&listener->poll);
         timer_start(&listener->loop->timers, &listener->retry_delay, RETRY_DELAY_MS, retry_accept);
         return false;
     }
-    /* ECONNABORTED and the network's errors concern that connection alone (accept(2)). */
+    /* ECONNABORTED and network errors concern only that connection (accept(2)). */
     return errno != EAGAIN;
 }
 

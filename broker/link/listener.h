@@ -1,8 +1,8 @@
 /* listener.h - listening sockets, one per I/O thread and address.
  *
- * Module link, private. SO_REUSEPORT lets every thread have a socket of its own on the same port:
- * the kernel spreads the connections. A descriptor from socket activation is shared instead;
- * whoever wakes first accepts.
+ * Module link, private. With SO_REUSEPORT every thread has its own socket on the same port, and the
+ * kernel distributes the connections. A descriptor from socket activation is shared instead; the
+ * thread that wakes first accepts.
  */
 #ifndef BERTH_LINK_LISTENER_H
 #define BERTH_LINK_LISTENER_H
@@ -17,12 +17,12 @@
 int listen_address(const char *text, struct sockaddr_storage *ret,
                    struct berth_error *reterr) berth_must_check;
 
-/* Of an address of either family. */
+/* Port of an address of either family. */
 int listen_port(const struct sockaddr_storage *at);
 
-/* A listening descriptor (non-blocking, close-on-exec). port 0 in `at` becomes the port that was
- * given. first: of several on this address; it fails when another program listens there, which
- * SO_REUSEPORT alone would share the port with.
+/* Open a listening descriptor (non-blocking, close-on-exec). Port 0 in `at` is replaced by the
+ * assigned port. first: this is the first one for the address; it fails when another process
+ * listens there, with which SO_REUSEPORT would silently share the port.
  */
 int listen_open(struct sockaddr_storage *at, bool first, int *ret,
                 struct berth_error *reterr) berth_must_check;
@@ -33,21 +33,21 @@ struct listener {
     uv_poll_t poll;
     struct berth_timer retry_delay; /* after the process ran out of descriptors */
     bool active;                    /* the handle must be closed */
-    bool starved;                   /* the last time there was none left */
-    /* A connection; the descriptor is the callee's. */
+    bool starved;                   /* out of descriptors at the last accept */
+    /* A connection was accepted; the callee owns the descriptor. */
     void (*accepted)(struct listener *listener, int descriptor,
                      const struct sockaddr_storage *from);
-    /* Somebody connects, and no descriptor is left to let them in: they wait in the kernel. Once
-     * until it has passed. */
+    /* A connection cannot be accepted, because the process is out of descriptors; it waits in the
+     * kernel. Called once per shortage. */
     void (*out_of_descriptors)(struct listener *listener);
     void (*closed)(struct listener *listener);
 };
 
-/* Begin to accept on the loop's own thread; takes the descriptor over. */
+/* Begin to accept, on the loop's own thread; owns the descriptor. */
 int listener_start(struct berth_loop *loop, struct listener *listener, int descriptor,
                    struct berth_error *reterr) berth_must_check;
 
-/* `closed` follows, also when it never began. */
+/* `closed` is called later, also when it was never started. */
 void listener_close(struct listener *listener);
 
 #endif

@@ -6,8 +6,8 @@
 
 #include "berth/log.h"
 
-/* A burst is two seconds' worth of messages; who is that often over it again while made to wait is
- * hung up on. */
+/* A burst is the messages of two seconds; a peer that exceeds it so many times while it is not read
+ * is disconnected. */
 #define BURST_S 2
 #define FLOOD_BURSTS 5
 
@@ -70,7 +70,7 @@ static void credit_came(struct berth_timer *timer)
     tls_resume(&peer->tls);
 }
 
-/* One message costs 1000. Over the rate the socket is left unread for a while: TCP makes the
+/* One message costs 1000. Over the limit the socket is not read for a while, so that TCP makes the
  * terminal wait. */
 static int take_credit(struct peer *peer, struct berth_error *error)
 {
@@ -97,8 +97,8 @@ static int take_credit(struct peer *peer, struct berth_error *error)
     return 0;
 }
 
-/* Its place is its own from here, and whoever comes later does not end it; a joiner's only within
- * the share of its source. */
+/* From now on it is not closed for new connections; a joining one only within the share of its
+ * source. */
 static void keep_slot(struct peer *peer)
 {
     peer->asked = admission_established(admission_of(peer), peer->slot);
@@ -117,12 +117,12 @@ static int take_frame(void *context, const char *frame, size_t size)
     r = msg_decode(frame, size, UP, &io->decoded, &error);
     if (r < 0) {
         report_bad(peer, &error);
-        return 0; /* the core counts them and hangs up */
+        return 0; /* the core counts them and closes the connection */
     }
     io->shared->counters.messages_in++;
     if (!peer->asked && io->decoded.type == MSG_join)
         keep_slot(peer);
-    /* A renewal changes nothing for anybody but its terminal's deadline. */
+    /* A renewal only moves the deadline of its terminal: not urgent. */
     if (io->decoded.type == MSG_renew)
         up_post_batched(io, up_new(io, UP_MESSAGE, peer->id, &io->decoded));
     else
@@ -136,13 +136,13 @@ static int on_bytes(struct tls_peer *tls, const void *bytes, size_t size)
     struct peer *peer = container_of(tls, struct peer, tls);
     int r = frame_feed(&peer->reader, bytes, size, take_frame, peer, &tls->error);
 
-    /* The stream of frames is lost after a bad length: nothing but closing helps. */
+    /* After a bad length the stream cannot be parsed any more: close. */
     if (r < 0 && tls->error.code != BERTH_E_TOO_MANY)
         io_thread_of(peer)->shared->counters.messages_bad++;
     return r;
 }
 
-/* ---- coming and going ---- */
+/* ---- begin and end ---- */
 
 static void stayed_too_long(struct berth_timer *timer)
 {
@@ -151,7 +151,7 @@ static void stayed_too_long(struct berth_timer *timer)
     tls_close(&peer->tls, BERTH_E_TIMEOUT, "%s did not join in time", peer->source);
 }
 
-/* A joining connection is closed after joining_ms; each join_pending starts that time anew. */
+/* A joining connection is closed after joining_ms; each join_pending restarts that time. */
 static void may_stay(struct peer *peer)
 {
     struct io_thread *io = io_thread_of(peer);
@@ -180,7 +180,8 @@ static bool on_open(struct tls_peer *tls)
         may_stay(peer);
     } else {
         io->shared->counters.peers++;
-        keep_slot(peer); /* anybody can finish a handshake to join, and must ask first */
+        /* any client can complete a handshake to join; it is established after its first message */
+        keep_slot(peer);
     }
     up_post(io, mail);
     return true;
@@ -206,7 +207,7 @@ static void on_closed(struct tls_peer *tls, const struct berth_error *why)
 {
     struct peer *peer = container_of(tls, struct peer, tls);
     struct io_thread *io = io_thread_of(peer);
-    /* The end of an unfinished handshake because we stop is nobody's fault. */
+    /* A handshake that ends because the broker stops is not a failure. */
     bool innocent = peer->known || why->code == BERTH_E_CLOSING;
 
     admission_release(admission_of(peer), peer->slot, peer_penalty(why->code, innocent),
@@ -256,8 +257,8 @@ bool peer_drop(struct io_thread *io, uint64_t id)
     struct peer *peer = map_get_id(&io->peers, id);
 
     if (peer && !peer->asked)
-        tls_close(&peer->tls, BERTH_E_BUSY, "%s made no progress, and another needed its place",
-                  peer->source);
+        tls_close(&peer->tls, BERTH_E_BUSY,
+                  "%s made no progress and was closed for a new connection", peer->source);
     return peer != NULL;
 }
 
@@ -281,7 +282,7 @@ void peer_tell(struct io_thread *io, uint64_t id, const struct msg *msg)
     frame_header(frame, size);
     memcpy(frame + FRAME_HEADER, text, size);
     berth_wipe_free(text, size);
-    /* A failure closes the peer by itself: too slow, or gone. */
+    /* tls_write closes the peer on failure. */
     if (tls_write(&peer->tls, frame, FRAME_HEADER + size) == 0)
         io->shared->counters.messages_out++;
     berth_wipe_free(frame, FRAME_HEADER + size);

@@ -1,4 +1,4 @@
-/* peer.h - one connection of a terminal, on its I/O thread: TLS, frames, messages, their rate.
+/* peer.h - one connection of a terminal, on its I/O thread: TLS, frames, messages, rate limit.
  *
  * Module link, private. Thread: its I/O thread's.
  */
@@ -14,33 +14,32 @@ struct peer {
     uint64_t id;
     bool joining;
     bool known; /* the core was told of it */
-    bool asked; /* its place is its own; joining: it has asked, and its source has its share */
+    bool asked; /* admission_established was true; joining: after its first message */
     struct admission_slot *slot;
     char source[ADMISSION_SOURCE_TEXT];
     struct frame_reader reader;
-    /* messages it may send now, in thousandths; negative while it is made to wait */
+    /* messages that it may send now, in thousandths; negative while it is not read */
     int64_t credit_m;
     int64_t credit_at_ms;
     struct berth_timer wait; /* until the credit is positive again */
-    struct berth_timer life; /* joining: a stranger may not stay */
+    struct berth_timer life; /* joining: limit of the connection */
 };
 
-/* Take a connection over that admission has let in; the slot as well. */
+/* Begin with a connection that was admitted; owns the slot. */
 void peer_begin(struct io_thread *io, enum listener_kind kind,
                 const struct admission_candidate *candidate, struct admission_slot *slot);
 
-/* End one that is not done with its handshake, or that came to join and has no place of its own;
- * false: there is no such number. */
+/* Close a connection, if it is not established (see `asked`). False: no such peer. */
 bool peer_drop(struct io_thread *io, uint64_t id);
 
-/* Send a message, or close with a reason; a number that is gone is ignored. */
+/* Send a message, or close with a reason; no effect when the peer does not exist any more. */
 void peer_tell(struct io_thread *io, uint64_t id, const struct msg *msg);
 void peer_hang_up(struct io_thread *io, uint64_t id, int code, const char *why);
 
-/* What a failed connection costs its source. */
+/* The penalty for a failed connection. */
 enum penalty peer_penalty(int code, bool open);
 
-/* Count and log a handshake that failed. */
+/* Count and log a failed handshake. */
 void peer_note_failure(struct io_thread *io, const char *source, const struct berth_error *why);
 
 #endif

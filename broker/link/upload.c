@@ -1,4 +1,4 @@
-/* upload.c - log uploads, received in chunks. */
+/* upload.c - receive log files in chunks. */
 #include "upload.h"
 
 #include <dirent.h>
@@ -34,14 +34,14 @@ struct upload {
     char sha256[72];
     char part[UPLOAD_PATH], whole[UPLOAD_PATH];
     int descriptor;
-    bool writing; /* the job owns the descriptor for now */
-    bool dropped; /* nobody waits for it; freed when the job comes back */
+    bool writing; /* the job owns the descriptor while it runs */
+    bool dropped; /* cancelled; freed when the job has ended */
     upload_progress_fn *progress;
     void *context;
     struct op op;
 };
 
-/* One chunk on its way to disk; the last one also checks the whole and gives it its name. */
+/* A job that writes one chunk; the last one also verifies and renames the file. */
 struct write_job {
     struct offload_job job;
     struct upload *upload;
@@ -59,7 +59,7 @@ int upload_path(const char *folder, uint64_t command_id, char out[UPLOAD_PATH],
 {
     if (snprintf(out, UPLOAD_PATH, "%s/uploads/%llu.log", folder, (unsigned long long)command_id) >=
         UPLOAD_PATH)
-        return berth_fail(reterr, BERTH_E_TOO_LARGE, "the folder's name is too long");
+        return berth_fail(reterr, BERTH_E_TOO_LARGE, "the name of the folder is too long");
     return 0;
 }
 
@@ -72,7 +72,7 @@ static bool ends_with(const char *name, const char *end)
     return length >= strlen(end) && strcmp(name + length - strlen(end), end) == 0;
 }
 
-/* Sum up what is there and remove what was never finished. */
+/* Sum up the sizes of stored files and remove incomplete ones. */
 static void scan_folder(struct uploads *uploads, DIR *folder)
 {
     struct dirent *entry;
@@ -137,16 +137,17 @@ static int check_begin(struct uploads *uploads, const struct msg_upload_begin *b
                        struct berth_error *reterr)
 {
     if (begin->size <= 0)
-        return berth_fail(reterr, BERTH_E_INVALID, "a file of %lld bytes", (long long)begin->size);
+        return berth_fail(reterr, BERTH_E_INVALID, "invalid file size of %lld bytes",
+                          (long long)begin->size);
     if (!is_sha256(begin->sha256))
         return berth_fail(reterr, BERTH_E_INVALID,
                           "the file's SHA-256 is not 64 hexadecimal digits");
     if (uploads->open >= UPLOADS_OPEN_MAX)
-        return berth_fail(reterr, BERTH_E_BUSY, "%d files are being received already",
+        return berth_fail(reterr, BERTH_E_BUSY, "too many uploads: %d are running",
                           UPLOADS_OPEN_MAX);
     if (begin->size > uploads->quota - uploads->used)
         return berth_fail(reterr, BERTH_E_NO_SPACE,
-                          "log uploads take %lld of %lld MiB; remove old ones from uploads/ first",
+                          "log uploads use %lld of %lld MiB; remove old files from uploads/ first",
                           (long long)(uploads->used >> 20), (long long)(uploads->quota >> 20));
     return 0;
 }
@@ -158,7 +159,7 @@ static int open_part(struct upload *upload, struct berth_error *reterr)
     (void)snprintf(upload->part, sizeof(upload->part), "%s/%llu.part", upload->uploads->folder,
                    (unsigned long long)upload->command_id);
     if (access(upload->whole, F_OK) == 0)
-        return berth_fail(reterr, BERTH_E_EXISTS, "the file of command %llu is here already",
+        return berth_fail(reterr, BERTH_E_EXISTS, "the file of command %llu exists already",
                           (unsigned long long)upload->command_id);
     upload->descriptor =
         open(upload->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -200,13 +201,13 @@ int upload_new(struct uploads *uploads, const struct msg_upload_begin *begin, ui
         return r;
     }
     op_init(&upload->op, uploads->timers, note_done);
-    uploads->used += upload->size; /* the whole is promised from the start */
+    uploads->used += upload->size; /* reserve the size of the file */
     uploads->open++;
     *ret = upload;
     return 0;
 }
 
-/* whole: it has its name, and its bytes stay accounted for. */
+/* whole: it was renamed, and its bytes stay counted. */
 static void free_upload(struct upload *upload, bool whole)
 {
     (void)close(upload->descriptor);
@@ -232,7 +233,7 @@ void upload_drop(struct upload *upload)
     free_upload(upload, false);
 }
 
-/* On the thread: check and publish. */
+/* On the thread: verify and rename. */
 static int finish(const struct write_job *at, struct berth_error *error)
 {
     void *bytes = mmap(NULL, (size_t)at->size, PROT_READ, MAP_PRIVATE, at->descriptor, 0);
@@ -244,7 +245,7 @@ static int finish(const struct write_job *at, struct berth_error *error)
     (void)munmap(bytes, (size_t)at->size);
     if (strcmp(hash, at->sha256) != 0)
         return berth_fail(error, BERTH_E_INVALID,
-                          "the file arrived damaged: its SHA-256 is another one");
+                          "the file is damaged: its SHA-256 does not match");
     if (fsync(at->descriptor) < 0 || rename(at->part, at->whole) < 0)
         return berth_fail(error, BERTH_E_IO, "%s: %s", at->whole, strerror(errno));
     return 0;
@@ -303,19 +304,20 @@ int upload_add(struct upload *upload, uint64_t ref, const struct msg_upload_chun
     int r;
 
     if (upload->writing)
-        return berth_fail(reterr, BERTH_E_STATE, "the last piece is not acknowledged yet");
+        return berth_fail(reterr, BERTH_E_STATE, "the last chunk is not acknowledged yet");
     if (chunk->command_id != upload->command_id || chunk->offset != upload->have)
-        return berth_fail(reterr, BERTH_E_INVALID,
-                          "a piece at %lld of command %llu, expected was %lld of %llu",
-                          (long long)chunk->offset, (unsigned long long)chunk->command_id,
-                          (long long)upload->have, (unsigned long long)upload->command_id);
+        return berth_fail(
+            reterr, BERTH_E_INVALID,
+            "a chunk at offset %lld of command %llu, expected offset %lld of command %llu",
+            (long long)chunk->offset, (unsigned long long)chunk->command_id,
+            (long long)upload->have, (unsigned long long)upload->command_id);
 
     at = berth_new(struct write_job);
     length = base64_decode(chunk->data, at->bytes, sizeof(at->bytes));
     if (length <= 0 || length > upload->size - upload->have) {
         release_job(&at->job);
         return berth_fail(reterr, BERTH_E_INVALID,
-                          "the piece is no base64 of 1 to %d bytes within the file", CHUNK_MAX);
+                          "the chunk is not base64 of 1 to %d bytes within the file", CHUNK_MAX);
     }
     at->upload = upload;
     at->descriptor = upload->descriptor;

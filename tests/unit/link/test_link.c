@@ -170,7 +170,7 @@ TEST(link, five_faults_and_it_is_hung_up_on)
     for (int i = 0; i < 5; i++)
         client_say(&client, "{\"type\":\"dance\"}");
     TURN_UNTIL(client.closed);
-    EXPECT_SAYS(client.last, "too many messages that are not permitted or not understood");
+    EXPECT_SAYS(client.last, "too many messages that are malformed or not permitted");
     EXPECT_SAYS(client.last, "\"code\":\"PROTOCOL\"");
     EXPECT_INT(client.frames, 6);
     TURN_UNTIL(handlers.closed == 1);
@@ -812,8 +812,8 @@ TEST(link, bad_addresses_are_said_so)
     setup = fixture.setup;
     setup.listen = "localhost:7443";
     EXPECT_ERR(link_new(&setup, &link, &error), BERTH_E_CONFIG);
-    EXPECT_STR(error.text,
-               "'localhost:7443' is no address to listen on, such as 0.0.0.0:7443 or [::]:7443");
+    EXPECT_STR(error.text, "'localhost:7443' is not an address to listen on; expected "
+                           "ADDRESS:PORT, such as 0.0.0.0:7443 or [::]:7443");
     setup.listen = "192.0.2.1:7443";
     EXPECT_ERR(link_new(&setup, &link, &error), BERTH_E_IO);
     EXPECT_STR(error.text, "cannot listen on 192.0.2.1 port 7443: Cannot assign requested address");

@@ -114,7 +114,7 @@ TEST(upload, a_damaged_upload_is_not_kept)
     say_begin(6, 5, sha256);
     (void)answer(2);
     say_chunk(6, 0, "bytes", 5);
-    EXPECT_SAYS(answer(3), "the file arrived damaged");
+    EXPECT_SAYS(answer(3), "the file is damaged");
     upload_file(6, "part", path);
     EXPECT(stat(path, &facts) < 0);
     upload_file(6, "log", path);
@@ -132,9 +132,9 @@ TEST(upload, pieces_out_of_place_or_too_large_end_it)
     say_begin(7, 5, sha256);
     (void)answer(2);
     say_chunk(7, 1, "2345", 4);
-    EXPECT_SAYS(answer(3), "a piece at 1 of command 7, expected was 0 of 7");
+    EXPECT_SAYS(answer(3), "a chunk at offset 1 of command 7, expected offset 0 of command 7");
     say_chunk(7, 0, "12345", 5);
-    EXPECT_SAYS(answer(4), "no file was begun");
+    EXPECT_SAYS(answer(4), "upload_chunk without upload_begin");
     say_begin(7, 5, sha256);
     (void)answer(5);
     say_chunk(7, 0, "123456", 6);
@@ -179,7 +179,7 @@ TEST(upload, only_for_a_command_that_asked_for_it)
     say_begin(10, 1, "not a hash");
     EXPECT_SAYS(answer(3), "the file's SHA-256 is not 64 hexadecimal digits");
     say_begin(10, 0, sha256);
-    EXPECT_SAYS(answer(4), "a file of 0 bytes");
+    EXPECT_SAYS(answer(4), "invalid file size of 0 bytes");
     finish();
 }
 
@@ -199,7 +199,7 @@ TEST(upload, a_late_refusal_names_the_piece_that_it_is_about)
     (void)snprintf(of_begin, sizeof(of_begin), "\"ref\":%llu}", (unsigned long long)last_ref);
     TURN_UNTIL(client.frames == 4);
     in_order = strstr(client.before, "\"about\":\"upload_chunk\"") != NULL;
-    EXPECT_SAYS(in_order ? client.before : client.last, "arrived damaged");
+    EXPECT_SAYS(in_order ? client.before : client.last, "is damaged");
     EXPECT_SAYS(in_order ? client.before : client.last, of_chunk);
     EXPECT_SAYS(in_order ? client.last : client.before, "NOT_FOUND");
     EXPECT_SAYS(in_order ? client.last : client.before, of_begin);
