@@ -1,5 +1,4 @@
-/* past_rows.h - many sessions that have ended, written into a berth.db that Berth made and that
- * nobody has open.
+/* past_rows.h - writes many ended sessions into a berth.db that no broker has open.
  *
  * For tests and benchmarks of what must not grow with the history. The SQL is Berth's own schema's;
  * its constraints hold, so a row that Berth could not have written is refused.

@@ -1,5 +1,5 @@
-/* pki.h - a small authority for tests: certificates that are good, expired, or another authority's.
- */
+/* pki.h - a small authority for tests: valid and expired certificates, and those of another
+ * authority. */
 #ifndef BERTH_TESTS_PKI_H
 #define BERTH_TESTS_PKI_H
 

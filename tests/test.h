@@ -58,20 +58,21 @@ static inline int64_t test_wait_limit_ms(void)
     return (seconds > 0 ? seconds : 300) * 1000;
 }
 
-/* Do `turn` until the condition holds; gives the ms that it took. After limit_ms of the clock
- * `now_ms` the test fails and says what did not come. */
+/* Do `turn` until the condition holds; the value is the ms that it took. After limit_ms of the clock
+ * `now_ms` the test fails with the condition. */
 #define UNTIL_BY(now_ms, limit_ms, condition, turn) \
     UNTIL_(now_ms, limit_ms, condition, #condition, turn)
 
-#define UNTIL_(now_ms, limit_ms, condition, text, turn)                                    \
-    ({                                                                                     \
-        int64_t began_ = (now_ms);                                                         \
-        while (!(condition)) {                                                             \
-            if ((now_ms)-began_ >= (limit_ms))                                             \
-                fail_msg("waited %lld ms in vain for: %s", (long long)(limit_ms), (text)); \
-            turn;                                                                          \
-        }                                                                                  \
-        (now_ms) - began_;                                                                 \
+#define UNTIL_(now_ms, limit_ms, condition, text, turn)                                      \
+    ({                                                                                       \
+        int64_t began_ = (now_ms);                                                           \
+        while (!(condition)) {                                                               \
+            if ((now_ms)-began_ >= (limit_ms))                                               \
+                fail_msg("timeout: after %lld ms still not true: %s", (long long)(limit_ms), \
+                         (text));                                                            \
+            turn;                                                                            \
+        }                                                                                    \
+        (now_ms) - began_;                                                                   \
     })
 
 /* By real time; `turn` must come back by itself. Needs berth/loop.h. */

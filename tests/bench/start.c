@@ -1,4 +1,4 @@
-/* start.c - bench-start: what a long history costs berthd at its start.
+/* start.c - bench-start: the cost of a long history at the start of berthd.
  *
  *     bench-start BERTHD FOLDER [sessions]
  *

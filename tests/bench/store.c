@@ -1,4 +1,4 @@
-/* store.c - bench-store: durable sign-ons a second, and what they wait.
+/* store.c - bench-store: durable sign-ons a second, and their latency.
  *
  *     bench-store FOLDER [decisions] [in flight] [a second]
  *

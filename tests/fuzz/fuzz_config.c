@@ -1,5 +1,5 @@
-/* Any bytes as berthd's configuration file: options within the bounds of its table, or a sentence.
- */
+/* fuzz_config.c - any bytes as berthd's configuration file: valid options within their bounds, or
+ * an error. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>

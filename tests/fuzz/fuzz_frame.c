@@ -1,5 +1,5 @@
-/* A stream of bytes, cut at any places: the same frames as in one piece, and never more memory than
- * was sent.
+/* fuzz_frame.c - a byte stream, cut anywhere: gives the same frames as in one piece, and never uses
+ * more memory than was sent.
  *
  * The first byte of the input chooses the size of the pieces.
  */

@@ -1,5 +1,4 @@
-/* fuzz_http_params.c - an address and a body as a stranger may send them: taken apart, routed,
- * checked, decoded.
+/* fuzz_http_params.c - hostile HTTP paths and bodies: parsed, routed, checked, decoded.
  *
  * Input: one byte for the method, the target up to a line feed, the body. Everything behind the
  * HTTP library and before a verb's own body runs here, on a core with a few rows.

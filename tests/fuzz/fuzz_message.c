@@ -1,5 +1,5 @@
-/* Any bytes as a message, in both directions: refused with a reason, or a struct whose own text
- * means the same again. */
+/* fuzz_message.c - any bytes as a message, in both directions: refused with a reason, or a struct
+ * whose text form means the same again. */
 #include <string.h>
 
 #include "berth/message.h"

@@ -1,5 +1,4 @@
-/* fuzz_virt_xml.c - descriptions of machines as a hypervisor, or an administrator's template, may
- * give them. */
+/* fuzz_virt_xml.c - domain XML as a hypervisor or an administrator's template may contain it. */
 #include <string.h>
 
 #include "virt/berth-virt/domain_xml.h"

@@ -1,4 +1,4 @@
-/* fuzz_x224.c - answers to our connection request, whole and cut at every place. */
+/* fuzz_x224.c - answers to an X.224 connection request, whole and cut at every place. */
 #include <string.h>
 
 #include "rdp/x224.h"

@@ -1,6 +1,5 @@
-/* calls.c - what clients asked and were answered: an ok binds (I2), a refusal has no effect (I3),
- * the same request twice is one (I4), and while the store is full nothing is promised (I26).
- */
+/* calls.c - requests and their results: ok binds (I2), a refusal has no effect (I3), a repeated
+ * request has one effect (I4), and nothing is promised while the store is full (I26). */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>

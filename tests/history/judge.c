@@ -1,4 +1,4 @@
-/* judge.c - lines in, verdicts out: who looks at which line, counting, telling. */
+/* judge.c - passes each line to the files that judge it; counts and reports violations. */
 #include "history/judge.h"
 
 #include <stdarg.h>

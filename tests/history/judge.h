@@ -1,8 +1,8 @@
-/* judge.h - does a history keep the invariants?
+/* judge.h - checks a history against the invariants.
  *
- * Module tests. Lines go in one by one, in order of time; what is broken comes out as sentences that
- * name the invariant and the line. Time is linear in the length of the history, memory linear in
- * what lives (terminals, desktops, users, ids that are over). The same judge serves berth-check
+ * Module tests. Lines go in one by one, in order of time; what is broken comes out as sentences
+ * that name the invariant and the line. Time is linear in the length of the history, memory linear
+ * in what lives (terminals, desktops, users, ids that are over). The same judge serves berth-check
  * (files), the simulator (structs), the storm and the fault runs. It knows nothing of the broker's
  * code: only the rows of berth/history.def.
  *

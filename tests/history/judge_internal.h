@@ -1,8 +1,8 @@
-/* judge_internal.h - what the judge remembers, and what its files offer each other.
+/* judge_internal.h - the state of the judge, and the functions that its files share.
  *
- * Module tests, internal header of the judge. One struct per thing that the lines speak of, found by its
- * number or name and made when it is first heard of. Each file judges a group of invariants: it
- * gets every line of its kinds in order, compares, counts with judge_check and tells with
+ * Module tests, internal header of the judge. One struct per thing that the lines speak of, found
+ * by its number or name and made when it is first heard of. Each file judges a group of invariants:
+ * it gets every line of its kinds in order, compares, counts with judge_check and tells with
  * judge_broken. All facts are those of the lines: where the history is silent nothing is concluded.
  */
 #ifndef BERTH_TESTS_HISTORY_JUDGE_INTERNAL_H

@@ -1,7 +1,6 @@
-/* machines.c - what hypervisors did: a broker that starts touches no machine of anybody (I12), at
- * rest what runs is what the rows say (I13), a machine is started once at a time (I15), and nothing
- * is torn from under a session (I11).
- */
+/* machines.c - what hypervisors did: a broker that starts touches no machine in use (I12), at rest
+ * the running machines are those of the rows (I13), a machine is started once at a time (I15), and
+ * no machine is taken from under a session (I11). */
 #include <stdio.h>
 #include <string.h>
 

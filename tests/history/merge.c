@@ -1,4 +1,4 @@
-/* merge.c - see merge.h. */
+/* merge.c - reads several files of lines and merges them in order of time. */
 #include "history/merge.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* merge.h - several files of lines as one, in order of time.
+/* merge.h - merges several files of lines in order of time.
  *
  * Module tests. Files of one boot of one machine share a clock, so their lines can be put in order;
  * of each file one line is in memory.

@@ -1,4 +1,4 @@
-/* owners.c - whose is a desktop (I1), and what did the one before leave on it (I14)?
+/* owners.c - the owner of a desktop (I1), and what the earlier owner left on it (I14).
  *
  * The rows are announced in the order of their commits, so an assignment that opens while another
  * one of its slot, or of its user and pool, is open makes two owners at one point of that order.

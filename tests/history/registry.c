@@ -1,4 +1,4 @@
-/* registry.c - what the judge remembers, by number and by name. */
+/* registry.c - the state of the judge, by number and by name. */
 #include <stdio.h>
 #include <string.h>
 

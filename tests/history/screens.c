@@ -1,5 +1,5 @@
-/* screens.c - a desktop's picture is on one screen (I5), and a restart of the broker takes none
- * away (I12).
+/* screens.c - a desktop's picture is on one screen (I5), and a restart of the broker ends no
+ * picture (I12).
  *
  * Two screens may show a desktop for two seconds after a roam: the newer one is the one with the
  * higher epoch, and of equal ones the later. Whatever an older one still shows after the bound is

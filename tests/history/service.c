@@ -1,4 +1,4 @@
-/* service.c - figures of outside judges (I22, I23 and any other), the queue (I24), profiles (I25).
+/* service.c - figures of other programs (I22, I23 and any other), the queue (I24), profiles (I25).
  *
  * The queue of a pool is judged by its order: whoever joined first of those who are alike is served
  * first, and no kiosk while a person waits. In a queue that keeps this order nobody waits out of

@@ -1,5 +1,5 @@
-/* shut_out.c - a disabled user is out (I16), a revoked terminal is inert (I17), and a terminal acts
- * for itself alone (I18).
+/* shut_out.c - a disabled user has no session (I16), a revoked terminal has no effect (I17), and a
+ * terminal acts only for itself (I18).
  *
  * Deadlines are judged when the broker is heard after them: a broker that is dead or stands still
  * owes nothing, and a new one has its time from its start.

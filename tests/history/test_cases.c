@@ -1,5 +1,5 @@
-/* test_cases.c - small histories, each with what a judge must say of it; then the judge's own
- * habits.
+/* test_cases.c - small histories with the verdict that the judge must give; then details of the
+ * judge itself.
  *
  * A case is a file of lines; its first line is its sentence, the second one is
  *     # expect I5:7 I27:7         these invariants are broken at these lines of the file, nothing

@@ -1,6 +1,5 @@
-/* test_judge.c - the judge's own habits: its work grows with the lines and no faster, files are put
- * in order of time, what killed writers leave is passed over.
- */
+/* test_judge.c - the judge itself: its work is linear in the lines, files are merged in order of
+ * time, incomplete lines of killed writers are skipped. */
 #include <stdlib.h>
 #include <unistd.h>
 

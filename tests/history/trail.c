@@ -1,5 +1,5 @@
-/* trail.c - the audit trail has no gap and every change has its record (I20); a record names who it
- * is about (I21).
+/* trail.c - the audit trail has no gap and every change has its record (I20); a record names the
+ * person it is about (I21).
  *
  * The store writes down the rows of a decision and then its record, so each record covers the rows
  * since the one before it. Where the record says how many they are, no row may be left over.

@@ -1,8 +1,8 @@
-/* admission.c - a flood of connections before anybody is known, under virtual time, judged by I23.
+/* admission.c - a flood of connections before authentication, under virtual time, judged by I23.
  *
  * Strangers from a few addresses open connections and never finish a handshake, while terminals of
- * known terminals come one by one from addresses of their own. What strangers hold at most goes to the
- * judge as figures with their bounds. Exit: 0 nothing broken, 1 a violation, 2 usage.
+ * known terminals come one by one from addresses of their own. What strangers hold at most goes to
+ * the judge as figures with their bounds. Exit: 0 nothing broken, 1 a violation, 2 usage.
  */
 #include "link/admission.h"
 

@@ -1,4 +1,4 @@
-/* plants.c - which planted bug is the one of this run. */
+/* plants.c - selects the planted bug of this run. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

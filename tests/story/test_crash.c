@@ -1,4 +1,4 @@
-/* test_crash.c - the broker is killed, and nobody who works notices. */
+/* test_crash.c - the broker is killed, and people who work do not notice. */
 #include "story.h"
 
 /* Calls that change machines, since. */
@@ -236,8 +236,8 @@ static void sign_off_and_crash(enum store_crash when, uint64_t commit)
         world_restart(w);
     }
     world_run_s(w, 120);
-    /* Either the request was lost with the broker, and she still has everything, or it is carried out
-     * to its end. */
+    /* Either the request was lost with the broker, and she still has everything, or it is carried
+     * out to its end. */
     if (world_session(w, "anna")) {
         EXPECT_STR(world_owner(w, "ward-3-001"), "anna");
         world_sign_on(w, "t1", "anna", "secret12");

@@ -1,6 +1,5 @@
-/* test_days.c - days on a ward, two hundred of them: people, terminals, hosts, the disk and the
- * broker do what they like, and what must hold is asked after every turn. A failure prints its
- * seed; BERTH_SEED runs that one alone.
+/* test_days.c - two hundred days on a ward with random events of people, terminals, hosts, disk and
+ * broker; invariants are checked after every turn. A failure prints its seed; BERTH_SEED repeats it.
  */
 #include <inttypes.h>
 

@@ -1,4 +1,4 @@
-/* test_degraded.c - a host that takes orders and does not carry them out in time. */
+/* test_degraded.c - a host that accepts calls and does not carry them out in time. */
 #include "story.h"
 
 #define TWO_HOSTS                                            \

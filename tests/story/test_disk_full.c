@@ -1,4 +1,5 @@
-/* test_disk_full.c - the disk is full, or fails: refuse, never lie, recover. */
+/* test_disk_full.c - the disk is full, or fails: changes are refused, nothing acknowledged is lost,
+ * it recovers. */
 #include "story.h"
 
 TEST(disk_full, a_sign_on_is_refused_with_a_sentence_and_nothing_is_lost)

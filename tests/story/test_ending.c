@@ -1,6 +1,5 @@
-/* test_ending.c - sessions come to their end, however long the line is and whatever answers, and
- * what is on its way has always something that works on it.
- */
+/* test_ending.c - sessions end, however long the queue of a host is and whatever it answers, and
+ * whatever is in transition has a flow that works on it. */
 #include <jansson.h>
 
 #include "core/index.h"

@@ -1,6 +1,5 @@
-/* test_gone.c - rows are deleted while somebody waits for something of them: nobody waits for ever,
- * nothing is touched that is not there any more.
- */
+/* test_gone.c - rows are deleted while flows wait for them: no flow waits for ever, and deleted
+ * rows are not touched. */
 #include "core/index.h"
 
 #include "story.h"

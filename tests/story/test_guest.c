@@ -1,4 +1,4 @@
-/* test_guest.c - what the guest says of its session. */
+/* test_guest.c - the guest's reports about its session. */
 #include "story.h"
 
 TEST(guest, a_log_off_inside_the_desktop_ends_the_session)

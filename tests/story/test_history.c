@@ -1,4 +1,4 @@
-/* test_history.c - what is written down of a broker's life, for whoever was not there. */
+/* test_history.c - the history that a broker records. */
 #include <stdlib.h>
 
 #include "story.h"

@@ -1,4 +1,4 @@
-/* test_joining.c - how a terminal becomes one of ours, and stops being one. */
+/* test_joining.c - terminals join, renew, are revoked and replaced. */
 #include "berth/log.h"
 
 #include "core/index.h"
@@ -752,7 +752,8 @@ TEST(joining, a_renewal_does_not_outlive_the_replacement)
     }
 }
 
-/* The same with evidence of its key at the join listener, from which a replacement hangs nobody up. */
+/* The same with evidence of its key at the join listener, from which a replacement hangs nobody up.
+ */
 TEST(joining, an_old_key_that_is_put_out_while_it_waits_gets_nothing)
 {
     struct world *w = world_new(35, WARD FLOATING);

@@ -1,4 +1,4 @@
-/* test_limits.c - time that is over, and people who may no longer. */
+/* test_limits.c - limits of sessions that are over, and users who may not go on. */
 #include "flow/reactor.h"
 #include "flow/release.h"
 

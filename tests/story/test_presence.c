@@ -1,4 +1,4 @@
-/* test_presence.c - promises with a deadline: only the latest counts, and losing one destroys
+/* test_presence.c - presence with a deadline: only the latest grant counts, and losing it destroys
  * nothing. */
 #include "core/presence.h"
 #include "flow/reactor.h"

@@ -1,4 +1,4 @@
-/* test_random.c - a ward on which everything happens at random, and what must hold all the time.
+/* test_random.c - a ward with random events, and what must hold after every turn.
  *
  * One seed is one run. STORY_SEEDS=N runs N seeds (default 200) from STORY_FIRST=F on (default 1),
  * STORY_SEED=N only that one, STORY_HOURS=H lets each run for so many simulated hours (default 1).

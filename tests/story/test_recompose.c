@@ -1,7 +1,6 @@
 /* test_recompose.c - a pool's desktops are moved to another version of the image: one first, the
- * others when that one is ready. What a bad version does, and how its traces go when it is
- * withdrawn.
- */
+ * others when that one is ready. What a bad version causes, and how it is cleaned up when it is
+ * withdrawn. */
 #include <jansson.h>
 #include <string.h>
 

@@ -1,6 +1,5 @@
-/* test_references.c - renamed, deleted, made again: what was closed stays closed, and nothing that
- * was another's is given to whoever has the name now.
- */
+/* test_references.c - rows are renamed, deleted, made again: no right returns, and a new row
+ * inherits nothing from an earlier one of its name. */
 #include "core/index.h"
 #include "core/policy.h"
 

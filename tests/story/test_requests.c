@@ -1,6 +1,5 @@
-/* test_requests.c - requests that change more than one decision holds, and requests that are sent
- * again: after a lost answer, after a failure, after a restart in their midst.
- */
+/* test_requests.c - requests with more changes than one decision holds, and repeated requests:
+ * after a lost answer, after a failure, after a restart in between. */
 #include <string.h>
 
 #include "core/index.h"

@@ -1,4 +1,4 @@
-/* test_resume.c - a picture that broke comes back by itself where its session still belongs to the
+/* test_resume.c - a broken picture comes back by itself while its session still belongs to the
  * terminal, and nowhere else. */
 #include "core/index.h"
 

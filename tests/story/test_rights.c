@@ -1,4 +1,4 @@
-/* test_rights.c - a right that ends while a sign-on waits opens nothing. */
+/* test_rights.c - a right that ends while a sign-on waits permits nothing. */
 #include "core/index.h"
 
 #include "story.h"

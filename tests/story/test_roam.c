@@ -1,4 +1,4 @@
-/* test_roam.c - a session goes where its user is, never to two places. */
+/* test_roam.c - a session follows its user and is never at two terminals. */
 #include "core/index.h"
 
 #include "story.h"

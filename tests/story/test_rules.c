@@ -1,5 +1,5 @@
-/* test_rules.c - rules and names at random: renamed, deleted, made again, with and without a
- * restart of the broker between.
+/* test_rules.c - random rules and names: renamed, deleted, made again, with and without a restart
+ * of the broker in between.
  *
  * Beside the broker stands a list of what was decided, by id and written down at the moment of the
  * decision. After each step every person at every terminal is judged by both, and they agree.

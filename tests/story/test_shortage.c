@@ -1,5 +1,5 @@
-/* test_shortage.c - what administrators read when a pool has fewer desktops ready than it should:
- * in the pool's status, and when they ask about a person. */
+/* test_shortage.c - what administrators read when a pool has fewer ready desktops than it should:
+ * in the pool's status, and in explain. */
 #include <ctype.h>
 
 #include "flow/explain.h"

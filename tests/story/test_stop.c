@@ -1,7 +1,7 @@
-/* test_stop.c - the broker ends while much is under way: a sign-on, a command, a joining, what
- * administrators ask for. Nobody is spoken to who is not there any more, everybody who waits is
- * told, and nothing is left over. What ends a broker may be a failed disk, so the store answers
- * what it has in hand only after the flows have ended, or never.
+/* test_stop.c - the broker stops while much is under way: a sign-on, a command, a joining, requests
+ * of administrators. No message goes to a closed peer, every waiting request is answered, and
+ * nothing leaks. The broker may stop because of a failed disk, so the store completes its last writes
+ * only after the flows have ended, or never.
  */
 #include "core/index.h"
 

@@ -1,4 +1,4 @@
-/* test_words.c - broker and terminal have one sentence for one failure. */
+/* test_words.c - broker and terminal show the same sentence for the same failure. */
 #include "flow/sign_on_state.h"
 
 #include "test.h"

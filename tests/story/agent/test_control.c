@@ -1,5 +1,5 @@
-/* test_control.c - what whoever brings an invitation hears at the control socket: a terminal under
- * virtual time behind a real socket. */
+/* test_control.c - answers of the control socket to `berth-agent join`: a terminal under virtual
+ * time behind a real socket. */
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-/* test_recording.c - what a terminal writes down of its screen and its profile. */
+/* test_recording.c - the history that a terminal records of its screen and its profile. */
 #include "berth/history.h"
 
 #include "fakes/agent/fixture.h"

@@ -1,5 +1,5 @@
-/* test_arguments.c - what the viewer is told: everything pinned and switched by name, and nothing
- * smuggled in. */
+/* test_arguments.c - the arguments of the viewer: everything is pinned and switched by name, and
+ * nothing can be injected. */
 #include "viewer/arguments.h"
 
 #include "test.h"

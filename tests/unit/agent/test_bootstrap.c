@@ -1,5 +1,5 @@
-/* test_bootstrap.c - where the broker is and whom to trust: order, pins, and secrets only from files
- * that are closed to others. */
+/* test_bootstrap.c - the addresses of the broker and the pinned CA: their order, and secrets only
+ * from private files. */
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,4 +1,5 @@
-/* test_client.c - the subcommands' words, exit codes, and what happens when nobody answers. */
+/* test_client.c - the subcommands of berth-agent: words, exit codes, and an agent that does not
+ * answer. */
 #include "control/client.h"
 
 #include "test.h"

@@ -1,5 +1,5 @@
-/* test_confine.c - a viewer has one connection: which displays let it keep to that, and that
- * nothing in it leads the connection elsewhere.
+/* test_confine.c - a viewer has one connection: which displays permit that, and that nothing leads
+ * the connection elsewhere.
  *
  * The confined program is this one, started anew with what it shall try (TRY_FAMILY, TRY_WITNESS).
  */

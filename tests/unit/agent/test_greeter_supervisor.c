@@ -1,5 +1,5 @@
-/* test_greeter_supervisor.c - the greeter is kept alive: started again when it ends, ended when it hangs. Greeters
- * are small shell scripts. */
+/* test_greeter_supervisor.c - the greeter is restarted when it ends, and ended when it hangs.
+ * Greeters are small shell scripts here. */
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>

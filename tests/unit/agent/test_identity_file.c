@@ -1,5 +1,5 @@
-/* test_identity_file.c - a terminal's identity: kept whole, renewed with proof, and only from whom we
- * trust. */
+/* test_identity_file.c - a terminal's identity: stored whole, renewed with proof, accepted only
+ * from the pinned CA. */
 #include "identity/identity_file.h"
 
 #include "site.h"

@@ -1,5 +1,5 @@
-/* test_resolver.c - SRV records: their order, and a real lookup against a small DNS server in this
- * very process. */
+/* test_resolver.c - SRV records: their order, and a real lookup with a small DNS server in this
+ * process. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>

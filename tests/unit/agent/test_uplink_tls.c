@@ -1,5 +1,4 @@
-/* test_uplink_tls.c - the uplink against a small broker in this very process: real sockets, real TLS.
- */
+/* test_uplink_tls.c - the uplink against a small broker in this process: real sockets, real TLS. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>

@@ -1,5 +1,5 @@
-/* api_fixture.h - a management API that really serves: the real modules on a data folder of their own,
- * asked through libcurl.
+/* api_fixture.h - a management API on the real modules with a temporary data folder, called through
+ * libcurl.
  *
  * One thread: the loop turns while an answer is waited for. Nothing here sleeps; what does not come
  * fails after test_wait_limit_ms().

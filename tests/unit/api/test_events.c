@@ -1,4 +1,4 @@
-/* test_events.c - following what happens: live, resumed, reset, and those who do not read. */
+/* test_events.c - event streams: live, resumed, reset, and clients that do not read. */
 #include "api_fixture.h"
 
 static char out[400000];

@@ -1,4 +1,4 @@
-/* test_hostile.c - those who do not keep to HTTP: refused or dropped, and others notice nothing. */
+/* test_hostile.c - clients that violate HTTP: refused or dropped, and others notice nothing. */
 #include <poll.h>
 
 #include "api_fixture.h"

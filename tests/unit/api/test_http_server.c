@@ -1,4 +1,5 @@
-/* test_http_server.c - the management API as its callers meet it: rows, roles, refusals, plans, tokens. */
+/* test_http_server.c - the management API as its clients see it: rows, roles, refusals, dry runs,
+ * tokens. */
 #include "api_fixture.h"
 
 TEST(http_server, opens)

@@ -1,6 +1,5 @@
-/* test_keys.c - Idempotency-Key: a key stands for one request of one administrator, before a
- * restart and after it; what cannot be answered a second time is refused with a sentence.
- */
+/* test_keys.c - Idempotency-Key: a key means one request of one administrator, before and after a
+ * restart; an answer that cannot be repeated is refused with a reason. */
 #include "flow/decide.h"
 
 #include "api_fixture.h"

@@ -1,6 +1,5 @@
-/* test_past.c - lists of kinds that keep what is over: open rows from memory, the others from the
- * file, the same before and after a restart.
- */
+/* test_past.c - lists with past rows: open rows from memory, the others from the file, the same
+ * before and after a restart. */
 #include <inttypes.h>
 
 #include "flow/decide.h"

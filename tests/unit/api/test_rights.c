@@ -1,6 +1,4 @@
-/* test_rights.c - what lasts longer than a moment ends with the right to it: events, downloads, and
- * requests whose body takes its time.
- */
+/* test_rights.c - events, downloads and slow requests end when the right of their caller ends. */
 #include "api_fixture.h"
 
 #define LAST_CHUNK "0\r\n\r\n" /* of a response in chunks: its end */

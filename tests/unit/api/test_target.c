@@ -1,4 +1,4 @@
-/* test_target.c - addresses taken apart, and refused when they are not quite right. */
+/* test_target.c - paths and queries are parsed, and refused when they are not valid. */
 #include "api/target.h"
 
 #include "test.h"

@@ -1,4 +1,4 @@
-/* Who are you: real argon2id on a real pool, users in a real core. */
+/* test_auth.c - real argon2id on a real thread pool, with users in a real core. */
 #include <sodium.h>
 #include <sys/resource.h>
 #include <unistd.h>

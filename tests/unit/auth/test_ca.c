@@ -1,4 +1,4 @@
-/* The authority: made once, kept, and refused when it is not the one that it was. */
+/* test_ca.c - the CA is made once, kept, and refused when it is not the same any more. */
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/pem.h>

@@ -1,4 +1,5 @@
-/* The limiter: guessing costs more and more, and nobody else pays for it. */
+/* test_limiter.c - guessing passwords costs more and more time, and other users do not wait for it.
+ */
 #include "auth/limiter.h"
 
 #include "test.h"

@@ -1,4 +1,4 @@
-/* test_change.c - decisions on their way: versions, and several changes of one row. */
+/* test_change.c - decisions in flight: versions, and several changes of one row. */
 #include "core/change.h"
 
 #include "test.h"

@@ -1,5 +1,5 @@
-/* test_presence.c - promises with a deadline, as reliability demands them: only the latest counts,
- * never early, ids stay dead. */
+/* test_presence.c - presence with a deadline: only the latest grant counts, it never ends early,
+ * old ids stay invalid. */
 #include "small.h"
 
 #define SECOND 1000

@@ -1,4 +1,5 @@
-/* test_table.c - tables are aligned by what a terminal shows, and obey nothing. */
+/* test_table.c - tables are aligned by the width that a terminal shows, and contain no control
+ * characters. */
 #include <locale.h>
 
 #include "ctl/ctl.h"

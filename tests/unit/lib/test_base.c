@@ -1,4 +1,4 @@
-/* test_base.c - texts that are copied as far as they fit. */
+/* test_base.c - texts are copied as far as they fit. */
 #include <string.h>
 
 #include "berth/base.h"

@@ -1,4 +1,4 @@
-/* test_base64.c - RFC 4648's own examples, and what is not base64. */
+/* test_base64.c - the examples of RFC 4648, and invalid base64. */
 #include "berth/base64.h"
 
 #include "test.h"

@@ -1,4 +1,5 @@
-/* Children: exit codes, exact descriptors, TERM then KILL, whole groups, death with the parent. */
+/* test_child.c - child processes: exit codes, exact descriptors, TERM then KILL, whole groups,
+ * death with the parent. */
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>

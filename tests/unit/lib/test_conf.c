@@ -1,5 +1,5 @@
-/* Configuration: what a wrong file says is part of the product, so the sentences are tested whole.
- */
+/* test_conf.c - configuration files; errors are compared as whole sentences, because administrators
+ * read them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-/* test_error.c - sentences that cannot be forged. */
+/* test_error.c - error texts cannot be forged by foreign text. */
 #include "berth/error.h"
 #include "berth/state.h"
 

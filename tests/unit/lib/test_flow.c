@@ -1,4 +1,4 @@
-/* test_flow.c - what the engine promises: one end, undos backwards, durable steps waited for. */
+/* test_flow.c - the flow engine: one end, undos backwards, durable steps are awaited. */
 #include "berth/flow.h"
 
 #include "test.h"

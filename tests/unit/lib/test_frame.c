@@ -1,4 +1,4 @@
-/* test_frame.c - any cutting of the stream gives the same frames; lengths are never believed. */
+/* test_frame.c - any cutting of the stream gives the same frames; lengths are always checked. */
 #include "berth/frame.h"
 #include "berth/random.h"
 

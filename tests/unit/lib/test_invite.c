@@ -1,4 +1,5 @@
-/* test_invite.c - invitations survive writing and reading, and nothing malformed gets in. */
+/* test_invite.c - invitations are the same after writing and reading, and malformed ones are
+ * refused. */
 #include "berth/invite.h"
 
 #include "test.h"

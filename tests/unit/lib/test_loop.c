@@ -1,4 +1,4 @@
-/* The loop: timers count from now, mail keeps its order, a stall moves deadlines. */
+/* test_loop.c - the loop: timers count from now, mail keeps its order, a stall moves deadlines. */
 #include <time.h>
 #include <unistd.h>
 

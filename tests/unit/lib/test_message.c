@@ -1,4 +1,5 @@
-/* test_message.c - every message survives the wire, and nothing else gets through. */
+/* test_message.c - every message is the same after encoding and decoding, and nothing else is
+ * accepted. */
 #include "berth/json.h"
 #include "berth/message.h"
 

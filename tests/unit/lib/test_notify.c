@@ -1,4 +1,4 @@
-/* The service manager's protocols, against real sockets. */
+/* test_notify.c - the service manager's protocols, on real sockets. */
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -1,4 +1,5 @@
-/* The pool: results by value, BUSY when full, cancel is silent, the end completes what waits. */
+/* test_offload.c - the thread pool: results by value, BUSY when full, cancel is silent, closing
+ * completes what waits. */
 #include <stdatomic.h>
 #include <unistd.h>
 

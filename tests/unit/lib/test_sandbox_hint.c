@@ -1,4 +1,4 @@
-/* Folders that systemd hides from a service, told from its mounts. */
+/* test_sandbox_hint.c - finds out by mounts which folders systemd hides from a service. */
 #include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>

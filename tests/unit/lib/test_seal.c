@@ -1,4 +1,4 @@
-/* Sealed texts open with their key only, and whole. */
+/* test_seal.c - sealed texts open only with their key, and only whole. */
 #include "berth/seal.h"
 
 #include "test.h"

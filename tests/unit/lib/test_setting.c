@@ -1,4 +1,4 @@
-/* test_setting.c - settings.def: defaults hold, and only what the table allows gets in. */
+/* test_setting.c - settings.def: the defaults are valid, and only permitted values are accepted. */
 #include "berth/setting.h"
 
 #include "test.h"

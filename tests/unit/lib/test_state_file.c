@@ -1,4 +1,4 @@
-/* test_state_file.c - documents are whole, private, and there again. */
+/* test_state_file.c - documents are whole, private, and survive a restart. */
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>

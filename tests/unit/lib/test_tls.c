@@ -1,4 +1,5 @@
-/* TLS on real sockets: who is let in, who is not and why, slow readers, half handshakes. */
+/* test_tls.c - TLS on real sockets: accepted and refused peers with the reason, slow readers, half
+ * handshakes. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

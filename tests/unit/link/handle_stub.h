@@ -1,7 +1,7 @@
-/* handle_stub.h - handlers that note what they are told, so that the link can be tested alone.
+/* handle_stub.h - handlers that record their calls, so that the link can be tested alone.
  *
- * The link's only partner above the mailbox is flow/terminal_handlers.h; these bodies take the place of
- * those of module flow.
+ * The link's only partner above the mailbox is flow/terminal_handlers.h; these bodies take the
+ * place of those of module flow.
  */
 #ifndef BERTH_TESTS_HANDLE_STUB_H
 #define BERTH_TESTS_HANDLE_STUB_H

@@ -1,4 +1,4 @@
-/* Admission: caps, the early drop, debts that add up and run off. */
+/* test_admission.c - limits on connections, random early drop, penalties that add up and decay. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
-/* The management API: TLS outside, plain bytes of a socket pair inside, nothing lost and nothing
- * buffered without bound. */
+/* test_api_connection.c - the TLS side of the management API: TLS outside, plain bytes of a socket
+ * pair inside, nothing lost and nothing buffered without bound. */
 #include <errno.h>
 
 #include "link_fixture.h"

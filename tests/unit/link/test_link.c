@@ -1,4 +1,4 @@
-/* The link to terminals, on real sockets, threads and handshakes. */
+/* test_link.c - the link to terminals, on real sockets, threads and handshakes. */
 #include <errno.h>
 #include <sys/resource.h>
 

@@ -1,4 +1,5 @@
-/* Two thousand terminals at once: all get in; what one costs is printed, never judged.
+/* test_many.c - two thousand terminals at once: all are accepted; the cost of one is printed, not
+ * judged.
  *
  * The terminals live in a process of their own, so that the figures are the broker's alone.
  */

@@ -1,4 +1,4 @@
-/* Log uploads: whole and right, or not there. */
+/* test_upload.c - log uploads are whole and correct, or refused. */
 #include "berth/base64.h"
 
 #include "link/upload.h"

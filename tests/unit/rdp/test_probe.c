@@ -1,4 +1,5 @@
-/* test_probe.c - honest servers, liars and a real one (freerdp-shadow under Xvfb). */
+/* test_probe.c - the probe with correct servers, hostile ones and a real one (freerdp-shadow under
+ * Xvfb). */
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <openssl/err.h>

@@ -1,5 +1,5 @@
-/* test_x224.c - a connection confirm, whole, in pieces, refusing, and from servers of other kinds.
- */
+/* test_x224.c - a connection confirm: whole, in pieces, with a refusal, and from servers of other
+ * protocols. */
 #include "rdp/x224.h"
 
 #include "test.h"

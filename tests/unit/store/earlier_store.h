@@ -1,5 +1,4 @@
-/* earlier_store.h - a store on a folder in which something was there before.
- */
+/* earlier_store.h - a store on a folder with existing contents. */
 #ifndef BERTH_TESTS_UNIT_STORE_EARLIER_STORE_H
 #define BERTH_TESTS_UNIT_STORE_EARLIER_STORE_H
 

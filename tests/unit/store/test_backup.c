@@ -1,4 +1,4 @@
-/* test_backup.c - backups made under load, and put back. */
+/* test_backup.c - backups made under load, and restored. */
 #include <sched.h>
 #include <sys/mount.h>
 

@@ -1,4 +1,5 @@
-/* test_commit.c - decisions: durable, all or nothing, refused with a sentence, never twice. */
+/* test_commit.c - decisions: durable, all or nothing, refused with a reason, never applied twice.
+ */
 #include "world.h"
 
 TEST(commit, survives_a_restart)

@@ -1,5 +1,5 @@
-/* test_failure.c - the disk lies or dies: nothing more is acknowledged, it is told once, no sync is
- * tried again. */
+/* test_failure.c - a disk that fails or loses syncs: nothing more is acknowledged, it is reported
+ * once, no sync is repeated. */
 #include <errno.h>
 #include <stdatomic.h>
 

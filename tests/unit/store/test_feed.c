@@ -1,4 +1,4 @@
-/* test_feed.c - the change feed: in order, resumable, honest about its end, without secrets. */
+/* test_feed.c - the change feed: in order, resumable, with a clear end, without secrets. */
 #include "world.h"
 
 static int page(struct world *w, int64_t after, int limit, struct store_page *ret)

@@ -1,4 +1,4 @@
-/* test_history.c - what the store writes down of what became durable. */
+/* test_history.c - the history that the store records of durable changes. */
 #include "berth/history.h"
 
 #include "world.h"

@@ -1,4 +1,4 @@
-/* test_invariants.c - what the schema itself does not let happen, and how it says so. */
+/* test_invariants.c - what the schema itself refuses, and the errors for it. */
 #include "world.h"
 
 /* A pool with two desktops, two users, two terminals. */

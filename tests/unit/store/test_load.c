@@ -1,4 +1,4 @@
-/* test_load.c - a start reads what is open, however long the history is. */
+/* test_load.c - a start reads only open rows, however long the history is. */
 #include "store/row_sql.h"
 #include "store/store_internal.h"
 

@@ -1,6 +1,5 @@
-/* test_references.c - a file of the schema before, whose rows name each other by name: what it
- * opens and closes after the migration; and what the schema refuses from then on.
- */
+/* test_references.c - a database of the earlier schema, whose rows refer to each other by name:
+ * their rights after the migration; and what the schema refuses from then on. */
 #include "core/policy.h"
 #include "core/reference.h"
 

@@ -1,6 +1,5 @@
-/* test_requests.c - a file of the schema before, which remembers requests by nothing but their
- * keys: it opens, what it holds stays, and no old key stands for anything.
- */
+/* test_requests.c - a database of the earlier schema, which stores only the keys of requests: it
+ * opens, its rows stay, and no old key is valid any more. */
 #include "earlier_store.h"
 
 static const char rows[] =

@@ -1,4 +1,4 @@
-/* test_rows.c - pages of history, read from the file. */
+/* test_rows.c - pages of past rows, read from the file. */
 #include "store/rows_page.h"
 
 #include "earlier_store.h"

@@ -1,4 +1,4 @@
-/* test_schema.c - the schema and entities.def say the same; files that are not ours, or newer, are
+/* test_schema.c - the schema matches entities.def; files of other programs or newer versions are
  * refused. */
 #include <fcntl.h>
 #include <sys/wait.h>

@@ -1,4 +1,4 @@
-/* test_space.c - the disk is full: nothing is lost, changes are refused with a sentence, and it
+/* test_space.c - the disk is full: nothing is lost, changes are refused with a reason, and it
  * recovers by itself. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* world.h - a data folder, a store on it and short words for decisions, for the tests of the module
+/* world.h - a data folder, a store on it and short functions for decisions, for the tests of module
  * store.
  *
  * Real SQLite on a real folder; the loop is the test itself: `settle` waits for the writer's wake

@@ -1,5 +1,4 @@
-/* test_domain_xml.c - a template becomes a machine's description, and nothing in it is believed
- * that should not be. */
+/* test_domain_xml.c - a template becomes the XML of a domain, and unsafe elements are refused. */
 #include <libxml/xpath.h>
 #include <libxml/xpathInternals.h>
 

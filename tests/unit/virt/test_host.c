@@ -1,7 +1,7 @@
-/* test_host.c - what the broker's side makes of a berth-virt that is deaf, mad or a liar.
+/* test_host.c - the broker's side with a berth-virt that hangs, sends garbage or wrong answers.
  *
- * The fake is this very program: started by the module with a host's name as its argument, it behaves
- * as the name says.
+ * The fake is this very program: started by the module with a host's name as its argument, it
+ * behaves as the name says.
  */
 #include <fcntl.h>
 

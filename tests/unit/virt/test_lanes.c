@@ -1,4 +1,5 @@
-/* test_lanes.c - calls that hang and come back after they were given up, and calls that take turns.
+/* test_lanes.c - calls that hang and return after they were given up, and calls that wait for each
+ * other.
  *
  * libvirt's test driver is never slow, so two of its functions are slow here: the ones below stand
  * before libvirt's own.

@@ -1,4 +1,4 @@
-/* test_libvirt_error.c - libvirt's failures by code and domain, its events by word. */
+/* test_libvirt_error.c - libvirt's errors by code and domain, its events by name. */
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 

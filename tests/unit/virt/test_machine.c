@@ -1,4 +1,4 @@
-/* test_machine.c - the calls themselves, on libvirt's test driver inside this process. */
+/* test_machine.c - the calls of berth-virt, on libvirt's test driver inside this process. */
 #include <dlfcn.h>
 #include <libvirt/libvirt.h>
 #include <unistd.h>

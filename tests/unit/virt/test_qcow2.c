@@ -1,4 +1,4 @@
-/* test_qcow2.c - metadata of qcow2 files: what it says, and what nobody should believe. */
+/* test_qcow2.c - metadata of qcow2 files: what they contain, and what must be refused. */
 #include <string.h>
 
 #include "virt/berth-virt/qcow2.h"

@@ -1,5 +1,5 @@
-/* test_virt.c - the whole module on real parts: berth-virt as a process, libvirtd as a daemon that is
- * killed and stopped. */
+/* test_virt.c - the whole module with real processes: berth-virt, and a libvirtd that is killed and
+ * stopped. */
 #include "daemon.h"
 #include "world.h"
 

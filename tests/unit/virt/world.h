@@ -1,5 +1,4 @@
-/* world.h - a running virt module for tests: one host, what was heard of it, and calls that are
- * waited for.
+/* world.h - a running virt module for tests: one host, its events, and calls that are awaited.
  *
  * Shared by the unit test of the module and the end-to-end test on QEMU.
  */
