@@ -58,8 +58,8 @@ static inline int64_t test_wait_limit_ms(void)
     return (seconds > 0 ? seconds : 300) * 1000;
 }
 
-/* Do `turn` until the condition holds; the value is the ms that it took. After limit_ms of the clock
- * `now_ms` the test fails with the condition. */
+/* Do `turn` until the condition holds; the value is the ms that it took. After limit_ms of the
+ * clock `now_ms` the test fails with the condition. */
 #define UNTIL_BY(now_ms, limit_ms, condition, turn) \
     UNTIL_(now_ms, limit_ms, condition, #condition, turn)
 

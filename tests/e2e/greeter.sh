@@ -113,7 +113,7 @@ covering() {
     [[ $colour != 204080 ]] || die "the desktop shows through a notice"
     forget_events
     xdotool key space
-    expect "a key goes on" has_event '.kind == "dismiss"'
+    expect "a key closes the notice" has_event '.kind == "dismiss"'
     page desktop
     expect "and back" pixel_is 640 400 204080
     local begun
@@ -172,7 +172,7 @@ greeter_end() {
     exec 7>&-
     wait_for greeter_is_gone || die "the greeter outlives its agent"
     wait "$greeter" || die "the greeter did not end well when its agent was gone: $(cat "$work/greeter.log")"
-    [[ ! -s $work/greeter.log ]] || { cat "$work/greeter.log" >&2 && die "the greeter complained"; }
+    [[ ! -s $work/greeter.log ]] || { cat "$work/greeter.log" >&2 && die "the greeter printed errors"; }
 }
 
 # --- The viewer ---------------------------------------------------------------------------------------------------
@@ -274,7 +274,7 @@ control() {
     cp "$build/berth-agent" "$work/home/copy"
     request 3 "$build/berth-agent" confine "$work/home" - 1 -- "$work/home/copy" --config /dev/null \
         --socket "$work/state/control.sock" status
-    grep -q 'closed the connection' "$work/said" || die "the confined program was not turned away by the agent: $(cat "$work/said")"
+    grep -q 'closed the connection' "$work/said" || die "the agent did not refuse the confined program: $(cat "$work/said")"
     # A second agent does not replace the first.
     request 78 "${agent[@]}" --set screen.display=localhost:10.0 run
     grep -q 'agent.display.*localhost:10.0' "$work/said" || die "an agent whose display is not local says nothing"

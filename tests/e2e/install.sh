@@ -65,7 +65,7 @@ main() {
     work=$(mktemp -d)
     at_exit rm -rf "$work"
     local prefix
-    ! (cd "$work" && cmake --install "$build" --prefix relative) >"$work/said" 2>&1 || die "a relative prefix is taken"
+    ! (cd "$work" && cmake --install "$build" --prefix relative) >"$work/said" 2>&1 || die "a relative prefix is accepted"
     tr -s ' \n' ' ' <"$work/said" | grep -qF "prefix 'relative' is relative" || die "a relative prefix: $(cat "$work/said")"
     [[ ! -e $work/relative ]] || die "a relative prefix is refused after $(find "$work/relative" -type f | wc -l) files were copied"
     for prefix in /usr/local /usr /opt/berth; do
@@ -73,7 +73,7 @@ main() {
         check_units "$work/root" "$prefix"
         if [[ $prefix == /opt/berth ]]; then
             [[ ! -e $work/root/etc ]] || die "$prefix: it writes to /etc"
-            grep -qF "$prefix/lib/systemd/system/berthd.service" "$work/said" || die "$prefix: how to link it is not said"
+            grep -qF "$prefix/lib/systemd/system/berthd.service" "$work/said" || die "$prefix: it does not say how to link the units"
         else
             [[ -d $work/root/etc/berth ]] || die "$prefix: there is no /etc/berth"
             unshare --mount -- "$0" --systemd-finds "$work/root" "$prefix" "$work" || exit 1

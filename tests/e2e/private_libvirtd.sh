@@ -102,7 +102,7 @@ obeys() {
     kill -s "$signal" "$start"
     wait_for process_gone "$start" || {
         kill -KILL "$start"
-        die "a start that hangs does not obey $signal"
+        die "a start that hangs does not end on $signal"
     }
     wait "$start" || true # it ends with the signal's code
     rm -f "$work/fakes/"*
@@ -125,7 +125,7 @@ obeys_behind_a_lock() {
     ) 9>"$one/lock" &
     holder=$!
     at_exit end_process "$holder"
-    wait_for something_runs 1000003 || die "nobody holds the lock"
+    wait_for something_runs 1000003 || die "the lock is free"
     obeys HUP "$one"
     end_process "$holder"
 }
@@ -162,7 +162,7 @@ main() {
     expect "the machine still runs" running "$uri"
 
     step "a second one beside it" libvirtd start "$two" --netns
-    expect "the second knows nothing of the first's machine" \
+    expect "the second does not list the first's machine" \
         [ -z "$(virsh --quiet --connect "qemu+unix:///system?socket=$two/run/libvirt-sock" list --all --name)" ]
     step "stop the second" libvirtd stop "$two"
     expect "nothing of it is left" wait_for nothing_left "$two/"
@@ -188,7 +188,7 @@ main() {
     owner=$!
     at_exit end_process "$owner"
     step "start for an owner" libvirtd start "$two" --owner "$owner"
-    step "somebody else takes it over" libvirtd start "$two" --owner $$
+    step "another owner takes it over" libvirtd start "$two" --owner $$
     kill "$owner"
     wait "$owner" || true # it ends with the signal's code
     sleep 3 # twice the interval of the watcher

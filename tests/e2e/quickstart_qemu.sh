@@ -32,4 +32,4 @@ say "    $proof"
 step "the picture is the guest's" guest_on_picture
 quick_nothing_left "$state"
 step "clean" quick_clean qemu "$state"
-say "$PROGRAM: a real guest's desktop was on the terminal, and nothing of it is left"
+say "$PROGRAM: a real guest's desktop was on the terminal, and nothing is left over"

@@ -27,7 +27,7 @@ second_run() {
     local before first=$proof
     before=$(kept)
     quick_stay test "$state"
-    [[ $(kept) == "$before" ]] || die "a second run keeps what is there. Before: $before Now: $(kept)"
+    [[ $(kept) == "$before" ]] || die "a second run keeps its folder. Before: $before Now: $(kept)"
     [[ $(incarnation) == 2 ]] || die "the second run's broker opened the first one's data: incarnation $(incarnation)"
     [[ $(jq -c '[.user, .pool, .terminal]' <<<"$proof") == "$(jq -c '[.user, .pool, .terminal]' <<<"$first")" ]] ||
         die "a second run shows the same user, pool and terminal: $first then $proof"
@@ -95,4 +95,4 @@ step "Ctrl-C" quick_interrupt
 quick_nothing_left "$state"
 step "the closing words remove it" closing_words
 quick_nothing_left "$state"
-say "$PROGRAM: from an empty folder to a desktop on a terminal, again on what is there, and away without a trace"
+say "$PROGRAM: from an empty folder to a desktop on a terminal, a second run, and removal without remains"

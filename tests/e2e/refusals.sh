@@ -39,7 +39,7 @@ refuses() {
     shift 2
     berthd "$@" || code=$?
     [[ $code -eq 2 ]] || die "$what: exit code $code, not 2: $(tail -n 2 "$work/log")"
-    grep -qF -- "$words" "$work/log" || die "$what: '$words' is not said: $(tail -n 2 "$work/log")"
+    grep -qF -- "$words" "$work/log" || die "$what: the log does not contain '$words': $(tail -n 2 "$work/log")"
     say "  refused: $what"
 }
 
@@ -80,7 +80,7 @@ joins_once() {
     [[ $said == "joined as icu-08" ]] || die "the outcome of joining is: $said"
     terminal second join <<<"$invitation" 2>"$work/said" || code=$?
     [[ $code -eq 5 ]] || die "join with a used-up invitation ended with $code, not 5: $(cat "$work/said")"
-    grep -q 'used up' "$work/said" || die "nobody says that the invitation is used up: $(cat "$work/said")"
+    grep -q 'used up' "$work/said" || die "no message says that the invitation is used up: $(cat "$work/said")"
     kill "${agents[@]}"
     wait "${agents[@]}" || die "an agent ended with $?"
     say "  refused: a used-up invitation"
@@ -155,4 +155,4 @@ rm -rf "$work/data/ca" && mv "$work/ca" "$work/data/ca"
 
 serve
 stop
-say "berthd refused seventeen starts with a sentence each, and serves again"
+say "berthd refused seventeen starts with a reason each, and serves again"

@@ -172,4 +172,4 @@ step "broker killed: nothing moves, all is claimed again" killed
 step "broker stopped in order and started: the same" stopped_in_order
 step "broker killed three times while a user comes and goes" killed_in_the_middle "$(viewers icu-07)"
 step "what was recorded keeps the invariants" history_keeps_invariants
-say "$PROGRAM: the broker dies and comes back; screens, viewers, sessions and machines stay as they were"
+say "$PROGRAM: the broker is killed and restarted; screens, viewers, sessions and machines are unchanged"

@@ -60,13 +60,13 @@ refused_and_alive() {
     [[ $code == 7 && $said == *"disk is full"* ]] || fail "berthctl says it and ends with 7 (try again later): $code $said"
     [[ $(call_api -o "$TEST_FOLDER/answer" -w '%{http_code}' http://berth/readyz) == 503 ]] || fail "/readyz answers 503"
     grep -q 'disk is full' "$TEST_FOLDER/answer" || fail "/readyz says why: $(cat "$TEST_FOLDER/answer")"
-    assert_now "/healthz is well" ctl health
+    assert_now "/healthz answers 200" ctl health
     [[ $(metric berth_store_degraded) == 1 ]] || fail "the metric says so"
     assert_now "the log says so" logged store.degraded
     # A sign-on is a decision, and no decision can be stored now. Bert's page says what to do, and the log says why.
     code=0
     said=$(agent icu-08 sign-on bert <"$SITE/etc/password-bert" 2>&1) || code=$?
-    [[ $code != 0 && $said == *"not ready yet. Try again"* ]] || fail "a sign-on is refused with a sentence: $code $said"
+    [[ $code != 0 && $said == *"not ready yet. Try again"* ]] || fail "a sign-on is refused with a reason: $code $said"
     assert_now "the log says why" logged sign-on.fail "the broker's disk is full"
     untouched
 }
@@ -146,4 +146,4 @@ step "all else goes on, and says what is wrong" refused_and_alive
 step "room again" recovers
 step "the broker killed on a full disk" killed_when_full
 step "what was recorded keeps the invariants" history_keeps_invariants
-say "$PROGRAM: $added acknowledged changes are there; a full disk refuses changes, stops nothing and is got over"
+say "$PROGRAM: $added acknowledged changes are there; a full disk refuses changes, stops nothing, and the broker recovers"

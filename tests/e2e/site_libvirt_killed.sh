@@ -153,7 +153,7 @@ stopped() {
         quick ctl desktop list
     done
     assert_eventually "both terminals are present" both_present
-    say "stopped: the loop stood still $(metric berth_loop_stalls_total) times" # it happens on a busy machine, too
+    say "stopped: the loop stalled $(metric berth_loop_stalls_total) times" # it happens on a busy machine, too
     kill -CONT "$pid"
     begun=$(now_ms)
     adopted
@@ -178,4 +178,4 @@ step "libvirtd stopped and continued" stopped
 step "the host's machines are handed out as before" usable
 grep -hE '^(killed|stopped|adopted|bert signed)' "$TEST_FOLDER/steps.log" | sed 's/^/    /' >&2
 step "what was recorded keeps the invariants" history_keeps_invariants
-say "$PROGRAM: a dead or deaf libvirtd is noticed and its machines are adopted; other hosts and all terminals go on"
+say "$PROGRAM: a dead or stopped libvirtd is noticed and its machines are adopted; other hosts and all terminals go on"

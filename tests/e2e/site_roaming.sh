@@ -173,4 +173,4 @@ step "one user at two terminals in the same moment, $ROUNDS times" at_two_termin
 step "two users race for the last desktop" last_desktop
 assert_now "the audit chain holds" ctl audit verify >&2
 step "what was recorded keeps the invariants" history_keeps_invariants
-say "$PROGRAM: a session has one screen, whoever races for it; who finds no desktop has a place in the queue and then gets one"
+say "$PROGRAM: a session has one screen, also after a race; a user without a desktop is queued and then gets one"

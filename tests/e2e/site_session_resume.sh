@@ -149,7 +149,7 @@ signed_off() {
 }
 
 site_test_begin "${1:-}"
-step "broker, desktop, two terminals, and somebody who cuts the wire" site
+step "broker, desktop, two terminals, and a proxy that cuts connections" site
 step "the picture comes back by itself, $CUTS times" comes_back
 step "it waits for a broker that does not answer" broker_does_not_answer
 step "a restarted broker asks for the password" broker_is_restarted

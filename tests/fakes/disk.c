@@ -117,13 +117,13 @@ static int apply_one(struct disk *disk, const struct change *change, struct step
     int r;
 
     if (change->verb == CHANGE_ADD && was)
-        return berth_fail(reterr, BERTH_E_CONFLICT, "%s %llu is there already",
+        return berth_fail(reterr, BERTH_E_CONFLICT, "%s %llu exists already",
                           entity_row(change->kind)->name, (unsigned long long)change->row.id);
     if (change->verb != CHANGE_ADD && !was)
-        return berth_fail(reterr, BERTH_E_CONFLICT, "there is no %s %llu",
+        return berth_fail(reterr, BERTH_E_CONFLICT, "%s %llu does not exist",
                           entity_row(change->kind)->name, (unsigned long long)change->row.id);
     if (was && ((const union row *)was->row)->version != change->base_version)
-        return berth_fail(reterr, BERTH_E_CONFLICT, "somebody else changed %s %llu meanwhile",
+        return berth_fail(reterr, BERTH_E_CONFLICT, "%s %llu was changed meanwhile",
                           entity_row(change->kind)->name, (unsigned long long)change->row.id);
 
     if (was)

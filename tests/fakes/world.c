@@ -262,8 +262,7 @@ void world_run_ms(struct world *world, int64_t ms)
             break;
         turns = next == 0 ? turns + 1 : 0;
         if (turns > TURNS_MOST) {
-            environment_fault(&world->environment,
-                              "time does not go on: somebody turns in circles");
+            environment_fault(&world->environment, "time stands still: callbacks run in a loop");
             break;
         }
         turn(world, world->environment.timers.mono_ms + next);

@@ -158,7 +158,7 @@ deaf() {
     mark=$(log_mark)
     figure "${what}_assign_before_us" "$(time_assignments "$ASSIGNS" t-4)"
     stopped "$2"
-    # From the log, for the host may be up again before anybody can ask.
+    # From the log, because the host may be up again before a query.
     eventually "$what that stands still is noticed" was_left "$mark" here
     seconds_figure "${what}_noticed_s" "$EVENTUALLY_MS"
     expect_alone "$what is noticed within $NOTICED_MS ms, not $EVENTUALLY_MS" test "$EVENTUALLY_MS" -le $((NOTICED_MS + 500))

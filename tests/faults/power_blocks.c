@@ -265,10 +265,10 @@ static bool is_found(const struct cuts *counts)
 
 /* The same log on a disk that flushed nothing since the workload began: a check that finds nothing
  * here is worthless. */
-static struct cuts try_liar(struct run *run, size_t end)
+static struct cuts try_control(struct run *run, size_t end)
 {
     struct cuts honest = run->counts;
-    struct cuts liar;
+    struct cuts control;
 
     run->counts = (struct cuts){ 0 };
     run->is_control = true;
@@ -278,9 +278,9 @@ static struct cuts try_liar(struct run *run, size_t end)
     run->device.pending_count = 0;
     run->device.lies_from = run->began_at;
     try_points(run, CONTROL_POINTS, end);
-    liar = run->counts;
+    control = run->counts;
     run->counts = honest;
-    return liar;
+    return control;
 }
 
 /* ---- the command ---- */
@@ -357,7 +357,7 @@ static double now_s(void)
 static bool run_all(struct run *run)
 {
     const struct cuts *counts = &run->counts;
-    struct cuts liar = { 0 };
+    struct cuts control = { 0 };
     double began = now_s();
     bool good = work(run);
     size_t end = log_position(&run->workload);
@@ -365,17 +365,17 @@ static bool run_all(struct run *run)
     (void)snprintf(run->workload.folder, sizeof(run->workload.folder), "%s/data", run->mount);
     if (good) {
         try_points(run, run->points, end);
-        liar = try_liar(run, end);
+        control = try_control(run, end);
     }
-    if (good && !is_found(&liar))
+    if (good && !is_found(&control))
         (void)fprintf(stderr, "a disk that flushes nothing was not noticed\n");
     printf("{\"fault\":\"F4 power cut at block level\",\"points\":%zu,\"acked\":%zu,"
            "\"entries\":%zu,\"lost\":%zu,\"corrupt\":%zu,\"phantoms\":%zu,\"unmountable\":%zu,"
            "\"control_points\":%zu,\"control_lost\":%zu,\"first\":%llu,\"seconds\":%.1f}\n",
            counts->points, run->acked, end - run->began_at, counts->lost, counts->corrupt,
-           counts->phantom, counts->unmountable, liar.points, liar.lost,
+           counts->phantom, counts->unmountable, control.points, control.lost,
            (unsigned long long)run->first, now_s() - began);
-    return good && !is_found(counts) && is_found(&liar);
+    return good && !is_found(counts) && is_found(&control);
 }
 
 int main(int argc, char **argv)

@@ -609,8 +609,8 @@ inline claims(t, n)
 #define take_over(t, n) if :: picture[1 - t] == n -> picture[1 - t] = NONE; picture_as[1 - t] = 0 :: else fi
 #endif
 
-/* The viewer knocks with the password of epoch e. */
-inline knock(t, n, e)
+/* The viewer logs on with the password of epoch e. */
+inline log_on(t, n, e)
 {
     if
     :: LETS_IN(n, e) ->
@@ -640,7 +640,7 @@ inline knock(t, n, e)
         :: else \
         fi; \
         picture[t] = NONE; picture_as[t] = 0; \
-        knock(t, n, e); \
+        log_on(t, n, e); \
         CHECK(OLD_COMMANDS_DO_NOTHING, !had || (picture[t] == n && picture_as[t] > e)); \
         look() }
 

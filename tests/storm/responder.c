@@ -109,7 +109,7 @@ static void first_words(uv_poll_t *poll, int status, int events_)
     uv_close((uv_handle_t *)poll, poll_closed);
 }
 
-static void somebody_came(uv_poll_t *poll, int status, int events_)
+static void accept_clients(uv_poll_t *poll, int status, int events_)
 {
     struct responder *responder = container_of(poll, struct responder, listener);
 
@@ -188,7 +188,7 @@ int responder_start(int port, struct responder **ret, struct berth_error *reterr
         return r;
     responder->loop.slow_limit_ms = 0;
     (void)uv_poll_init(&responder->loop.uv, &responder->listener, responder->descriptor);
-    (void)uv_poll_start(&responder->listener, UV_READABLE, somebody_came);
+    (void)uv_poll_start(&responder->listener, UV_READABLE, accept_clients);
     r = uv_thread_create(&responder->thread, run, responder);
     return r < 0 ? berth_fail(reterr, BERTH_E_IO, "no thread: %s", uv_strerror(r)) : 0;
 }

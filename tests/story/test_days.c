@@ -1,5 +1,6 @@
 /* test_days.c - two hundred days on a ward with random events of people, terminals, hosts, disk and
- * broker; invariants are checked after every turn. A failure prints its seed; BERTH_SEED repeats it.
+ * broker; invariants are checked after every turn. A failure prints its seed; BERTH_SEED repeats
+ * it.
  */
 #include <inttypes.h>
 

@@ -1,7 +1,7 @@
 /* test_stop.c - the broker stops while much is under way: a sign-on, a command, a joining, requests
  * of administrators. No message goes to a closed peer, every waiting request is answered, and
- * nothing leaks. The broker may stop because of a failed disk, so the store completes its last writes
- * only after the flows have ended, or never.
+ * nothing leaks. The broker may stop because of a failed disk, so the store completes its last
+ * writes only after the flows have ended, or never.
  */
 #include "core/index.h"
 

@@ -47,7 +47,7 @@ launch() {
         tail -n 5 "$WORK/$name.log" >&2
         die "$name did not start"
     }
-    kill -0 "$SERVER_PID" || die "$name ended at once; somebody else has its port"
+    kill -0 "$SERVER_PID" || die "$name ended at once; its port may be in use"
 }
 
 # stop NAME - end it and wait, so that the next one has the machine for itself.

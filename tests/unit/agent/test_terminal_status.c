@@ -1,4 +1,5 @@
-/* test_terminal_status.c - the rules of a shared screen, and the page that follows from the state. */
+/* test_terminal_status.c - the rules of a shared screen, and the page that follows from the state.
+ */
 #include "core/terminal_status.h"
 
 #include "test.h"

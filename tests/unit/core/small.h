@@ -1,7 +1,7 @@
 /* small.h - a core with a few entities under virtual time, for the unit tests of the module.
  *
- * Module tests. One header, for each test is a program of its own. Rows go in as the store would load
- * them; decisions are applied as if they had been committed.
+ * Module tests. One header, for each test is a program of its own. Rows go in as the store would
+ * load them; decisions are applied as if they had been committed.
  */
 #ifndef BERTH_TESTS_UNIT_CORE_SMALL_H
 #define BERTH_TESTS_UNIT_CORE_SMALL_H
