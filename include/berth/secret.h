@@ -15,6 +15,7 @@ struct secret {
     char text[SECRET_MAX]; /* NUL-terminated */
 };
 
+/* Overwrite the whole buffer; the compiler does not remove this. */
 void secret_wipe(struct secret *secret);
 
 /* Copy `length` bytes of `text`. False, and an empty secret, when they do not fit. */
