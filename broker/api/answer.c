@@ -1,4 +1,4 @@
-/* answer.c - answers: JSON, its headers, and what a failure looks like. */
+/* answer.c - answers: JSON bodies, headers, and errors. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 static const char content_json[] = "application/json; charset=utf-8";
 
-/* Nothing here is a page: no script, no frame, no guessing of types, no copy kept anywhere. */
+/* No answer is a web page: no scripts, frames, type sniffing or caching. */
 static const char *const security[][2] = {
     { "X-Content-Type-Options", "nosniff" },
     { "X-Frame-Options", "DENY" },
@@ -35,7 +35,7 @@ int answer_file(struct request *request, const char *type, int descriptor,
 
     if (fstat(descriptor, &facts) < 0 || !S_ISREG(facts.st_mode)) {
         (void)close(descriptor);
-        return berth_fail(reterr, BERTH_E_IO, "it is no file that can be read");
+        return berth_fail(reterr, BERTH_E_IO, "it is not a readable file");
     }
     answer_wipe(&request->answer);
     request->answer.status = MHD_HTTP_OK;
@@ -109,7 +109,7 @@ int answer_row(struct request *request, unsigned status, enum entity_kind kind, 
     return 0;
 }
 
-/* An address that exists but not for this method is not "unsupported by a host". */
+/* A wrong method is status 405, and not that of UNSUPPORTED. */
 static unsigned status_of(const struct request *request, const struct berth_error *error)
 {
     if (!request->verb && error->code == BERTH_E_UNSUPPORTED)
@@ -152,14 +152,14 @@ void answer_wipe(struct answer *answer)
         (void)close(take_file(answer));
 }
 
-/* ---- to the library ---- */
+/* ---- passing the answer to the library ---- */
 
 struct sent_text {
     char *text;
     size_t size;
 };
 
-/* An answer may hold a token that is shown once. */
+/* An answer may contain a token: wipe it. */
 static void text_sent(void *context)
 {
     struct sent_text *sent = (struct sent_text *)context;
@@ -168,7 +168,7 @@ static void text_sent(void *context)
     free(sent);
 }
 
-/* The library reads the file when the client takes it (sendfile), and closes it. */
+/* The library sends the file as the client reads it (sendfile), and closes it. */
 static struct MHD_Response *response_of_file(struct answer *answer)
 {
     int descriptor = take_file(answer);

@@ -1,9 +1,10 @@
-/* api_internal.h - what the files of the management API share: the API, a client, a request, who
- * asks.
+/* api_internal.h - shared by the files of the management API: the API, a client, a request, its
+ * caller.
  *
- * Module api; for its own files only. A request lives from its first line to its last byte; while a
- * verb waits for an operation its connection is suspended. A request whose connection is gone lives
- * on until its operation has completed, for a durable write cannot be called off.
+ * Module api, private. A request exists from its first line to the last byte of its answer; while a
+ * verb waits for an operation, its connection is suspended. When the connection is closed
+ * meanwhile, the request exists until the operation has completed, because a durable write cannot
+ * be cancelled.
  */
 #ifndef BERTH_API_API_INTERNAL_H
 #define BERTH_API_API_INTERNAL_H
@@ -18,54 +19,57 @@
 #include "api/target.h"
 #include "flow/admin.h"
 
-#define BODY_MAX 65536       /* of a request: the largest entity has some 4 KiB */
-#define BODY_DEPTH 8         /* nesting of JSON */
-#define RECEIVE_MS 30000     /* a request must be whole by then, however steadily it drips */
+#define BODY_MAX 65536 /* of a request: the largest entity has about 4 KiB */
+#define BODY_DEPTH 8   /* nesting of JSON */
+/* limit for receiving a request completely, however slowly it arrives */
+#define RECEIVE_MS 30000
 #define IDLE_S 30            /* of a connection between requests */
 #define REQUEST_MEMORY 32768 /* for headers and buffers of one connection */
-/* Connections of the Unix socket, beside those through TLS: a command line takes one for a moment,
- * a follower of events one for long, and there may be STREAMS_MAX of these without a token. */
+/* Connections at the Unix socket, separate from those through TLS: berthctl uses one for a moment,
+ * a stream of events for long, and STREAMS_MAX of these may be without a token. */
 #define SOCKET_CONNECTIONS 128
-/* One in so many connections through TLS is for those who are not signed in. */
+/* This fraction of the connections through TLS is for clients that are not signed in. */
 #define ANONYMOUS_SHARE 4
-/* From one address (IPv6: one /64) that is not signed in: a browser opens six at once. */
+/* Connections of one address (IPv6: one /64) that is not signed in: a browser opens six. */
 #define ANONYMOUS_PER_NETWORK 8
-/* Addresses that somebody signed in came from and that are remembered: administrators are few. */
+/* Addresses of signed-in clients that are stored. */
 #define KNOWN_ADDRESSES 64
-/* Followers of events: this many with a token, and as many again at the Unix socket. */
+/* Streams of events: with a token, and as many again at the Unix socket. */
 #define STREAMS_MAX 64
-/* Of these, of one administrator or one user of the machine: consoles in many windows, programs. */
+/* Of these, of one administrator or one uid. */
 #define STREAMS_OF_ONE 16
 #define SIGN_INS_MAX 1000
-#define SIGN_INS_OF_ONE 32 /* administrator: browsers and command lines */
+#define SIGN_INS_OF_ONE 32 /* sign-ins of one administrator: browsers and command lines */
 
-/* Who asks. `see`: which fields are shown. */
+/* The caller of a request. see: mask of the fields that it may see. */
 struct caller {
     struct admin_actor actor;
-    const char *auth_method; /* "socket", "password", "token"; NULL: nobody has shown anything */
-    uint64_t admin_id;       /* 0: by the socket alone */
-    char shown[72];          /* SHA-256 of the token that was shown; empty: none was */
+    const char *auth_method; /* "socket", "password", "token"; NULL: not authenticated */
+    uint64_t admin_id;       /* 0: identified by the socket */
+    char shown[72];          /* SHA-256 of the token that was sent; empty: none */
     unsigned see;
 };
 
 /* One connection. */
 struct http_client {
     struct list node; /* of api.arriving, then of api.clients */
-    int descriptor; /* the library's; ours to shut down once it is in api.clients, never to close */
-    bool local;     /* through the Unix socket: uid and member are the kernel's word */
-    bool member;    /* root, ourselves, or of the group */
+    /* owned by the library; we may shut it down once it is in api.clients, but never close it */
+    int descriptor;
+    bool local;  /* through the Unix socket: uid and member are from the kernel */
+    bool member; /* root, the broker's own user, or a member of the group */
     uid_t uid;
-    char address[64];        /* of somebody who came through TLS */
-    char network[64];        /* the same, or the /64 that it is in */
-    uint64_t admin_id;       /* whose token its last request showed; 0: a stranger's */
+    char address[64];        /* of a client through TLS */
+    char network[64];        /* the same, or its /64 */
+    uint64_t admin_id;       /* whose token its last request has sent; 0: none */
     struct request *request; /* the present one, or NULL */
-    bool ended;              /* shut down; the library will tell of its end */
-    int64_t receiving_ms;    /* a request has begun and is not whole yet, since then; 0: no */
+    bool ended;              /* shut down; the library will report its end */
+    int64_t receiving_ms;    /* since when a request is being received; 0: none is */
 };
 
 struct request;
 
-/* The body of a verb. Returns 0 when it has answered, REQUEST_WAITS through request_wait, or fails.
+/* The function of a verb. Returns 0 when it has set the answer, REQUEST_WAITS by request_wait, or
+ * an error code.
  */
 typedef int verb_fn(struct request *request, struct berth_error *reterr);
 enum { REQUEST_WAITS = 1 };
@@ -77,43 +81,43 @@ struct answer {
     const char *type;
     char etag[32];
     char location[96];
-    unsigned allowed;      /* methods, when this one is not */
-    bool close;            /* nothing more is read from this connection */
-    bool secret;           /* it holds something that is shown once */
+    unsigned allowed;      /* mask of permitted methods, for status 405 */
+    bool close;            /* close the connection after this answer */
+    bool secret;           /* it contains a secret that is shown once */
     struct stream *stream; /* server-sent events instead of a text */
-    int file; /* a descriptor instead of a text; 0: none (it is never standard input) */
+    int file;              /* a descriptor instead of a text; 0: none */
     uint64_t file_size;
 };
 
 struct request {
     struct list node; /* of api.requests */
     struct api *api;
-    struct MHD_Connection *connection; /* NULL once it is gone */
+    struct MHD_Connection *connection; /* NULL when it was closed */
     struct http_client *client;
     int64_t began_ms;
     bool head; /* HEAD is GET without a body */
     bool suspended;
-    bool whole;                 /* body received, verb begun */
-    bool keyed;                 /* its Idempotency-Key is remembered */
-    struct berth_error refused; /* found wrong before the body came */
+    bool whole;                 /* completely received, verb begun */
+    bool keyed;                 /* its Idempotency-Key is stored */
+    struct berth_error refused; /* error found before the body was received */
     struct target *target;
     const struct verb *verb;
     const char *brace[VERB_BRACES];
     struct caller caller;
     char key[64]; /* Idempotency-Key; empty: none */
     bool dry_run;
-    int64_t if_version; /* If-Match; 0: whatever it is */
+    int64_t if_version; /* If-Match; 0: any version */
     char *body;
     size_t body_size;
 
     void *params;          /* of a special verb: its struct verb_<symbol> */
     union row *row;        /* of a plain add or set */
     struct entity *entity; /* of a plain show, set or delete; valid inside the first call only */
-    uint64_t id;           /* found or made */
+    uint64_t id;           /* of the entity found or created */
 
     struct op op;
-    verb_fn *then; /* runs when op has completed well */
-    void *scratch; /* of the verb; freed with the request after scratch_free */
+    verb_fn *then; /* called when op has succeeded */
+    void *scratch; /* data of the verb; freed with the request after scratch_free */
     void (*scratch_free)(void *scratch);
     struct answer answer;
 };
@@ -123,7 +127,7 @@ struct api {
     struct context *context;
     struct MHD_Daemon *daemon;
     uv_poll_t ready;    /* the library's epoll descriptor */
-    uv_poll_t listener; /* ours */
+    uv_poll_t listener; /* the Unix socket */
     int listen_descriptor;
     int handles; /* not closed yet */
     char *socket;
@@ -136,15 +140,15 @@ struct api {
     int (*log_upload)(void *context, uint64_t command_id);
     void *owner;
 
-    struct berth_timer again;        /* when the library wants to be run without readiness */
-    struct berth_timer accept_delay; /* of the listener, when no descriptor is left */
+    struct berth_timer again;        /* when the library must be run without readiness */
+    struct berth_timer accept_delay; /* pause of the listener when out of descriptors */
     struct berth_timer sweep;        /* slow senders, heartbeats */
-    struct berth_deferred rerun;     /* something was resumed */
+    struct berth_deferred rerun;     /* run the library again, because a request was resumed */
     bool stopping;
 
     struct list
-        arriving; /* struct http_client: given to the library, which has not told of it yet */
-    struct list clients; /* struct http_client: told of, and not closed yet */
+        arriving; /* struct http_client: passed to the library, which has not reported it yet */
+    struct list clients; /* struct http_client: reported by the library and not closed */
     struct list requests;
     struct list streams;
     size_t streams_count;
@@ -156,36 +160,38 @@ struct api {
     struct notice_listener notices;
     char *openapi; /* made once */
 
-    struct tail *tail; /* reads the feed for all who follow live */
-    int64_t tail_rev;  /* told to all who follow live, so far */
+    struct tail *tail; /* reads the feed for all live streams */
+    int64_t tail_rev;  /* last rev sent to all live streams */
     int heartbeats;
 
-    char known[KNOWN_ADDRESSES][64]; /* somebody signed in came from there; the latest first */
+    char known[KNOWN_ADDRESSES][64]; /* addresses of signed-in clients; the latest first */
     void (*address_known)(void *context, const char *address);
 
     bool starved;
     uint64_t no_descriptors;
     uint64_t asked, refused, failed, dropped_slow, events_sent;
-    uint64_t answered[6]; /* by the hundreds of the status */
+    uint64_t answered[6]; /* by status / 100 */
 };
 
 /* ---- http_server.c ---- */
 
-/* Let the library run at the end of this turn: after every resume. */
+/* Run the library at the end of this turn: to be called after every resume. */
 void http_server_schedule(struct api *api);
 
 /* ---- http_clients.c ---- */
 
-/* A connection has come: it is in api->clients from now on, and another may have to go for it. */
+/* A new connection: add it to api->clients; another one may be closed for it. */
 void http_client_arrived(struct api *api, struct http_client *client);
-/* A request on it showed a good token of this administrator, or (0) none. */
+/* A request on it had a valid token of this administrator, or (0) none. */
 void http_client_identified(struct api *api, struct http_client *client, uint64_t admin_id);
-/* At the socket: by one who may use it without a token. Else from where somebody signed in came. */
+/* At the Unix socket: may it be used without a token? Else: is its address that of a signed-in
+ * client? */
 bool http_client_is_known(const struct api *api, const struct http_client *client);
 
 /* ---- request.c ---- */
 
-/* The library's callbacks: the first line came; headers, body or its end came; it is over. */
+/* The library's callbacks: after the first line; after the headers, each piece of the body and its
+ * end; at the end of the request. */
 void *request_begin(void *api, const char *target, struct MHD_Connection *connection);
 enum MHD_Result request_go_on(void *api, struct MHD_Connection *connection, const char *url,
                               const char *method, const char *version, const char *upload,
@@ -196,14 +202,15 @@ void request_end(void *api, struct MHD_Connection *connection, void **request,
 /* In a verb: `return request_wait(request, x_begin(..., &request->op), then, reterr);`. */
 int request_wait(struct request *request, int begun, verb_fn *then, struct berth_error *reterr);
 
-/* Its connection was shut down. The library notices by itself but for what is suspended. */
+/* Its connection was shut down; resumes it, because the library does not check suspended
+ * connections. */
 void request_abandon(struct request *request);
 
-/* Zeroed memory that goes with the request; `wipe` runs before it is freed, NULL: none. */
+/* Zeroed memory that is freed with the request; `wipe` is called before, NULL: none. */
 void *request_scratch(struct request *request, size_t size, void (*wipe)(void *scratch));
 
-/* Rights may have changed, or ended with time: what goes on for somebody who has lost theirs
- * (events, the download of a file) ends. */
+/* End requests that take long (streams of events, downloads) whose caller has lost its rights, by a
+ * change or by time. */
 void request_end_lost(struct api *api);
 
 /* At the end of the API: every suspended connection is resumed, as the library demands. */
@@ -211,56 +218,59 @@ void request_drop_all(struct api *api);
 
 /* ---- answer.c ---- */
 
-/* All answers set request->answer; the text is sent when the verb returns. `json` is stolen. */
+/* All of these set request->answer, which is sent when the verb returns. Owns `json`. */
 void answer_json(struct request *request, unsigned status, json_t *json);
 void answer_text(struct request *request, unsigned status, const char *type, char *text);
-/* A file; the descriptor is the answer's from now on. Errors: IO. */
+/* A file; owns the descriptor. Errors: IO. */
 int answer_file(struct request *request, const char *type, int descriptor,
                 struct berth_error *reterr) berth_must_check;
-/* A view as the caller may see it; answer_once shows secrets too: to the one who asked for them. */
+/* A view, with the fields that the caller may see; answer_once includes secrets, for the caller
+ * that requested them. */
 void answer_view(struct request *request, const struct record *record, const void *view);
 void answer_once(struct request *request, unsigned status, const struct record *record,
                  const void *view);
 void answer_result(struct request *request, const char *format, ...) berth_printf(2, 3);
-/* A page of a list that is no entity's; `items` is stolen. next: where the next page begins, 0:
- * there is none. */
+/* A page of a list that is not of entities; owns `items`. next: where the next page begins, 0:
+ * none. */
 void answer_items(struct request *request, json_t *items, int64_t next);
 /* The row of an entity with its version as ETag. Errors: NOT_FOUND (deleted meanwhile). */
 int answer_row(struct request *request, unsigned status, enum entity_kind kind, uint64_t id,
                struct berth_error *reterr) berth_must_check;
-/* The same for a row that somebody else holds: one that is over, from the file. */
+/* The same for a row that is not in memory: one that has ended, from the file. */
 void answer_row_json(struct request *request, unsigned status, enum entity_kind kind,
                      const void *row);
 void answer_failure(struct request *request, const struct berth_error *error);
 void answer_wipe(struct answer *answer);
 
-/* Hand the answer to the library. */
+/* Pass the answer to the library. */
 enum MHD_Result answer_queue(struct request *request);
 
 /* ---- caller.c ---- */
 
-/* Who is it? Fills request->caller; a token that is shown must be good. */
+/* Identify the caller: fills request->caller. A token that is sent must be valid. Errors:
+ * CREDENTIALS, DISABLED. */
 int caller_identify(struct request *request, struct berth_error *reterr) berth_must_check;
 
-/* Is the caller still who they were when they were identified: the sign-in or token not over, the
- * administrator there, not disabled, of the same role and (for a sign-in) with the same password?
- * What lasts longer than a moment asks again, for it ends with its right.
+/* Is the identity of the caller still valid: token or sign-in not expired, administrator neither
+ * deleted nor disabled, with the same role and (for a sign-in) the same password? To be called
+ * again by requests that take long.
  */
 bool caller_holds(struct api *api, const struct caller *caller);
 
-/* May they? Errors: CREDENTIALS (nobody yet), DENIED (names role and verb). */
+/* Check that the caller may use the verb. Errors: CREDENTIALS (not authenticated), DENIED (names
+ * role and verb). */
 int caller_may(const struct request *request, struct berth_error *reterr) berth_must_check;
 
-/* What a role may see. */
+/* Mask of the fields that a role may see. */
 unsigned caller_see(enum role role);
 
-/* A sign-in for an administrator whose password was found right, in place of their least used one
- * when they have many; *ret_token is the caller's to wipe. Errors: TOO_MANY.
+/* Create a sign-in for an administrator whose password was checked; the one unused for longest is
+ * dropped when there are SIGN_INS_OF_ONE. The caller wipes *ret_token. Errors: TOO_MANY.
  */
 int caller_sign_in(struct api *api, const struct admin *admin, struct secret *ret_token,
                    struct berth_error *reterr) berth_must_check;
 void caller_sign_out(struct api *api, const char *token);
-/* Forget the sign-ins that are over: at each change of an administrator, and as time goes by. */
+/* Drop invalid sign-ins: called at each change of an administrator, and periodically. */
 void caller_sweep(struct api *api);
 void caller_free_all(struct api *api);
 
@@ -269,12 +279,12 @@ const char *caller_token(struct request *request);
 
 /* ---- replay.c ---- */
 
-/* Was this request made before, with the same Idempotency-Key? 1: it has its answer again; 0: it is
- * new, or its answer is not remembered; then the actor bears its id, for the store to judge.
- * Errors: CONFLICT (the key was used for something else), BUSY (the first one is still under way).
+/* Was a request with this Idempotency-Key made before? 1: its answer is set again; 0: it is new, or
+ * its answer is not stored; then the actor has the request id, and the store decides. Errors:
+ * CONFLICT (the key was used for another request), BUSY (the first request is not finished).
  */
 int replay_begin(struct request *request, struct berth_error *reterr) berth_must_check;
-/* It has its answer now, or ends without one. */
+/* The request has its answer, or ends without one. */
 void replay_end(struct request *request);
 void replay_free_all(struct api *api);
 
@@ -283,46 +293,46 @@ void replay_free_all(struct api *api);
 /* Parameters from path, query and body into request->params, row and entity. */
 int input_read(struct request *request, struct berth_error *reterr) berth_must_check;
 
-/* The entity that a name or number stands for. Errors: NOT_FOUND. */
+/* Find an entity by name or number. Errors: NOT_FOUND. */
 int input_find(struct core *core, enum entity_kind kind, const char *name, struct entity **ret,
                struct berth_error *reterr) berth_must_check;
 
-/* Names instead of numbers and short names instead of `x_id` inside `input`, made plain. */
+/* Replace names by numbers and short names by `x_id` in `input`. */
 int input_resolve(struct core *core, const struct record *record, json_t *input,
                   struct berth_error *reterr) berth_must_check;
 
 /* ---- row_json.c ---- */
 
-/* Fill the view of runtime facts of an entity; false when its kind has none. `view` has the size of
- * the record. */
+/* Fill the view of the runtime facts of an entity; false when its kind has none. `view` must be as
+ * large as the record. */
 bool row_runtime(struct core *core, struct entity *entity, void *view);
 
-/* A row, from memory or from the file, as `see` may see it: with the names of what it refers to
- * (null where that is gone) and, while it is in memory and not over, its runtime facts. */
+/* A row, from memory or from the file, with the fields in the mask `see`, the names of referenced
+ * entities (null when deleted) and, if it is in memory and has not ended, its runtime facts. */
 json_t *row_json(struct core *core, enum entity_kind kind, const void *row, unsigned see);
 
-/* The text of a field that holds ids and is shown by names (hosts of a pool, the subject of a
- * rule), to be freed by the caller; NULL when the row's own value is shown. */
+/* The text of a field that contains ids and is shown by names (hosts of a pool, subject of an
+ * entitlement or a profile), to be freed; NULL when the value itself is shown. */
 char *row_field_text(struct core *core, enum entity_kind kind, const void *row,
                      const struct field *field);
 
-/* ---- past.c: rows of kinds that keep what is over ---- */
+/* ---- past.c: rows of kinds that keep ended rows ---- */
 
-/* A page of them from the file, as the answer; which rows, `wanted` says. */
+/* Answer with a page of rows from the file. */
 int past_list(struct request *request, const struct rows_query *query, struct berth_error *reterr);
-/* One of them. Errors: NOT_FOUND. */
+/* Answer with one row from the file. Errors: NOT_FOUND. */
 int past_show(struct request *request, uint64_t id, struct berth_error *reterr);
 
 /* ---- collection.c, change.c: the plain verbs ---- */
 
-/* The body of whichever plain verb it is. */
+/* Run a plain verb (list, show, add, set, delete). */
 int plain_run(struct request *request, struct berth_error *reterr) berth_must_check;
 verb_fn plain_add, plain_set, plain_delete;
 
-/* What deleting would do, or what stands against it, as a plan. */
+/* Answer with a plan: what deleting the entity would do, or why it would be refused. */
 void plan_delete(struct request *request, struct entity *entity);
 
-/* Begin and end of a plan, for verbs with a dry run. */
+/* Add a line to a plan, and answer with it, for verbs with a dry run. */
 void plan_say(struct view_plan *plan, const char *format, ...) berth_printf(2, 3);
 void plan_answer(struct request *request, const struct view_plan *plan);
 
@@ -341,24 +351,25 @@ void plan_answer(struct request *request, const struct view_plan *plan);
 
 /* ---- events.c ---- */
 
-/* Listen to the core; stop ends every stream. */
+/* Subscribe to the core's notices; events_stop ends every stream. */
 void events_start(struct api *api);
 void events_stop(struct api *api);
 
-/* Every sweep; every third one sends a comment down every stream, so that a lost client is noticed.
+/* Called at each sweep; every HEARTBEAT_SWEEPS sends a comment on every stream, so that a lost
+ * client is detected.
  */
 void events_heartbeat(struct api *api);
 
-/* The library's response for a stream. */
+/* Create the library's response for a stream. */
 struct MHD_Response *events_response(struct stream *stream);
-/* Nothing more is told: who follows has lost the right to. */
+/* End a stream whose caller has lost its rights. */
 void events_end(struct stream *stream);
-/* The request of a stream is over. */
+/* The request of a stream has ended. */
 void events_leave(struct stream *stream);
 
 /* ---- metrics.c, openapi.c ---- */
 
-/* Texts to free. */
+/* Texts to be freed with free(). */
 char *metrics_text(struct api *api);
 char *openapi_text(void);
 

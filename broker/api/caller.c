@@ -1,8 +1,9 @@
-/* caller.c - who asks: the kernel's word on the Unix socket, a sign-in, or a token for programs.
+/* caller.c - identify the caller: by the kernel at the Unix socket, by a sign-in, or by a token for
+ * programs.
  *
- * A token that is shown decides alone, on the socket too, so that a program with an operator's
- * token stays an operator. Of tokens only hashes are kept; a sign-in lives in memory and ends with
- * the broker.
+ * If a token is sent, it alone decides, at the Unix socket as well, so that a program with an
+ * operator's token has only that role. Only hashes of tokens are stored; sign-ins are in memory and
+ * end with the broker.
  */
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +23,7 @@ struct sign_in {
     struct list node;
     char hash[72];
     uint64_t admin_id;
-    enum role role; /* of then, like what follows */
+    enum role role; /* at the time of the sign-in, like the following members */
     char password_hash[sizeof(((struct row_admin *)0)->password_hash)];
     int64_t until_ms;
     int64_t used_ms;
@@ -39,9 +40,9 @@ static void sign_in_end(struct api *api, struct sign_in *sign_in)
     free(sign_in);
 }
 
-/* A new password ends what was signed in with the old one: it may have been stolen. A change of
- * role and disabling end it too: caller_sweep runs at each change, so that nothing of it is there
- * when the change is taken back. */
+/* A new password ends sign-ins with the old one, which may have been stolen. So do a change of the
+ * role and disabling: caller_sweep runs at each change, so that they do not become valid again when
+ * the change is reverted. */
 static bool is_over(const struct api *api, const struct sign_in *sign_in)
 {
     int64_t now_ms = api->loop->timers.mono_ms;
@@ -69,7 +70,7 @@ void caller_sweep(struct api *api)
     }
 }
 
-/* Whoever signs in anew and never signs out loses the one that was not used for longest. */
+/* A client that signs in repeatedly without signing out loses the sign-in unused for longest. */
 static void enforce_share(struct api *api, uint64_t admin_id)
 {
     struct sign_in *least_used = NULL;
@@ -99,7 +100,7 @@ int caller_sign_in(struct api *api, const struct admin *admin, struct secret *re
     caller_sweep(api);
     enforce_share(api, admin->row.id);
     if (api->sign_ins_count >= SIGN_INS_MAX)
-        return berth_fail(reterr, BERTH_E_TOO_MANY, "%d people are signed in already",
+        return berth_fail(reterr, BERTH_E_TOO_MANY, "too many sign-ins: %d are active",
                           SIGN_INS_MAX);
     random_hex(api->context->random, digits, 32);
     (void)snprintf(ret_token->text, sizeof(ret_token->text), SIGN_IN_PREFIX "%s", digits);
@@ -138,7 +139,7 @@ void caller_free_all(struct api *api)
     map_clear(&api->sign_ins_by_hash);
 }
 
-/* ---- who is it ---- */
+/* ---- identifying the caller ---- */
 
 const char *caller_token(struct request *request)
 {
@@ -154,7 +155,7 @@ unsigned caller_see(enum role role)
 {
     switch (role) {
     case role_ADMINISTRATOR:
-    case role_AUDITOR: /* reads everything */
+    case role_AUDITOR: /* may read everything */
         return SEE_MASK_ADMIN;
     case role_OPERATOR:
         return SEE_MASK_OPERATOR;
@@ -166,7 +167,7 @@ unsigned caller_see(enum role role)
     return SEE_MASK_ALL;
 }
 
-/* Whose token has this hash, and is it good now? */
+/* Look up the token with this hash, and check that it is valid now. */
 static int look_up(struct api *api, const char *hash, uint64_t *ret_admin_id,
                    const char **ret_auth_method, struct berth_error *reterr)
 {
@@ -181,7 +182,7 @@ static int look_up(struct api *api, const char *hash, uint64_t *ret_admin_id,
     }
     entity = index_find_text(api->context->core, TOKEN_BY_HASH, hash);
     if (!entity)
-        return berth_fail(reterr, BERTH_E_CREDENTIALS, "the token is not known, or is over");
+        return berth_fail(reterr, BERTH_E_CREDENTIALS, "invalid or expired token");
     token = container_of(entity, struct token, base);
     if (token->row.expires_ms && token->row.expires_ms <= api->loop->timers.wall_ms)
         return berth_fail(reterr, BERTH_E_CREDENTIALS, "token '%s' has expired", token->row.label);
@@ -190,7 +191,7 @@ static int look_up(struct api *api, const char *hash, uint64_t *ret_admin_id,
     return 0;
 }
 
-/* Who somebody is that shows a token with this hash. */
+/* The administrator of the token with this hash. */
 static int become_admin(struct api *api, const char *hash, struct caller *caller,
                         struct berth_error *reterr)
 {
@@ -201,7 +202,8 @@ static int become_admin(struct api *api, const char *hash, struct caller *caller
         return r;
     admin = admin_find(api->context->core, caller->admin_id);
     if (!admin)
-        return berth_fail(reterr, BERTH_E_CREDENTIALS, "the token's administrator is gone");
+        return berth_fail(reterr, BERTH_E_CREDENTIALS,
+                          "the administrator of the token was deleted");
     if (admin->row.disabled)
         return berth_fail(reterr, BERTH_E_DISABLED, "administrator '%s' is disabled",
                           admin->row.name);
@@ -230,7 +232,7 @@ bool caller_holds(struct api *api, const struct caller *caller)
     struct caller now = { 0 };
 
     if (!caller->shown[0])
-        return true; /* the kernel's word on the socket, or a verb that is open to anybody */
+        return true; /* identified by the kernel, or a verb that needs no identity */
     return become_admin(api, caller->shown, &now, NULL) == 0 && now.admin_id == caller->admin_id &&
            now.actor.role == caller->actor.role;
 }
@@ -242,15 +244,14 @@ int caller_identify(struct request *request, struct berth_error *reterr)
 
     (void)snprintf(caller->actor.name, sizeof(caller->actor.name), "nobody");
     if (request->verb->roles & ROLE_BIT(0))
-        return 0; /* open to anybody: what they show does not matter */
+        return 0; /* needs no identity: ignore the token */
     if (token)
         return by_token(request, token, reterr);
     if (MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,
                                     MHD_HTTP_HEADER_AUTHORIZATION))
-        return berth_fail(reterr, BERTH_E_CREDENTIALS,
-                          "only 'Authorization: Bearer' is understood");
+        return berth_fail(reterr, BERTH_E_CREDENTIALS, "only 'Authorization: Bearer' is supported");
     if (!request->client->local)
-        return berth_fail(reterr, BERTH_E_CREDENTIALS, "sign in, or show a token");
+        return berth_fail(reterr, BERTH_E_CREDENTIALS, "sign in, or send a token");
     if (!request->client->member)
         return berth_fail(reterr, BERTH_E_DENIED,
                           "uid %ld may not use the socket without a token; root, the broker's user "

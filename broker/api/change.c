@@ -1,4 +1,4 @@
-/* change.c - rows made, changed and deleted by people, and what deleting one would do. */
+/* change.c - add, change and delete rows, and plan what deleting one would do. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,7 +70,7 @@ static int deleted(struct request *request, struct berth_error *reterr)
     return 0;
 }
 
-/* A desktop has a machine and a disk, which go first. */
+/* A desktop has a machine and a disk, which are deleted first. */
 static bool has_machine(const struct entity *entity)
 {
     return entity->kind == ENTITY_desktop &&
@@ -133,8 +133,8 @@ void plan_answer(struct request *request, const struct view_plan *plan)
     answer_view(request, &view_plan_record, plan);
 }
 
-/* How many rows of `kind` that are not over refer to this one, and the name of the first. Of what
- * is over memory has what ended in this run only, so it would be counted until the next start. */
+/* How many rows of `kind` that have not ended refer to this one, and the name of the first. Ended
+ * rows are not counted, because memory has only those that ended since the start. */
 static size_t count_references(struct core *core, enum entity_kind kind,
                                const struct entity *entity, uint64_t id, char first[80])
 {
@@ -161,7 +161,7 @@ static size_t count_references(struct core *core, enum entity_kind kind,
     return count;
 }
 
-/* The row, and what goes with it in the same decision. */
+/* The row, and the rows that are deleted or changed in the same decision. */
 static void plan_gone(struct core *core, const struct admin_rule *rule, struct entity *entity,
                       struct view_plan *plan)
 {
@@ -180,7 +180,7 @@ static void plan_gone(struct core *core, const struct admin_rule *rule, struct e
     }
 }
 
-/* What is over outlives what it refers to. */
+/* Ended rows are kept when a row that they refer to is deleted. */
 static void plan_past(const struct entity *entity, struct view_plan *plan)
 {
     const char *target = entity_row(entity->kind)->name;
@@ -197,7 +197,7 @@ static void plan_past(const struct entity *entity, struct view_plan *plan)
     }
 }
 
-/* Asks what the delete itself would ask. */
+/* Runs the checks of the delete itself. */
 static int check_delete(struct core *core, struct entity *entity, struct berth_error *reterr)
 {
     struct desktop_action action;

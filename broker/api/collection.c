@@ -1,9 +1,9 @@
-/* collection.c - rows of an entity, listed in pages and filtered, or shown one by one.
+/* collection.c - list the rows of an entity in pages, with filters, or show one.
  *
- * Most kinds are in memory as a whole and listed in order of id, `after` a number. Of kinds that
- * keep what is over (HAS_PAST) memory has the open rows only, the file all. Their lists begin with
- * the newest and go on `before` a number; with `after` they go the other way. `past=no` lists what
- * is open, from memory; `past=yes` what is over; without it both are in one list, from the file.
+ * Most kinds are completely in memory and listed in order of id, `after` a number. Of kinds that
+ * keep ended rows (HAS_PAST) memory has only the open ones, the file has all. Their lists begin
+ * with the newest and continue `before` a number; with `after` they are in ascending order.
+ * `past=no` lists open rows, from memory; `past=yes` ended rows; without it both, from the file.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,9 +15,9 @@
 #include "api_internal.h"
 
 #define PAGE 100
-#define PAGE_MAX 200 /* what the loop encodes in a few milliseconds */
+#define PAGE_MAX 200 /* rows that the loop encodes in a few milliseconds */
 
-/* One filter: a field of the row or of its runtime facts must have this value. */
+/* A filter: a field of the row or of its runtime facts, and the value that it must have. */
 struct filter {
     const struct field *field;
     bool runtime;
@@ -27,12 +27,12 @@ struct filter {
 
 struct list_query {
     const struct record *record, *runtime_record;
-    union row *row; /* the values wanted, in the same places */
+    union row *row; /* the values of the filters, at the same offsets */
     void *runtime;
     struct filter filter[FILTERS_MAX];
     size_t filters;
-    bool open, past;   /* may rows fit that are not over, that are? */
-    bool newest_first; /* before `from`, if that is not 0; else after it */
+    bool open, past;   /* list open rows, ended rows */
+    bool newest_first; /* rows before `from`, if that is not 0; else after it */
     uint64_t from;
     uint64_t limit;
 };
@@ -52,7 +52,7 @@ static int read_number(const char *name, const char *text, uint64_t most, uint64
     return 0;
 }
 
-/* A filter on a field that one may not see would tell it. */
+/* A filter on a hidden field would reveal it. */
 static int add_filter(struct request *request, struct list_query *query,
                       const struct target_pair *pair, struct berth_error *reterr)
 {
@@ -65,10 +65,10 @@ static int add_filter(struct request *request, struct list_query *query,
     int r;
 
     if (!field || !(field->see & request->caller.see) || field->type == FIELD_LIST)
-        return berth_fail(reterr, BERTH_E_INVALID, "%s: there is no field '%s' to filter by",
+        return berth_fail(reterr, BERTH_E_INVALID, "%s: cannot filter by unknown field '%s'",
                           record->name, pair->name);
     if (query->filters == FILTERS_MAX)
-        return berth_fail(reterr, BERTH_E_TOO_LARGE, "at most %d filters", FILTERS_MAX);
+        return berth_fail(reterr, BERTH_E_TOO_LARGE, "more than %d filters", FILTERS_MAX);
     r = value_from_text(field, pair->value, &value, reterr);
     if (r < 0)
         return r;
@@ -109,8 +109,8 @@ static int read_pair(struct request *request, struct list_query *query,
     return add_filter(request, query, pair, reterr);
 }
 
-/* A state says whether a row is over, and what is over has no runtime facts: the other rows need
- * not be read for that. */
+/* A filter on the state selects open or ended rows, and ended rows have no runtime facts: the
+ * others need not be read. */
 static void narrow(enum entity_kind kind, struct list_query *query)
 {
     for (size_t i = 0; core_keeps_history(kind) && i < query->filters; i++) {
@@ -140,8 +140,7 @@ static int read_list_query(struct request *request, struct list_query *query,
                                   .limit = PAGE };
     query->runtime = berth_alloc(query->runtime_record ? query->runtime_record->size : 1);
     if (core_keeps_history(kind) && target_value(target, "after") && target_value(target, "before"))
-        r = berth_fail(reterr, BERTH_E_INVALID,
-                       "'after' and 'before' are two directions; give one of them");
+        r = berth_fail(reterr, BERTH_E_INVALID, "give either 'after' or 'before', not both");
     for (size_t i = 0; r == 0 && i < target->pairs; i++)
         r = read_pair(request, query, &target->pair[i], reterr);
     if (query->limit == 0)
@@ -160,7 +159,7 @@ static bool is_same(const struct field *field, const void *one, const void *othe
     return memcmp(a, b, field->size) == 0;
 }
 
-/* Names are filtered as they are shown. */
+/* Compare names as they are shown. */
 static bool is_shown_so(struct core *core, struct entity *entity, const struct field *field,
                         const void *query)
 {
@@ -191,7 +190,7 @@ static bool fits(struct core *core, const struct list_query *query, struct entit
     return true;
 }
 
-/* Is this entity in the list, whichever page? What is over is the file's to list. */
+/* Is this entity in the list? Ended rows are listed from the file. */
 static bool is_listed(struct core *core, const struct list_query *query, struct entity *entity,
                       void *runtime)
 {
@@ -229,7 +228,7 @@ static void list_memory(struct request *request, const struct list_query *query)
     free(runtime);
 }
 
-/* Nothing of the loop waits for the file: its page comes later. */
+/* The page is read asynchronously from the file. */
 static int list_file(struct request *request, const struct list_query *query,
                      struct berth_error *reterr)
 {
@@ -256,7 +255,7 @@ static int list(struct request *request, struct berth_error *reterr)
     else if (r == 0 && query.open)
         list_memory(request, &query);
     else if (r == 0)
-        answer_items(request, json_array(), 0); /* no row can be both */
+        answer_items(request, json_array(), 0); /* open and ended are excluded: no row matches */
     list_query_free(&query);
     return r;
 }
@@ -287,5 +286,6 @@ int plain_run(struct request *request, struct berth_error *reterr)
     case PLAIN_NOT:
         break;
     }
-    return berth_fail(reterr, BERTH_E_INTERNAL, "verb '%s' has no body", request->verb->symbol);
+    return berth_fail(reterr, BERTH_E_INTERNAL, "verb '%s' is not implemented",
+                      request->verb->symbol);
 }

@@ -1,4 +1,4 @@
-/* do_admin.c - those who manage: signing in and out, who am I, passwords and tokens. */
+/* do_admin.c - verbs for administrators: sign-in, sign-out, whoami, passwords and tokens. */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +12,8 @@
 
 struct signing_in {
     uint64_t admin_id;
-    char password_hash[sizeof(((struct row_admin *)0)->password_hash)]; /* that is judged by */
+    /* valid until the operation has completed */
+    char password_hash[sizeof(((struct row_admin *)0)->password_hash)];
 };
 
 static void wipe_signing(void *scratch)
@@ -68,7 +69,7 @@ int do_sign_out(struct request *request, struct berth_error *reterr)
     const char *token = caller_token(request);
 
     if (!token || strcmp(request->caller.auth_method, "password") != 0)
-        return berth_fail(reterr, BERTH_E_STATE, "there is no sign-in to end");
+        return berth_fail(reterr, BERTH_E_STATE, "not signed in");
     caller_sign_out(request->api, token);
     answer_result(request, "%s is signed out", request->caller.actor.name);
     return 0;

@@ -1,4 +1,4 @@
-/* do_broker.c - the broker itself: flows, the audit trail, backup, the CA, configuration, health.
+/* do_broker.c - verbs for the broker itself: flows, audit trail, backup, CA, configuration, health.
  */
 #include <stdio.h>
 #include <string.h>
@@ -47,9 +47,9 @@ static int plan_cancel(struct request *request, uint64_t id, struct berth_error 
 
     if (r < 0)
         return r;
-    plan_say(&plan, "flow '%s' in step '%s' for %s would be called off", flow->kind->name,
+    plan_say(&plan, "flow '%s' in step '%s' for %s would be cancelled", flow->kind->name,
              flow_step_name(flow), flow->who);
-    plan_say(&plan, "what its steps did would be taken back, the last first");
+    plan_say(&plan, "its steps would be rolled back, the last first");
     plan_answer(request, &plan);
     return 0;
 }
@@ -65,7 +65,7 @@ int do_flow_cancel(struct request *request, struct berth_error *reterr)
                           reterr);
     if (r < 0)
         return r;
-    answer_result(request, "flow %lld is called off", (long long)in->flow);
+    answer_result(request, "flow %lld is cancelled", (long long)in->flow);
     return 0;
 }
 
@@ -169,11 +169,11 @@ int do_audit_verify(struct request *request, struct berth_error *reterr)
         audit_judged, reterr);
 }
 
-/* The key is gone; that somebody erased it is recorded, without the name. */
+/* The key is destroyed; record that, without the user's name. */
 static int erase_noted(struct request *request, struct berth_error *reterr)
 {
     (void)reterr;
-    answer_result(request, "what the audit trail says of user %llu cannot be read any more",
+    answer_result(request, "the personal data of user %llu in the audit trail is unreadable now",
                   (unsigned long long)request->id);
     return 0;
 }
@@ -198,8 +198,8 @@ int do_audit_erase(struct request *request, struct berth_error *reterr)
         struct view_plan plan = { .dry_run = true };
 
         plan_say(&plan, "the key of user %llu would be destroyed", (unsigned long long)in->user);
-        plan_say(&plan, "what the audit trail says of them could never be read again; that "
-                        "something happened, and when, would stay");
+        plan_say(&plan, "the user's personal data in the audit trail would be unreadable for ever; "
+                        "that something happened, and when, would stay");
         plan_answer(request, &plan);
         return 0;
     }
@@ -235,14 +235,13 @@ int do_backup(struct request *request, struct berth_error *reterr)
 
     if (in->file[0] != '/')
         return berth_fail(reterr, BERTH_E_INVALID,
-                          "file: an absolute path is needed, for it is the "
-                          "broker that writes");
+                          "file: an absolute path is required, because the broker writes the file");
     return request_wait(request,
                         store_backup_begin(request->api->context->store, in->file, &request->op),
                         backed_up, reterr);
 }
 
-/* ---- what stands fast ---- */
+/* ---- certificate authority and configuration ---- */
 
 int do_ca_show(struct request *request, struct berth_error *reterr)
 {
@@ -307,7 +306,8 @@ static size_t hosts_up(struct core *core)
     return count;
 }
 
-/* Ready: who signs on now can be served and remembered. What only limits it is told too. */
+/* Ready: sign-ons can be served and stored. Limitations that do not prevent this are listed as
+ * well. */
 int do_readyz(struct request *request, struct berth_error *reterr)
 {
     struct api *api = request->api;
@@ -324,7 +324,8 @@ int do_readyz(struct request *request, struct berth_error *reterr)
     if (stats.degraded)
         obstacle(&view, true, "the disk is full: changes are refused until there is room");
     if (core->timers->mono_ms < core->recovery_until_ms)
-        obstacle(&view, false, "just started: nothing is destroyed yet");
+        obstacle(&view, false,
+                 "started recently: destructive actions wait for the end of the recovery window");
     if (up < hosts) {
         char text[200];
 

@@ -1,5 +1,4 @@
-/* do_machine.c - desktops, hosts, images and pools: what people do with them beyond changing their
- * rows. */
+/* do_machine.c - verbs for desktops, hosts, images and pools. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,8 +15,8 @@
 static const char *const past[] = {
     [DESKTOP_START] = "is started",
     [DESKTOP_STOP] = "is stopped",
-    [DESKTOP_RESTART] = "is started again",
-    [DESKTOP_REFRESH] = "is made anew",
+    [DESKTOP_RESTART] = "is restarted",
+    [DESKTOP_REFRESH] = "is refreshed",
     [DESKTOP_QUARANTINE] = "is in quarantine",
     [DESKTOP_RELEASE] = "is out of quarantine",
     [DESKTOP_DELETE] = "is deleted",
@@ -59,7 +58,7 @@ static void plan_act(struct request *request, const struct desktop *desktop,
         plan_say(plan, "session %llu on it would lose its machine",
                  (unsigned long long)session->row.id);
     if (!refused && action->act == DESKTOP_REFRESH)
-        plan_say(plan, "what is on its disk would be lost");
+        plan_say(plan, "the data on its disk would be lost");
     plan_answer(request, plan);
     free(plan);
 }
@@ -71,7 +70,7 @@ static int act(struct request *request, const struct desktop_action *action,
     struct acting *acting;
 
     if (!desktop)
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such desktop");
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "desktop not found");
     if (request->dry_run) {
         plan_act(request, desktop, action);
         return 0;
@@ -94,12 +93,12 @@ static int act(struct request *request, const struct desktop_action *action,
         return act(request, &action, reterr);                                                    \
     }
 
-ACT(start, START, false, "an administrator wants it up")
-ACT(stop, STOP, in->force, "an administrator stopped it")
-ACT(restart, RESTART, in->force, "an administrator restarted it")
-ACT(refresh, REFRESH, in->force, "an administrator refreshed it")
-ACT(quarantine, QUARANTINE, false, in->reason[0] ? in->reason : "an administrator put it there")
-ACT(release, RELEASE, false, "an administrator let it out")
+ACT(start, START, false, "started by an administrator")
+ACT(stop, STOP, in->force, "stopped by an administrator")
+ACT(restart, RESTART, in->force, "restarted by an administrator")
+ACT(refresh, REFRESH, in->force, "refreshed by an administrator")
+ACT(quarantine, QUARANTINE, false, in->reason[0] ? in->reason : "quarantined by an administrator")
+ACT(release, RELEASE, false, "released by an administrator")
 
 /* ---- hosts ---- */
 
@@ -191,11 +190,12 @@ static const struct image_version *version_numbered(struct core *core, uint64_t 
     return NULL;
 }
 
-/* What the hosts said of the version's files, and what is to be said to the caller. */
+/* The result of the hosts' check of the version's files, and the answer for the caller. */
 struct imaging {
     struct image_action action;
     uint64_t image_id, pool_id;
-    int old, used; /* recompose: to be replaced, and somebody's of these, when it was asked for */
+    /* recompose: number of desktops to be replaced, and how many of these are assigned */
+    int old, used;
     char what[96]; /* "version 3 of image 'debian'" */
     char unchecked[IMAGE_UNCHECKED_TEXT];
 };
@@ -205,10 +205,10 @@ static void plan_unchecked(struct view_plan *plan, const struct imaging *imaging
     if (imaging->unchecked[0])
         plan_say(plan, "its files were not checked on %s", imaging->unchecked);
     else
-        plan_say(plan, "the hosts have its files");
+        plan_say(plan, "its files exist on all hosts");
 }
 
-/* Which pools would make their new desktops from something else. */
+/* Which pools would create their desktops from another version. */
 static void plan_image(struct request *request, const struct imaging *imaging)
 {
     struct core *core = request->api->context->core;
@@ -232,19 +232,20 @@ static void plan_image(struct request *request, const struct imaging *imaging)
     free(plan);
 }
 
-/* How the first desktop of the new version comes. */
+/* How the first desktop of the new version is created. */
 static void plan_first(struct view_plan *plan, struct core *core, const struct pool *pool)
 {
     struct placement_count count;
 
     placement_count(core, pool, &count);
     if (count.total < pool->row.max && !placement_hosts_are_full(core, pool))
-        plan_say(plan, "first one new desktop would be made beside them; nothing else happens "
+        plan_say(plan, "first one new desktop would be created in addition; nothing else happens "
                        "until it is ready");
     else
-        plan_say(plan, "first one that nobody uses would be replaced, for the pool or its hosts "
-                       "can hold no other; nothing else happens until the new one is ready");
-    plan_say(plan, "if that one fails the recompose stops, and the others stay in service");
+        plan_say(plan,
+                 "first one that is not in use would be replaced, because the pool or its hosts "
+                 "have no room for another; nothing else happens until the new one is ready");
+    plan_say(plan, "if that one fails, the recompose stops and the others stay in service");
 }
 
 static void plan_recompose(struct request *request, const struct imaging *imaging)
@@ -293,7 +294,7 @@ static int imaged(struct request *request, struct berth_error *reterr)
     return 0;
 }
 
-/* `version` is what the words say; whether it may be done is judged in flow/admin_image.c. */
+/* `version` is for the answer; flow/admin_image.c checks whether the action is permitted. */
 static int do_imaging(struct request *request, struct imaging imaging,
                       const struct image_version *version, struct berth_error *reterr)
 {
@@ -358,8 +359,8 @@ int do_pool_recompose(struct request *request, struct berth_error *reterr)
 }
 
 struct retrying {
-    size_t recreated; /* failed, and nobody used them since their disks were made */
-    size_t stay;      /* others in quarantine */
+    size_t recreated; /* failed, and not used since their disks were created */
+    size_t stay;      /* other quarantined ones */
 };
 
 static int retried(struct request *request, struct berth_error *reterr)
@@ -387,9 +388,9 @@ static void count_retrying(struct core *core, uint64_t pool_id, struct retrying 
     }
 }
 
-#define RETRY_NAMES 28 /* of the 32 lines of a plan */
+#define RETRY_NAMES 28 /* of the 32 changes of a plan */
 
-/* Each by its name, with why it is in quarantine. */
+/* Each by its name, with the reason of its quarantine. */
 static void plan_recreated(struct view_plan *plan, struct core *core, const struct pool *pool,
                            size_t count)
 {
@@ -402,11 +403,11 @@ static void plan_recreated(struct view_plan *plan, struct core *core, const stru
         if (!backoff_may_recreate(desktop))
             continue;
         if (named++ < RETRY_NAMES)
-            plan_say(plan, "desktop '%s' would be deleted and made anew; it failed: %s",
+            plan_say(plan, "desktop '%s' would be deleted and recreated; it failed: %s",
                      desktop->row.name, desktop->row.reason);
     }
     if (count > RETRY_NAMES)
-        plan_say(plan, "%zu others that failed would be deleted and made anew",
+        plan_say(plan, "%zu others that failed would be deleted and recreated",
                  count - RETRY_NAMES);
 }
 
@@ -417,7 +418,7 @@ static void plan_retry(struct request *request, const struct pool *pool,
 
     plan->dry_run = true;
     if (pool->backoff_until_ms)
-        plan_say(plan, "it would make desktops again at once, although: %s", pool->backoff_why);
+        plan_say(plan, "it would create desktops at once, although: %s", pool->backoff_why);
     plan_recreated(plan, request->api->context->core, pool, retrying->recreated);
     if (retrying->recreated == 0)
         plan_say(plan, "no desktop would be deleted");
@@ -459,7 +460,7 @@ int do_pool_status(struct request *request, struct berth_error *reterr)
     struct view_pool_runtime view = { 0 };
 
     if (!pool)
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such pool");
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "pool not found");
     (void)row_runtime(core, &pool->base, &view);
     answer_view(request, &view_pool_runtime_record, &view);
     return 0;

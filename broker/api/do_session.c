@@ -1,5 +1,5 @@
-/* do_session.c - people and their sessions: where somebody is, why they get which desktop, ending
- * and disconnecting. */
+/* do_session.c - verbs for users and their sessions: where, explain, sign-off, disconnect, badges,
+ * groups. */
 #include <stdio.h>
 #include <string.h>
 
@@ -57,7 +57,7 @@ int do_where(struct request *request, struct berth_error *reterr)
     char object[96];
 
     if (!user)
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such user");
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "user not found");
     user_presence(core, in->user, &where);
     terminal = terminal_find(core, where.terminal_id);
     put(view->user, sizeof(view->user), user->row.name);
@@ -66,7 +66,8 @@ int do_where(struct request *request, struct berth_error *reterr)
                        user->row.name, user_presence_names[where.presence], terminal->row.name,
                        (long long)(where.age_ms / 1000));
     else
-        (void)snprintf(view->text, sizeof(view->text), "%s is at no terminal", user->row.name);
+        (void)snprintf(view->text, sizeof(view->text), "%s is not signed on at any terminal",
+                       user->row.name);
     list_each (index_list(core, SESSIONS_OF_USER, in->user), node) {
         struct entity *one = index_entry(SESSIONS_OF_USER, node);
 
@@ -183,16 +184,16 @@ static void plan_sign_off(struct request *request, const struct session *session
     struct view_plan *plan = berth_new(struct view_plan);
 
     plan->dry_run = true;
-    plan_say(plan, "the session of %s on desktop '%s' would end; what is not saved in it is lost",
+    plan_say(plan, "the session of %s on desktop '%s' would end; unsaved work is lost",
              user ? user->row.name : "nobody", desktop ? desktop->row.name : "");
     if (connection) {
         const struct terminal *terminal = terminal_find(core, connection->row.terminal_id);
 
-        plan_say(plan, "terminal '%s' shows it and would be told",
+        plan_say(plan, "terminal '%s' shows it and would hide it",
                  terminal ? terminal->row.name : "");
     }
     if (desktop && pool && pool->row.kind == pool_kind_FLOATING && placement_must_refresh(desktop))
-        plan_say(plan, "its desktop would be made anew from its image");
+        plan_say(plan, "its desktop would be refreshed from its image");
     plan_answer(request, plan);
     free(plan);
 }
@@ -293,7 +294,7 @@ int do_group_join(struct request *request, struct berth_error *reterr)
     struct row_membership row = { .group_id = in->group, .user_id = in->user };
 
     if (membership_of(request->api->context->core, in->group, in->user))
-        return berth_fail(reterr, BERTH_E_EXISTS, "the user is in the group already");
+        return berth_fail(reterr, BERTH_E_EXISTS, "the user is already in the group");
     return request_wait(request,
                         admin_add(request->api->context, &request->caller.actor, ENTITY_membership,
                                   &row, &request->id, &request->op),
@@ -303,7 +304,7 @@ int do_group_join(struct request *request, struct berth_error *reterr)
 static int left(struct request *request, struct berth_error *reterr)
 {
     (void)reterr;
-    answer_result(request, "the user is out of the group");
+    answer_result(request, "the user is removed from the group");
     return 0;
 }
 

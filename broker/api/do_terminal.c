@@ -1,4 +1,5 @@
-/* do_terminal.c - terminals: inviting, showing, letting in and out, and commands to one or many. */
+/* do_terminal.c - verbs for terminals: invite, show, approve, quarantine, revoke, and commands to
+ * one or many. */
 #include <stdio.h>
 #include <string.h>
 
@@ -44,14 +45,14 @@ static int invited(struct request *request, struct berth_error *reterr)
     return r;
 }
 
-/* As a configuration says in which nobody has named the broker yet. */
+/* The default of broker.names, when it was not configured. */
 static void warn_of_loopback(const char *host, char *out, size_t size)
 {
     if (strcmp(host, "localhost") != 0)
         return;
     (void)snprintf(out, size,
-                   "it leads to '%s', which is another machine for a terminal: add the broker's "
-                   "name or address to broker.names and start berthd anew",
+                   "it contains the address '%s', which a terminal cannot reach: add the broker's "
+                   "name or address to broker.names and restart berthd",
                    host);
 }
 
@@ -90,7 +91,7 @@ int do_terminal_invite(struct request *request, struct berth_error *reterr)
                         invited, reterr);
 }
 
-/* ---- one terminal with all that applies to it ---- */
+/* ---- one terminal with all its settings ---- */
 
 static void put(char *out, size_t size, const char *text)
 {
@@ -172,7 +173,7 @@ int do_terminal_show(struct request *request, struct berth_error *reterr)
     struct view_terminal_shown *view;
 
     if (!terminal)
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such terminal");
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "terminal not found");
     view = berth_new(struct view_terminal_shown);
     show_row(core, terminal, view);
     show_runtime(core, terminal, view);
@@ -182,7 +183,7 @@ int do_terminal_show(struct request *request, struct berth_error *reterr)
     return 0;
 }
 
-/* ---- in and out ---- */
+/* ---- approve, quarantine, revoke, readmit ---- */
 
 static int state_set(struct request *request, struct berth_error *reterr)
 {
@@ -259,13 +260,13 @@ int do_terminal_revoke(struct request *request, struct berth_error *reterr)
 
 /* ---- commands ---- */
 
-/* The terminals that a command is for, given one after the other: each is a decision of its own. */
+/* The terminals that get a command, one after the other: each is a separate decision. */
 struct commanding {
     struct admin_actor actor;
     enum command_kind kind;
     char text[1000];
     int64_t expires_in_ms;
-    bool many; /* chosen by tag or place, not by name */
+    bool many; /* selected by tag or place, not by name */
     size_t done;
     size_t count;
     uint64_t terminal_id[BERTH_COUNT(((struct view_commanded *)0)->commands)];
@@ -307,12 +308,13 @@ static int choose(struct core *core, const struct whom *whom, struct commanding 
         if (!is_meant(core, whom, terminal))
             continue;
         if (commanding->count == BERTH_COUNT(commanding->terminal_id))
-            return berth_fail(reterr, BERTH_E_TOO_LARGE, "more than %zu terminals are meant",
+            return berth_fail(reterr, BERTH_E_TOO_LARGE,
+                              "the command is for more than %zu terminals; select fewer",
                               BERTH_COUNT(commanding->terminal_id));
         commanding->terminal_id[commanding->count++] = terminal->row.id;
     }
     if (!commanding->count)
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "no terminal is meant by that");
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "no terminal matches");
     return 0;
 }
 
@@ -332,9 +334,10 @@ static int command_given(struct request *request, struct berth_error *reterr)
     return command_next(request, reterr);
 }
 
-/* One key cannot stand for several decisions, for the second would be taken for a repetition of the
- * first: each has a key of its own, made from the request's. So a request that is sent again, also
- * after a restart in its midst, gives the command to those that did not get it.
+/* Several decisions cannot have the same request id, because the second would be taken for a
+ * repetition of the first: each has its own, derived from that of the request. So a repeated
+ * request, also after a restart of the broker, gives the command to the terminals that have not got
+ * it.
  */
 static void key_for(const struct request *request, struct commanding *commanding, uint64_t id)
 {
@@ -362,7 +365,7 @@ static int command_next(struct request *request, struct berth_error *reterr)
         return 0;
     }
     if (admin_check_right(&commanding->actor, reterr) < 0)
-        return reterr->code; /* those before it have got the command */
+        return reterr->code; /* earlier terminals have got the command */
     spec.terminal_id = commanding->terminal_id[commanding->done];
     key_for(request, commanding, spec.terminal_id);
     return request_wait(
@@ -440,6 +443,6 @@ int do_command_logs(struct request *request, struct berth_error *reterr)
     int descriptor = api->log_upload ? api->log_upload(api->owner, in->command) : -1;
 
     if (descriptor < 0)
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there are no logs for this command");
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "no logs exist for this command");
     return answer_file(request, "text/plain; charset=utf-8", descriptor, reterr);
 }

@@ -1,9 +1,9 @@
-/* events.c - what happens, as server-sent events that can be resumed.
+/* events.c - server-sent events that can be resumed.
  *
- * Durable changes come from the store's feed, never from the notices themselves, so that each has
- * its own rev and a follower who resumes misses nothing. One reader (the tail) serves all who
- * follow live; whoever resumes reads pages of their own until they have caught up with it. What is
- * observed (desktops, hosts, presence) is sent as it happens and cannot be resumed: it has no id.
+ * Durable changes are read from the store's feed, never taken from the core's notices, so that each
+ * has its own rev and a client that resumes misses nothing. One reader (the tail) serves all live
+ * streams; a stream that resumes reads its own pages until it has caught up. Observed facts
+ * (desktops, hosts, presence) are sent as they happen and cannot be resumed: they have no id.
  */
 #include <stdio.h>
 #include <string.h>
@@ -25,14 +25,14 @@
 struct stream {
     struct list node;
     struct api *api;
-    struct MHD_Connection *connection; /* NULL once it is gone */
+    struct MHD_Connection *connection; /* NULL when it was closed */
     int descriptor;
     struct caller caller;
-    uid_t uid; /* of one at the socket without a token */
+    uid_t uid; /* at the Unix socket without a token */
     bool suspended;
-    bool ended;   /* the API closes */
-    bool last;    /* what is queued is the last */
-    bool follows; /* fed by the tail; else by its own pages */
+    bool ended;   /* it ends without further events */
+    bool last;    /* it ends after the queued bytes */
+    bool follows; /* live: served by the tail; else it reads its own pages */
     int64_t sent_rev;
     char *queue;
     size_t queued, capacity;
@@ -48,7 +48,7 @@ static void stream_free(struct stream *stream)
     free(stream);
 }
 
-/* ---- to the client ---- */
+/* ---- sending ---- */
 
 static void stream_wake(struct stream *stream)
 {
@@ -67,7 +67,7 @@ void events_end(struct stream *stream)
     stream_wake(stream);
 }
 
-/* May it be told more? Time alone may have ended its right. */
+/* May the caller still see events? Its rights may have expired. */
 static bool still_holds(struct stream *stream)
 {
     if (!stream->ended && !caller_holds(stream->api, &stream->caller))
@@ -75,10 +75,10 @@ static bool still_holds(struct stream *stream)
     return !stream->ended;
 }
 
-/* A reader that does not keep up is dropped; it may come back and resume. */
+/* A client that does not keep up is closed; it may reconnect and resume. */
 static void drop_slow(struct stream *stream)
 {
-    log_event(EV_API_REFUSED, "reason", "a follower of events did not read", "queued",
+    log_event(EV_API_REFUSED, "reason", "a client did not read its stream of events", "queued",
               (int64_t)stream->queued);
     stream->api->dropped_slow++;
     (void)shutdown(stream->descriptor, SHUT_RDWR);
@@ -118,7 +118,7 @@ static ssize_t read_queue(void *context, uint64_t position, char *out, size_t ma
     memcpy(out, stream->queue, size);
     memmove(stream->queue, stream->queue + size, stream->queued - size);
     stream->queued -= size;
-    if (stream->queued == 0) { /* nothing is held while idle */
+    if (stream->queued == 0) { /* free the buffer while idle */
         free(berth_take(stream->queue));
         stream->capacity = 0;
     }
@@ -130,9 +130,9 @@ struct MHD_Response *events_response(struct stream *stream)
     return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, read_queue, stream, NULL);
 }
 
-/* ---- from the feed ---- */
+/* ---- durable changes ---- */
 
-/* Who may not list admins and tokens does not hear of them either. */
+/* Changes of admins and tokens are sent only to callers that may list them. */
 static bool may_receive(const struct stream *stream, enum entity_kind kind)
 {
     bool keys = kind == ENTITY_admin || kind == ENTITY_token;
@@ -140,7 +140,7 @@ static bool may_receive(const struct stream *stream, enum entity_kind kind)
     return !keys || (FOR_AUDIT & ROLE_BIT(stream->caller.actor.role));
 }
 
-/* The feed holds what an operator may see; others see less. */
+/* The feed contains the fields that operators may see; remove those that this caller may not. */
 static void strip_fields(json_t *row, const struct record *record, unsigned see)
 {
     for (size_t i = 0; i < record->count; i++)
@@ -197,14 +197,14 @@ static void page_read(struct op *op, int result)
     for (size_t i = 0; i < count; i++)
         send_item(stream, json_array_get(items, i));
     json_decref(items);
-    if (!stream->connection) { /* the client went away meanwhile */
+    if (!stream->connection) { /* the client disconnected meanwhile */
         stream_free(stream);
         return;
     }
     if (result == BERTH_E_NOT_FOUND)
         send_reset(stream, stream->api->tail_rev);
     else if (result < 0)
-        stream->ended = true; /* it may come back and resume */
+        stream->ended = true; /* the client may reconnect and resume */
     if (stream->ended)
         stream_wake(stream);
     else if (stream->sent_rev >= stream->api->tail_rev)
@@ -225,9 +225,9 @@ static void stream_read(struct stream *stream)
 
 /* ---- the tail ---- */
 
-/* Apart from the API, for a read that was begun may end after it. */
+/* Separate from struct api, because a read may complete after it was freed. */
 struct tail {
-    struct api *api; /* NULL once the API is gone */
+    struct api *api; /* NULL when the API was freed */
     struct op op;
     struct store_page page;
 };
@@ -263,7 +263,7 @@ static void tail_came(struct op *op, int result)
         free(tail);
         return;
     }
-    /* A failure waits for the next change or heartbeat. */
+    /* After a failure the next change or heartbeat tries again. */
     if (result >= 0) {
         api->tail_rev = tail->page.last;
         tail_read(api);
@@ -294,7 +294,7 @@ static void tail_end(struct api *api)
         free(tail);
 }
 
-/* ---- what is observed ---- */
+/* ---- observed facts ---- */
 
 static void send_observed(struct stream *stream, const struct record *record, const void *view,
                           enum entity_kind kind, uint64_t id)
@@ -357,10 +357,9 @@ static void on_notice(struct notice_listener *listener, const struct notice *not
 
 /* ---- shares ----
  *
- * Places at the socket and places for those with a token are apart, so that no token keeps root's
- * socket out. Within each, a holder (administrator, user of the machine) has a share, and a newer
- * stream takes the place of an older one: a program that left its streams open without telling
- * keeps not even itself out.
+ * Streams with a token and streams at the Unix socket have separate limits, so that tokens cannot
+ * block root. Within each, a holder (administrator or uid) has a share, and its newest stream
+ * replaces its oldest: a program that leaves streams open does not even block itself.
  */
 
 static bool at_socket(const struct caller *caller)
@@ -379,7 +378,7 @@ struct holding {
     struct stream *oldest;
 };
 
-/* What this holder has; the streams that are about to end do not count. */
+/* Number of streams of this holder, without those that are ending. */
 static struct holding holding_of(const struct api *api, const struct caller *caller, uid_t uid)
 {
     struct holding holding = { 0 };
@@ -396,7 +395,7 @@ static struct holding holding_of(const struct api *api, const struct caller *cal
     return holding;
 }
 
-/* Of the holder who has most at this side; *ret_all: what all have together. */
+/* A stream of the holder with the most streams on this side; *ret_all: number of all streams. */
 static struct holding largest_holding(const struct api *api, bool socket, size_t *ret_all)
 {
     struct holding largest = { 0 };
@@ -416,8 +415,8 @@ static struct holding largest_holding(const struct api *api, bool socket, size_t
     return largest;
 }
 
-/* It is told why, for it would take an end without a word for a broker that went away. One that has
- * not read what it was told before is just ended. */
+/* Send the reason, because a client would reconnect after an end without one. A stream that has
+ * unread data is just closed. */
 static void replace(struct stream *stream, const char *by)
 {
     static const char why[] = ": ended: a newer stream of '%s' took its place; close streams that "
@@ -425,7 +424,7 @@ static void replace(struct stream *stream, const char *by)
     char text[sizeof(why) + sizeof(stream->caller.actor.name)];
 
     log_event(EV_API_REFUSED, "verb", "events", "who", stream->caller.actor.name, "reason",
-              "a newer stream of events took its place");
+              "replaced by a newer stream of events");
     if (stream->queued > 0) {
         events_end(stream);
         return;
@@ -434,7 +433,7 @@ static void replace(struct stream *stream, const char *by)
     stream->last = true;
 }
 
-/* A place for one more stream of whoever asks. Errors: BUSY. */
+/* Make room for one more stream of the caller. Errors: BUSY. */
 static int make_room(const struct request *request, struct berth_error *reterr)
 {
     const struct api *api = request->api;
@@ -450,15 +449,16 @@ static int make_room(const struct request *request, struct berth_error *reterr)
         replace(own.oldest, request->caller.actor.name);
     else
         return berth_fail(reterr, BERTH_E_BUSY,
-                          "%d administrators follow events already, each with one stream; try "
-                          "again when one of them has ended",
+                          "%d administrators already have a stream of events each; try again when "
+                          "one of them has ended",
                           STREAMS_MAX);
     return 0;
 }
 
 /* ---- begin and end ---- */
 
-/* Where to resume: the header that browsers send by themselves wins over the parameter. */
+/* Where to resume: the header, which browsers send automatically, has precedence over the
+ * parameter. */
 static int resume_after(struct request *request, int64_t *ret, bool *ret_given,
                         struct berth_error *reterr)
 {

@@ -1,11 +1,11 @@
-/* http_clients.c - who may hold a connection: the Unix socket has a share of its own, strangers a
- * small one, and whoever is signed in the rest.
+/* http_clients.c - limits on connections: for the Unix socket, for unauthenticated clients, and for
+ * signed-in clients.
  *
- * A connection through TLS is a stranger's until a request on it showed a good token. Where a share
- * is used up nobody is refused: one goes for the newcomer, so that holding connections open keeps
- * nobody out. It is the oldest of whoever holds most of that share; before one that waits for its
- * answer goes one that says nothing, and before one from where a signed-in person came one from
- * elsewhere.
+ * A connection through TLS is unauthenticated until a request on it had a valid token. When a share
+ * is used up, a new connection is not refused, but another one is closed for it, so that open
+ * connections cannot block others: the oldest one of the holder with the most connections in that
+ * share. Idle connections are closed before those that wait for an answer, and those from unknown
+ * addresses before those from an address of a signed-in client.
  */
 #include <string.h>
 #include <sys/socket.h>
@@ -23,7 +23,7 @@ static enum share share_of(const struct http_client *client)
     return client->admin_id ? SHARE_SIGNED_IN : SHARE_ANONYMOUS;
 }
 
-/* Of the same holder: user of the machine, address, administrator. */
+/* Do both have the same holder: uid, address or administrator? */
 static bool same_holder(const struct http_client *a, const struct http_client *b)
 {
     switch (share_of(a)) {
@@ -52,7 +52,7 @@ static size_t limit_of(const struct api *api, enum share share)
     return api->connections_max - anonymous;
 }
 
-/* Its request is whole, and the answer is on its way. */
+/* Its request was received completely, and the answer is pending. */
 static bool is_answered(const struct http_client *client)
 {
     return client->request && !client->receiving_ms;
@@ -68,15 +68,15 @@ bool http_client_is_known(const struct api *api, const struct http_client *clien
     return false;
 }
 
-/* The lower, the sooner it goes for another. */
+/* Clients of a lower rank are closed first. */
 static int rank(const struct api *api, const struct http_client *client)
 {
-    if (client->local) /* root's go last, for it is root who can help */
+    if (client->local) /* root's are closed last, because root can repair the system */
         return (client->uid == 0 ? 4 : client->member ? 2 : 0) + is_answered(client);
     return (http_client_is_known(api, client) ? 2 : 0) + is_answered(client);
 }
 
-/* How many others of its share its holder has. */
+/* How many other connections of its share have the same holder. */
 static size_t held(const struct api *api, const struct http_client *client)
 {
     size_t count = 0;
@@ -89,8 +89,8 @@ static size_t held(const struct api *api, const struct http_client *client)
     return count;
 }
 
-/* Who goes for `newest`: of its holder's alone, or of the whole share. NULL: nobody else is
- * there. */
+/* Which connection is closed for `newest`: one of its own holder, or of the whole share. NULL:
+ * none. */
 static struct http_client *choose(const struct api *api, const struct http_client *newest, bool own)
 {
     struct http_client *chosen = NULL;
@@ -117,7 +117,7 @@ static void end_one(struct api *api, struct http_client *client)
 {
     if (!client)
         return;
-    log_event(EV_API_REFUSED, "reason", "its connection went for a newer one", "from",
+    log_event(EV_API_REFUSED, "reason", "its connection was closed for a newer one", "from",
               client->local ? "socket" : client->address);
     api->refused++;
     client->ended = true;
@@ -126,7 +126,7 @@ static void end_one(struct api *api, struct http_client *client)
         request_abandon(client->request);
 }
 
-/* Its share may be too full now. */
+/* Its share may exceed the limit now. */
 static void enforce_share(struct api *api, const struct http_client *newest)
 {
     enum share share = share_of(newest);
@@ -149,8 +149,7 @@ void http_client_arrived(struct api *api, struct http_client *client)
     enforce_share(api, client);
 }
 
-/* The address stands at the front from now on; the one that was not seen for longest is forgotten.
- */
+/* Move the address to the front; the one unused for longest is dropped. */
 static void note_known(struct api *api, const char *address)
 {
     size_t at = 0;

@@ -1,8 +1,8 @@
-/* http_server.c - libmicrohttpd in the core loop: its epoll descriptor, its timeouts, and the
- * connections that we give it.
+/* http_server.c - run libmicrohttpd in the core loop: its epoll descriptor, its timeouts, and the
+ * connections passed to it.
  *
- * The library never listens: connections are accepted here or come from the TLS listener, so that
- * there is one way in and what the kernel says of a peer is asked once, at the beginning.
+ * The library does not listen: connections are accepted here or come from the TLS listener, so that
+ * credentials of a peer are queried once, at the beginning.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -30,8 +30,8 @@ static void again_fired(struct berth_timer *timer)
     http_server_run(container_of(timer, struct api, again));
 }
 
-/* Run the library, then ask when it wants to be run without readiness. Never sooner than 1 ms: for
- * a peer that sent half a record it may say 0 for ever, and a timer of 0 would hold the loop.
+/* Run the library, then arm its next timeout, at least 1 ms: for a peer that sent half a record it
+ * may return 0 for ever, and a timer of 0 would block the loop.
  */
 static void http_server_run(struct api *api)
 {
@@ -68,11 +68,10 @@ static void became_ready(uv_poll_t *poll, int status, int events)
 
 /* ---- connections ---- */
 
-/* The one whose connection has this descriptor and was not told of yet, taken from the list; NULL:
- * none. */
+/* Remove the client with this descriptor from api->arriving; NULL: none. */
 static struct http_client *arrived(struct api *api, int descriptor)
 {
-    /* What was freed had left the list; the analyzer does not see that. */
+    /* Freed clients were removed from the list; the analyzer does not see that. */
     /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
     list_each (&api->arriving, node) {
         struct http_client *client = list_entry(node, struct http_client, node);
@@ -85,9 +84,9 @@ static struct http_client *arrived(struct api *api, int descriptor)
     return NULL;
 }
 
-/* The library tells of each connection's begin and end: of its begin inside MHD_add_connection
- * (0.9.75) or in a later MHD_run (1.0.1). Whose connection it is, is known by its descriptor, not
- * by the order. One that nobody added would be a stranger: it is nobody, and must show a token.
+/* The library reports the begin and end of each connection: the begin inside MHD_add_connection
+ * (0.9.75) or in a later MHD_run (1.0.1). So a connection is identified by its descriptor, and not
+ * by the order. A connection that was not added here would be treated as unauthenticated.
  */
 static void connection_told(void *context, struct MHD_Connection *connection, void **socket_context,
                             enum MHD_ConnectionNotificationCode code)
@@ -114,9 +113,9 @@ static void connection_told(void *context, struct MHD_Connection *connection, vo
     http_client_arrived(api, client);
 }
 
-/* The library owns the descriptor from here, also when it refuses: it closes it then, and after
- * MHD_add_connection does not tell of it. So what still waits under the same number is over, or the
- * system could not have given that number again.
+/* The library owns the descriptor from here on; when it refuses the connection it closes the
+ * descriptor and does not report it. So a client in api->arriving with the same descriptor was
+ * refused before, because the number was assigned again.
  */
 static void add_connection(struct api *api, const struct sockaddr *address, socklen_t size,
                            struct http_client *client)
@@ -142,7 +141,7 @@ static void accept_again(struct berth_timer *timer)
     (void)uv_poll_start(&api->listener, UV_READABLE, accept_some);
 }
 
-/* The listener stays readable, and would wake the core loop without end. */
+/* The listener stays readable and would wake the core loop without end. */
 static void accept_later(struct api *api)
 {
     if (!api->starved) {
@@ -178,8 +177,8 @@ static void accept_some(uv_poll_t *poll, int status, int events)
     }
 }
 
-/* On a socket for both families an IPv4 address comes dressed as IPv6. Whoever has one IPv6 address
- * has its whole /64. */
+/* A socket for both families reports IPv4 peers as IPv4-mapped IPv6 addresses. For IPv6 the network
+ * is the /64. */
 static void note_address(struct http_client *client, const struct sockaddr *address)
 {
     const void *number = NULL;
@@ -221,15 +220,14 @@ void api_adopt(struct api *api, int descriptor, const struct sockaddr *address, 
 
 static void end_late(struct api *api, struct http_client *client)
 {
-    log_event(EV_API_REFUSED, "reason", "a request did not come to its end in time", "from",
+    log_event(EV_API_REFUSED, "reason", "a request was not received completely in time", "from",
               client->local ? "socket" : client->address);
     api->refused++;
     client->receiving_ms = 0;
     (void)shutdown(client->descriptor, SHUT_RDWR);
 }
 
-/* Whoever has begun a request must end it; dripping a byte now and then does not count as progress.
- */
+/* A request must be received completely in time; single bytes now and then do not extend that. */
 static void swept(struct berth_timer *timer)
 {
     struct api *api = container_of(timer, struct api, sweep);
@@ -249,8 +247,8 @@ static void swept(struct berth_timer *timer)
 
 /* ---- the Unix socket ---- */
 
-/* A socket that nobody listens on is a leftover of a killed broker; one that answers is another
- * broker's. */
+/* A socket on which nothing listens was left by a killed broker and is removed; otherwise another
+ * broker is running. */
 static int clear_leftover(const char *path, const struct sockaddr_un *address,
                           struct berth_error *reterr)
 {
@@ -261,10 +259,10 @@ static int clear_leftover(const char *path, const struct sockaddr_un *address,
     if (lstat(path, &facts) < 0)
         return 0;
     if (!S_ISSOCK(facts.st_mode))
-        return berth_fail(reterr, BERTH_E_IO, "'%s' exists and is no socket", path);
+        return berth_fail(reterr, BERTH_E_IO, "'%s' exists and is not a socket", path);
     probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (probe < 0)
-        return berth_fail(reterr, BERTH_E_IO, "no socket: %s", strerror(errno));
+        return berth_fail(reterr, BERTH_E_IO, "cannot create a socket: %s", strerror(errno));
     r = connect(probe, (const struct sockaddr *)address, sizeof(*address));
     (void)close(probe);
     if (r == 0)
@@ -274,7 +272,7 @@ static int clear_leftover(const char *path, const struct sockaddr_un *address,
     return 0;
 }
 
-/* Who may connect is decided twice: by the file's mode here and by the peer's credentials at each
+/* Access is checked twice: by the mode of the file, and by the credentials of the peer at each
  * connection. */
 static int set_owner(const char *path, const char *group, struct berth_error *reterr)
 {
@@ -296,9 +294,8 @@ static int set_owner(const char *path, const char *group, struct berth_error *re
     return 0;
 }
 
-/* The folder that the socket lies in, where it is missing: /run is empty after every boot. What
- * exists is left as it is, whoever made it. Like the folder that a service manager makes, everybody
- * may look into it and nobody but its owner puts anything there.
+/* Create the folder of the socket if it is missing, because /run is empty after every boot. An
+ * existing one is not changed. Mode 0755, like RuntimeDirectory= of systemd.
  */
 static int make_folder(const char *path, struct berth_error *reterr)
 {
@@ -311,9 +308,9 @@ static int make_folder(const char *path, struct berth_error *reterr)
     if (mkdir(folder, 0755) < 0)
         return errno == EEXIST ? 0
                                : berth_fail(reterr, BERTH_E_IO,
-                                            "cannot make the folder '%s' for the socket: %s",
+                                            "cannot create the folder '%s' for the socket: %s",
                                             folder, strerror(errno));
-    if (chmod(folder, 0755) < 0) /* a strict umask would shut out the socket's group */
+    if (chmod(folder, 0755) < 0) /* a strict umask would exclude the socket's group */
         return berth_fail(reterr, BERTH_E_IO, "cannot set the mode of '%s': %s", folder,
                           strerror(errno));
     return 0;
@@ -338,7 +335,7 @@ static int listen_at(struct api *api, struct berth_error *reterr)
 
     api->listen_descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (api->listen_descriptor < 0)
-        return berth_fail(reterr, BERTH_E_IO, "no socket: %s", strerror(errno));
+        return berth_fail(reterr, BERTH_E_IO, "cannot create a socket: %s", strerror(errno));
     mask = umask(0177);
     r = bind(api->listen_descriptor, (struct sockaddr *)&address, sizeof(address));
     (void)umask(mask);
@@ -369,11 +366,13 @@ static int start_daemon(struct api *api, struct berth_error *reterr)
 
     /* clang-format off */
     api->daemon = MHD_start_daemon(flags, 0, NULL, NULL, request_go_on, api,
-        MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, /* first: it also logs mistakes in the others */
+        /* first, to log errors in the other options */
+        MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
         MHD_OPTION_URI_LOG_CALLBACK, request_begin, api,
         MHD_OPTION_NOTIFY_COMPLETED, request_end, api,
         MHD_OPTION_NOTIFY_CONNECTION, connection_told, api,
-        /* http_clients.c keeps the numbers; those that it has ended are here for a moment still. */
+        /* http_clients.c enforces the limits; connections that it has closed still count here for a
+         * moment. */
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)(2 * (SOCKET_CONNECTIONS + api->connections_max)),
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_MEMORY,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
@@ -381,7 +380,7 @@ static int start_daemon(struct api *api, struct berth_error *reterr)
         MHD_OPTION_END);
     /* clang-format on */
     if (!api->daemon)
-        return berth_fail(reterr, BERTH_E_IO, "the HTTP library did not start");
+        return berth_fail(reterr, BERTH_E_IO, "cannot start libmicrohttpd");
     return 0;
 }
 
@@ -516,7 +515,7 @@ void api_free(struct api *api)
     timer_stop(&api->loop->timers, &api->again);
     timer_stop(&api->loop->timers, &api->accept_delay);
     timer_stop(&api->loop->timers, &api->sweep);
-    /* Closing stops the watching at once, before the descriptors go; the callbacks come with a
+    /* uv_close() stops polling at once, before the descriptors are closed; its callbacks run in a
      * later turn. */
     if (uv_handle_get_type((uv_handle_t *)&api->ready) == UV_POLL)
         uv_close((uv_handle_t *)&api->ready, ready_closed);

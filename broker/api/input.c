@@ -8,9 +8,9 @@
 
 #include "api_internal.h"
 
-/* ---- what names stand for ---- */
+/* ---- resolving names ---- */
 
-/* A session has no name; its user's stands for it as long as they have one only. */
+/* A session has no name; a user's name is accepted if the user has exactly one session. */
 static struct entity *session_of_name(struct core *core, const char *name)
 {
     struct user *user = user_by_name(core, name);
@@ -25,7 +25,7 @@ int input_find(struct core *core, enum entity_kind kind, const char *name, struc
 {
     uint64_t id;
 
-    /* A number is an id and nothing else: no name looks like one (admin_check_name). */
+    /* A number is always an id: names cannot be numbers (admin_check_name). */
     *ret = NULL;
     if (value_is_number(name, &id))
         *ret = core_find(core, kind, id);
@@ -37,7 +37,7 @@ int input_find(struct core *core, enum entity_kind kind, const char *name, struc
         char kind_name[48];
 
         verb_name_for_cli(entity_row(kind)->name, kind_name);
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no %s '%s'", kind_name, name);
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "%s '%s' not found", kind_name, name);
     }
     return 0;
 }
@@ -47,8 +47,8 @@ static uint64_t id_of(struct entity *entity)
     return ((const union row *)entity_row_of(entity))->id;
 }
 
-/* One reference inside `input`: text becomes the number it stands for. A number of a kind that
- * keeps its history may stand for a row that is not in memory: who uses it finds out. */
+/* Resolve one reference in `input` to a number. A number of a kind with history may be that of a
+ * row that is not in memory: the caller checks it. */
 static int resolve_one(struct core *core, const struct field *field, json_t *input,
                        struct berth_error *reterr)
 {
@@ -62,7 +62,7 @@ static int resolve_one(struct core *core, const struct field *field, json_t *inp
         return 0;
     if (json_is_integer(value) && json_integer_value(value) > 0 && !core_keeps_history(kind) &&
         !core_find(core, kind, (uint64_t)json_integer_value(value)))
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "%s: there is no %s %lld", field->name,
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "%s: %s %lld not found", field->name,
                           field->refers, (long long)json_integer_value(value));
     if (!json_is_string(value))
         return 0;
@@ -92,7 +92,8 @@ int input_resolve(struct core *core, const struct record *record, json_t *input,
         value_short_name(field, shorter);
         if (strcmp(shorter, field->name) != 0 && json_object_get(input, shorter)) {
             if (json_object_get(input, field->name))
-                return berth_fail(reterr, BERTH_E_INVALID, "'%s' and '%s' are the same", shorter,
+                return berth_fail(reterr, BERTH_E_INVALID,
+                                  "'%s' and '%s' are the same field; give one of them", shorter,
                                   field->name);
             (void)json_object_set(input, field->name, json_object_get(input, shorter));
             (void)json_object_del(input, shorter);
@@ -114,7 +115,7 @@ static int put_text(const struct record *record, json_t *input, const char *name
     int r;
 
     if (!field)
-        return berth_fail(reterr, BERTH_E_INVALID, "%s: there is no parameter '%s'", record->name,
+        return berth_fail(reterr, BERTH_E_INVALID, "%s: unknown parameter '%s'", record->name,
                           name);
     if (json_object_get(input, field->name))
         return berth_fail(reterr, BERTH_E_INVALID, "'%s' is given twice", name);
@@ -148,7 +149,7 @@ static bool is_reserved(const struct request *request, const char *name)
 {
     if (strcmp(name, "dry_run") == 0)
         return true;
-    return request->verb->plain == PLAIN_LIST; /* filters: collection.c reads them */
+    return request->verb->plain == PLAIN_LIST; /* filters are parsed by collection.c */
 }
 
 static int read_query(const struct request *request, const struct record *record, json_t *input,
@@ -163,7 +164,7 @@ static int read_query(const struct request *request, const struct record *record
         if (is_reserved(request, name))
             continue;
         if (request->verb->method == POST || request->verb->method == PATCH || !record)
-            return berth_fail(reterr, BERTH_E_INVALID, "'%s' does not belong into the address",
+            return berth_fail(reterr, BERTH_E_INVALID, "'%s' must be in the body, not in the URL",
                               name);
         r = put_text(record, input, name, target->pair[i].value, reterr);
         if (r < 0)
@@ -206,7 +207,7 @@ static int read_special(struct request *request, json_t *input, struct berth_err
 
 /* ---- plain verbs ---- */
 
-/* Only what collections.def gives to people may come in. */
+/* Only the fields listed in collections.def may be set. */
 static int check_fields(enum entity_kind kind, json_t *input, struct berth_error *reterr)
 {
     const char *name;
@@ -215,17 +216,16 @@ static int check_fields(enum entity_kind kind, json_t *input, struct berth_error
     json_object_foreach(input, name, value)
     {
         if (!record_field(entity_row(kind)->record, name))
-            return berth_fail(reterr, BERTH_E_INVALID, "%s: there is no field '%s'",
+            return berth_fail(reterr, BERTH_E_INVALID, "%s: unknown field '%s'",
                               entity_row(kind)->name, name);
         if (!collection_takes(kind, name))
-            return berth_fail(reterr, BERTH_E_INVALID, "%s: '%s' is the broker's own",
+            return berth_fail(reterr, BERTH_E_INVALID, "%s: '%s' is read-only",
                               entity_row(kind)->name, name);
     }
     return 0;
 }
 
-/* The version that a change is based on may stand in the body, as it came with the row, or in
- * If-Match. */
+/* The version that a change is based on may be in the body, as in the row, or in If-Match. */
 static int take_version(struct request *request, json_t *input, struct berth_error *reterr)
 {
     const json_t *version = json_object_get(input, "version");
@@ -235,13 +235,13 @@ static int take_version(struct request *request, json_t *input, struct berth_err
     if (!json_is_integer(version) || json_integer_value(version) < 1)
         return berth_fail(reterr, BERTH_E_INVALID, "version: expected a whole number from 1");
     if (request->if_version && request->if_version != json_integer_value(version))
-        return berth_fail(reterr, BERTH_E_INVALID, "If-Match and version are not the same");
+        return berth_fail(reterr, BERTH_E_INVALID, "If-Match and version differ");
     request->if_version = json_integer_value(version);
     (void)json_object_del(input, "version");
     return 0;
 }
 
-/* A number to be shown may be of a row that is over: past.c looks into the file. */
+/* A number may be that of an ended row: past.c reads it from the file. */
 static int find_plain(struct request *request, struct berth_error *reterr)
 {
     struct core *core = request->api->context->core;

@@ -12,7 +12,7 @@
 
 #include "api_internal.h"
 
-/* A growing text; every sample is one line. */
+/* A growing text, one line per sample. */
 struct page {
     char *text;
     size_t length, capacity;
@@ -51,7 +51,7 @@ static void one(struct page *page, const char *name, const char *type, const cha
     say(page, "%s %lld\n", name, (long long)value);
 }
 
-/* Label values come from people: backslash, quote and line feed are escaped. */
+/* Label values are names from users: escape backslash, quote and line feed. */
 static const char *label(const char *text, char out[300])
 {
     size_t length = 0;
@@ -65,7 +65,7 @@ static const char *label(const char *text, char out[300])
     return out;
 }
 
-/* A histogram under one head; labels: "kind=\"power\"," with its comma, or "". */
+/* The samples of a histogram; labels: "kind=\"power\"," with its comma, or "". */
 static void times(struct page *page, const char *name, const char *labels,
                   const struct histogram *histogram)
 {
@@ -81,7 +81,7 @@ static void times(struct page *page, const char *name, const char *labels,
         name, labels, (long long)histogram->count);
 }
 
-/* The maximum so far: a gauge beside the histogram, with a head of its own. */
+/* The header of the maximum so far: a gauge in addition to the histogram. */
 static void max_head(struct page *page, const char *name)
 {
     char own[128];
@@ -106,7 +106,7 @@ static void all_times(struct page *page, const char *name, const char *help,
     maximum(page, name, "", histogram);
 }
 
-/* ---- what the core knows ---- */
+/* ---- entities ---- */
 
 static void say_terminals(struct page *page, struct core *core)
 {
@@ -132,11 +132,11 @@ static void say_terminals(struct page *page, struct core *core)
     one(page, "berth_terminals_linked", "gauge", "Terminals whose link is open.", linked);
     if (core->presence) {
         one(page, "berth_presence_stale_total", "counter",
-            "Announcements of an older sequence, ignored.", (int64_t)core->presence->stale);
+            "Renewals with an old sequence number, ignored.", (int64_t)core->presence->stale);
         one(page, "berth_presence_unknown_total", "counter",
-            "Renewals of a presence that was over.", (int64_t)core->presence->unknown);
+            "Renewals of a presence that had ended.", (int64_t)core->presence->unknown);
         one(page, "berth_presence_holds_total", "counter",
-            "Times that too many terminals of a site vanished at once.",
+            "Times that too many terminals of a site disappeared at once.",
             (int64_t)core->presence->holds);
     }
 }
@@ -175,7 +175,7 @@ static void say_desktops(struct page *page, struct core *core, const struct pool
             desktop_state_names[i], (long long)count[i]);
 }
 
-/* A metric of every pool; `offset` is its place in the view of runtime facts. */
+/* A metric of every pool; offset: of its member in the view of runtime facts. */
 static void say_pool_metric(struct page *page, struct core *core,
                             const struct view_pool_runtime *runtime, const char *name,
                             const char *help, size_t offset)
@@ -211,7 +211,7 @@ static void say_pools(struct page *page, struct core *core)
     say_pool_metric(page, core, runtime, "berth_pool_queue", "Sign-ons that wait for a desktop.",
                     offsetof(struct view_pool_runtime, queue));
     say_pool_metric(page, core, runtime, "berth_pool_backoff_seconds",
-                    "For how long nothing new is made; 0: not in back-off.",
+                    "Rest of the back-off, during which no desktops are created; 0: none.",
                     offsetof(struct view_pool_runtime, backoff_s));
     free(runtime);
 }
@@ -228,7 +228,7 @@ static void say_hosts(struct page *page, struct core *core)
     }
 }
 
-/* ---- what goes on ---- */
+/* ---- flows, store, loop, API ---- */
 
 static void say_flows(struct page *page, struct flow_engine *engine)
 {
@@ -252,22 +252,22 @@ static void say_flows(struct page *page, struct flow_engine *engine)
     head(page, "berth_flows", "gauge", "Flows under way by kind.");
     for (size_t i = 0; i < kinds; i++)
         say(page, "berth_flows{kind=\"%s\"} %lld\n", name[i], (long long)count[i]);
-    one(page, "berth_flows_started_total", "counter", "Flows begun.", (int64_t)engine->started);
-    one(page, "berth_flows_succeeded_total", "counter", "Flows that came to their end.",
+    one(page, "berth_flows_started_total", "counter", "Flows started.", (int64_t)engine->started);
+    one(page, "berth_flows_succeeded_total", "counter", "Flows that succeeded.",
         (int64_t)engine->succeeded);
-    one(page, "berth_flows_failed_total", "counter", "Flows that failed or were called off.",
+    one(page, "berth_flows_failed_total", "counter", "Flows that failed or were cancelled.",
         (int64_t)engine->failed);
 }
 
 static void say_flow_times(struct page *page, const struct flow_counters *counters)
 {
     static const char *const heads[] = {
-        "berth_flow_seconds", "What flows that succeeded took from start to end.",
-        "berth_flow_own_seconds", "The same without what they waited for hosts and guests."
+        "berth_flow_seconds", "Duration of flows that succeeded.", "berth_flow_own_seconds",
+        "Duration of flows that succeeded, without waiting for hosts and guests."
     };
     char labels[128];
 
-    /* Twice: all lines of one name stand together. */
+    /* A separate loop, because all lines of one metric must be adjacent. */
     for (size_t pass = 0; pass < 4; pass++) {
         const char *name = heads[pass & 2];
         bool own = (pass & 2) != 0;
@@ -284,7 +284,7 @@ static void say_flow_times(struct page *page, const struct flow_counters *counte
                                               own ? &histogram->own : &histogram->total);
         }
     }
-    head(page, "berth_flow_step_seconds", "histogram", "What steps of flows took.");
+    head(page, "berth_flow_step_seconds", "histogram", "Duration of the steps of flows.");
     for (size_t i = 0; i < FLOW_KINDS_MAX && counters->of[i].kind; i++) {
         const struct flow_kind *kind = counters->of[i].kind;
 
@@ -302,7 +302,7 @@ static void say_store(struct page *page, const struct core *core, const struct s
     struct store_stats stats;
 
     store_stats(store, &stats);
-    one(page, "berth_store_rows_loaded", "gauge", "Rows read at the start: what is not over.",
+    one(page, "berth_store_rows_loaded", "gauge", "Rows loaded at the start.",
         (int64_t)core->loaded);
     one(page, "berth_store_commits_total", "counter", "Transactions committed.", stats.commits);
     one(page, "berth_store_operations_total", "counter", "Decisions in them.", stats.operations);
@@ -310,9 +310,9 @@ static void say_store(struct page *page, const struct core *core, const struct s
         stats.batch_max);
     one(page, "berth_store_queue", "gauge", "Decisions that wait for the disk.", stats.queue);
     one(page, "berth_store_wal_bytes", "gauge", "Size of the write-ahead log.", stats.wal_bytes);
-    head(page, "berth_store_last_commit_seconds", "gauge", "What the latest commit took.");
+    head(page, "berth_store_last_commit_seconds", "gauge", "Duration of the latest commit.");
     say(page, "berth_store_last_commit_seconds %.6f\n", (double)stats.last_commit_us / 1e6);
-    all_times(page, "berth_store_commit_seconds", "What transactions took.", &stats.commit);
+    all_times(page, "berth_store_commit_seconds", "Duration of transactions.", &stats.commit);
     one(page, "berth_store_degraded", "gauge", "1: the disk is full and changes are refused.",
         stats.degraded);
 }
@@ -321,10 +321,9 @@ static void say_loop(struct page *page, const struct berth_loop *loop)
 {
     one(page, "berth_loop_slow_turns_total", "counter",
         "Turns of the core loop over the limit of 5 ms.", loop->slow_turns);
-    one(page, "berth_loop_stalls_total", "counter", "Times the core loop stood still.",
-        loop->stalls);
-    all_times(page, "berth_loop_turn_seconds", "Callbacks of each turn of the core loop.",
-              &loop->turns);
+    one(page, "berth_loop_stalls_total", "counter", "Stalls of the core loop.", loop->stalls);
+    all_times(page, "berth_loop_turn_seconds",
+              "Duration of the callbacks of each turn of the core loop.", &loop->turns);
     head(page, "berth_loop_max_turn_seconds", "gauge", "Longest turn of the core loop so far.");
     say(page, "berth_loop_max_turn_seconds %.6f\n", (double)loop->max_turn_us / 1e6);
 }
@@ -356,13 +355,12 @@ static void say_http_server(struct page *page, const struct api *api)
     one(page, "berth_api_refused_total", "counter", "Requests that were refused.",
         (int64_t)api->refused);
     one(page, "berth_api_no_descriptors_total", "counter",
-        "Shortages of descriptors that kept new connections outside.",
+        "Times that new connections had to wait for a file descriptor.",
         (int64_t)api->no_descriptors);
-    one(page, "berth_api_followers", "gauge", "Followers of events.", (int64_t)api->streams_count);
-    one(page, "berth_api_events_total", "counter", "Events sent to followers.",
-        (int64_t)api->events_sent);
+    one(page, "berth_api_followers", "gauge", "Streams of events.", (int64_t)api->streams_count);
+    one(page, "berth_api_events_total", "counter", "Events sent.", (int64_t)api->events_sent);
     one(page, "berth_api_slow_followers_total", "counter",
-        "Followers that did not read and were dropped.", (int64_t)api->dropped_slow);
+        "Streams of events closed because the client did not read.", (int64_t)api->dropped_slow);
     one(page, "berth_api_signed_in", "gauge", "Sign-ins of administrators.",
         (int64_t)api->sign_ins_count);
 }
@@ -377,7 +375,7 @@ static void say_metrics(struct page *page, const struct api *api)
     for (size_t i = 0; i < count && i < METRICS_MAX; i++) {
         char already[128];
 
-        /* A name stands once in a page; ours come first. */
+        /* A metric must not appear twice: skip names that were written already. */
         (void)snprintf(already, sizeof(already), "# HELP %s ", metric[i].name);
         if (strstr(page->text, already))
             continue;
@@ -395,7 +393,7 @@ static void say_metrics(struct page *page, const struct api *api)
 static int64_t open_descriptors(void)
 {
     DIR *folder = opendir("/proc/self/fd");
-    int64_t count = -3; /* itself, "." and ".." */
+    int64_t count = -3; /* "/proc/self/fd" itself, "." and ".." */
 
     if (!folder)
         return 0;

@@ -1,5 +1,5 @@
-/* openapi.c - the interface described as OpenAPI 3.1, made from the tables of verbs, entities and
- * answers. */
+/* openapi.c - the OpenAPI 3.1 description of the API, made from the tables of verbs, entities and
+ * views. */
 #include <stdio.h>
 #include <string.h>
 
@@ -26,7 +26,7 @@ static json_t *enum_schema(const struct field *field)
     return json_pack("{s:s, s:o}", "type", "string", "enum", words);
 }
 
-/* Answers have null where an id or a time is none. */
+/* In answers an id or a time may be null. */
 static json_t *number_schema(const struct field *field, bool answer)
 {
     json_t *schema = json_object();
@@ -41,7 +41,7 @@ static json_t *number_schema(const struct field *field, bool answer)
     return schema;
 }
 
-/* A reference may be given by number or by name. */
+/* In requests a reference is a number or a name. */
 static json_t *reference_schema(void)
 {
     return json_pack("{s:[{s:s, s:i}, {s:s}]}", "oneOf", "type", "integer", "minimum", 0, "type",
@@ -71,7 +71,7 @@ static json_t *field_schema(const struct field *field, bool answer)
         break;
     case FIELD_ENUM:
         schema = enum_schema(field);
-        if (answer) /* a word that is not known yet */
+        if (answer) /* not an enum of known values: later versions may add some */
             schema = json_pack("{s:[o, {s:s}]}", "oneOf", schema, "type", "null");
         break;
     case FIELD_SECRET:
@@ -115,7 +115,7 @@ static bool has_name(const char *refers)
     return kind && record_field(entity_row(kind)->record, "name");
 }
 
-/* A row as it is answered: its fields, the names of what it refers to, its runtime facts. */
+/* A row in an answer: its fields, the names of referenced entities, its runtime facts. */
 static json_t *row_schema(enum entity_kind kind)
 {
     const struct record *record = entity_row(kind)->record;
@@ -130,16 +130,16 @@ static json_t *row_schema(enum entity_kind kind)
         if (field->type != FIELD_ID || !field->see || !has_name(field->refers))
             continue;
         value_short_name(field, shorter);
-        (void)json_object_set_new(
-            properties, shorter,
-            json_pack("{s:[s, s], s:s}", "type", "string", "null", "description", "name of it"));
+        (void)json_object_set_new(properties, shorter,
+                                  json_pack("{s:[s, s], s:s}", "type", "string", "null",
+                                            "description", "name of the referenced entity"));
     }
     if (runtime)
         (void)json_object_set_new(properties, "runtime", reference(runtime->name));
     return schema;
 }
 
-/* What people may give when they add or set. */
+/* The body of add and set. */
 static json_t *input_schema(enum entity_kind kind, bool add)
 {
     const struct record *record = entity_row(kind)->record;
@@ -163,7 +163,7 @@ static json_t *input_schema(enum entity_kind kind, bool add)
         (void)json_object_set_new(properties, "version",
                                   json_pack("{s:s, s:i, s:s}", "type", "integer", "minimum", 1,
                                             "description",
-                                            "refuse when the row has another version by now"));
+                                            "refuse the change when the row has another version"));
     schema = object_schema(record->sentence, properties);
     (void)json_object_set_new(schema, "additionalProperties", json_false());
     if (add && record_field(record, "name"))
@@ -231,7 +231,7 @@ static json_t *integer_schema(void)
     return json_pack("{s:s, s:i}", "type", "integer", "minimum", 0);
 }
 
-/* Every field that is shown is a filter, and so is every runtime fact. */
+/* Every visible field and every runtime fact is a filter. */
 static void add_filters(const struct record *record, const char *prefix, json_t *parameters)
 {
     for (size_t i = 0; i < record->count; i++) {
@@ -242,12 +242,12 @@ static void add_filters(const struct record *record, const char *prefix, json_t 
             continue;
         (void)snprintf(name, sizeof(name), "%s%s", prefix, field->name);
         (void)json_array_append_new(parameters,
-                                    parameter(name, "query", false, "only those with this value",
+                                    parameter(name, "query", false, "only rows with this value",
                                               field_schema(field, false)));
     }
 }
 
-/* Where rows that are over are listed, too. */
+/* Parameters of lists that include ended rows. */
 static void add_past(json_t *parameters)
 {
     (void)json_array_append_new(
@@ -256,11 +256,11 @@ static void add_past(json_t *parameters)
                               "the list begins with the newest row",
                               integer_schema()));
     (void)json_array_append_new(
-        parameters, parameter("past", "query", false,
-                              "yes: only what is over; no: only what is not; not given: both. A "
-                              "page of what is over may have fewer rows than `limit`, even none, "
-                              "and still a next one",
-                              json_pack("{s:s}", "type", "boolean")));
+        parameters,
+        parameter("past", "query", false,
+                  "yes: only ended rows; no: only open rows; not given: both. A page of ended rows "
+                  "may have fewer rows than `limit`, even none, although there is a next one",
+                  json_pack("{s:s}", "type", "boolean")));
 }
 
 static void add_plain_parameters(const struct verb *verb, json_t *parameters)
@@ -271,10 +271,10 @@ static void add_plain_parameters(const struct verb *verb, json_t *parameters)
         (void)json_array_append_new(
             parameters, parameter("id", "path", true, "number or name", reference_schema()));
     if (verb->plain == PLAIN_SET)
-        (void)json_array_append_new(
-            parameters, parameter("If-Match", "header", false,
-                                  "version that the change is based on, as the ETag gave it",
-                                  json_pack("{s:s}", "type", "string")));
+        (void)json_array_append_new(parameters,
+                                    parameter("If-Match", "header", false,
+                                              "version that the change is based on, from the ETag",
+                                              json_pack("{s:s}", "type", "string")));
     if (verb->plain != PLAIN_LIST)
         return;
     (void)json_array_append_new(
@@ -284,7 +284,7 @@ static void add_plain_parameters(const struct verb *verb, json_t *parameters)
         add_past(parameters);
     (void)json_array_append_new(
         parameters, parameter("limit", "query", false,
-                              "at most so many, up to 200; 100 when not given", integer_schema()));
+                              "number of rows at most, up to 200; default 100", integer_schema()));
     add_filters(entity_row(verb->entity)->record, "", parameters);
     if (runtime)
         add_filters(runtime, "runtime.", parameters);
@@ -301,7 +301,7 @@ static json_t *parameters_of(const struct verb *verb)
     if (verb->flags & VERB_DRY)
         (void)json_array_append_new(
             parameters,
-            parameter("dry_run", "query", false, "1: only tell what would happen",
+            parameter("dry_run", "query", false, "1: only report what would happen",
                       json_pack("{s:s, s:[s, s]}", "type", "string", "enum", "0", "1")));
     if (verb->method != GET)
         (void)json_array_append_new(
@@ -364,7 +364,7 @@ static json_t *page_schema(json_t *item)
         "{s:s, s:{s:{s:s, s:o}, s:{s:[s, s], s:s}, s:{s:s, s:s}}}", "type", "object", "properties",
         "items", "type", "array", "items", item, "next", "type", "integer", "null", "description",
         "`after` of the next page, or `before` where the newest are first; null: the last", "rev",
-        "type", "integer", "description", "of the moment");
+        "type", "integer", "description", "present state");
 }
 
 static json_t *answer_schema(const struct verb *verb)

@@ -1,7 +1,7 @@
-/* past.c - rows of kinds that keep what is over, from the file.
+/* past.c - list and show ended rows, from the file.
  *
- * The reader's thread reads a page (rows_page.h bounds its work), the loop makes JSON of at most
- * PAGE_MAX rows. Who goes away meanwhile takes the operation along: request_end cancels it.
+ * The reader's thread reads a page (rows_page.h limits the work), the loop encodes at most PAGE_MAX
+ * rows. When the client disconnects, request_end cancels the operation.
  */
 #include <stdio.h>
 
@@ -51,7 +51,7 @@ static int is_missing(const struct request *request, struct berth_error *reterr)
     char kind_name[48];
 
     verb_name_for_cli(entity_row(request->verb->entity)->name, kind_name);
-    return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no %s '%llu'", kind_name,
+    return berth_fail(reterr, BERTH_E_NOT_FOUND, "%s '%llu' not found", kind_name,
                       (unsigned long long)request->id);
 }
 

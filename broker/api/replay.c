@@ -1,13 +1,12 @@
-/* replay.c - the same Idempotency-Key twice: the first answer again, and nothing done a second
- * time.
+/* replay.c - answer a repeated Idempotency-Key with the first answer, without doing anything again.
  *
- * The store remembers keys too, across restarts, and makes sure that nothing is decided twice and
- * that a key stands for one request; this memory is what lets a client whose connection broke learn
- * what came of it. Answers with secrets in them are not kept: whoever lost one makes a new one.
- * Failures are not kept either: the next try may succeed.
+ * The store stores keys as well, across restarts, and ensures that nothing is decided twice and
+ * that a key is used for one request only; the answers here let a client whose connection broke
+ * learn the result. Answers with secrets are not stored: the client has to repeat the operation
+ * with another key. Failures are not stored either, because a repetition may succeed.
  *
- * A key belongs to one administrator, or to one uid at the socket, and says nothing of the same key
- * of anybody else.
+ * A key belongs to one administrator, or to one uid at the Unix socket; the same key of another
+ * caller is independent.
  */
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +16,7 @@
 #include "api_internal.h"
 
 #define CACHED_ANSWERS_MAX 512
-#define CACHED_ANSWER_SIZE 16384 /* of one answer */
+#define CACHED_ANSWER_SIZE 16384 /* largest answer that is stored */
 #define CACHED_ANSWER_MS 3600000
 
 struct cached_answer {
@@ -26,7 +25,7 @@ struct cached_answer {
     char id[REQUEST_ID_SIZE];
     char fingerprint[REQUEST_ID_SIZE];
     int64_t at_ms;
-    unsigned status; /* 0: still under way */
+    unsigned status; /* 0: the request is not finished */
     char etag[32];
     char location[96];
     char *text;
@@ -46,7 +45,7 @@ void replay_free_all(struct api *api)
         cached_answer_free(api, list_entry(node, struct cached_answer, node));
 }
 
-/* Ids of administrators are never given twice; those of uids are counted from the other end. */
+/* Ids of administrators are unique; uids are mapped to the upper end of the range. */
 static uint64_t owner_of(const struct request *request)
 {
     uint64_t admin_id = request->caller.admin_id;
@@ -70,7 +69,7 @@ static void add_line(char *text, size_t size, const char *line)
     (void)snprintf(text + length, size - length, "%s\n", line ? line : "");
 }
 
-/* As which role, verb, place and body. No part holds a line end: the target was checked. */
+/* Role, verb, target and body, separated by line feeds: the target cannot contain any. */
 static void fingerprint_of(const struct request *request, char fingerprint[REQUEST_ID_SIZE])
 {
     const struct target *target = request->target;
@@ -86,7 +85,7 @@ static void fingerprint_of(const struct request *request, char fingerprint[REQUE
         add_line(text, sizeof(text), request->brace[i]);
     for (size_t i = 0; i < target->pairs; i++) {
         if (strcmp(target->pair[i].name, "dry_run") == 0)
-            continue; /* "0": the same as without it */
+            continue; /* "dry_run=0" is the same as none */
         add_line(text, sizeof(text), target->pair[i].name);
         add_line(text, sizeof(text), target->pair[i].value);
     }
@@ -127,8 +126,8 @@ static size_t count_of(const struct api *api, uint64_t owner)
     return count;
 }
 
-/* Who has the most gives up their oldest, so that nobody pushes out the answers of others. False
- * when all requests are still under way.
+/* Drop the oldest answer of the caller with the most, so that no caller displaces those of others.
+ * False when no request is finished.
  */
 static bool make_room(struct api *api)
 {
@@ -152,7 +151,7 @@ static bool make_room(struct api *api)
     return oldest != NULL;
 }
 
-/* One that finds no room goes without: the store remembers it still. */
+/* Without room the answer is not stored here: the store still has the key. */
 static void remember(struct request *request)
 {
     const struct admin_actor *actor = &request->caller.actor;
@@ -176,7 +175,7 @@ int replay_begin(struct request *request, struct berth_error *reterr)
     struct admin_actor *actor = &request->caller.actor;
     struct cached_answer *cached;
 
-    /* Of somebody whom nobody knows nothing is kept: it would take the place of others' answers. */
+    /* Nothing is stored for unauthenticated callers, which could displace the answers of others. */
     if (!request->key[0] || request->verb->method == GET || request->dry_run ||
         !request->caller.auth_method)
         return 0;
@@ -192,8 +191,7 @@ int replay_begin(struct request *request, struct berth_error *reterr)
                           "this Idempotency-Key was used for another request");
     if (!cached->status)
         return berth_fail(reterr, BERTH_E_BUSY,
-                          "the request with this Idempotency-Key is still "
-                          "under way");
+                          "the request with this Idempotency-Key is not finished");
     answer_again(request, cached);
     return 1;
 }

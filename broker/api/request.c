@@ -1,9 +1,8 @@
 /* request.c - a request from its first line to its last byte.
  *
- * The library calls three times and more: with the first line (request_begin), with the headers,
- * with each piece of the body, and at the end (request_go_on), then says that it is over
- * (request_end). Whatever can be refused is refused at the headers, before a body is read; the verb
- * runs when the body is whole.
+ * The library calls request_begin with the first line, request_go_on with the headers, with each
+ * piece of the body and at its end, then request_end. All checks that need no body are made at the
+ * headers, before a body is read; the verb runs when the body is complete.
  */
 #include <stdio.h>
 #include <string.h>
@@ -61,7 +60,7 @@ void *request_begin(void *context, const char *target, struct MHD_Connection *co
     return request;
 }
 
-/* ---- what the headers allow ---- */
+/* ---- checks at the headers ---- */
 
 static bool method_of(const char *method, enum verb_method *ret, bool *ret_head)
 {
@@ -89,10 +88,10 @@ static int route(struct request *request, const char *method, struct berth_error
     if (request->verb)
         return 0;
     if (!request->answer.allowed) {
-        (void)berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such address");
+        (void)berth_fail(reterr, BERTH_E_NOT_FOUND, "unknown path");
         return BERTH_E_NOT_FOUND;
     }
-    (void)berth_fail(reterr, BERTH_E_UNSUPPORTED, "this address does not take %.16s", method);
+    (void)berth_fail(reterr, BERTH_E_UNSUPPORTED, "this path does not support %.16s", method);
     return BERTH_E_UNSUPPORTED;
 }
 
@@ -103,7 +102,7 @@ static const char *header(const struct request *request, const char *name)
 
 struct framing {
     unsigned lengths, codings;
-    bool odd; /* a header that is not what it seems */
+    bool odd; /* a header that contains a NUL */
 };
 
 static enum MHD_Result count_framing(void *context, enum MHD_ValueKind kind, const char *name,
@@ -119,9 +118,9 @@ static enum MHD_Result count_framing(void *context, enum MHD_ValueKind kind, con
     return MHD_YES;
 }
 
-/* Where a body ends must be beyond doubt, or a proxy and we may see different requests. The library
- * (0.9.75) takes a length beside a coding, and codings that it does not know; RFC 9112 6.1 says
- * what to do: refuse and close.
+/* The end of the body must be unambiguous, or a proxy and the broker may see different requests
+ * (request smuggling). The library (0.9.75) accepts a Content-Length with a Transfer-Encoding, and
+ * unknown codings; RFC 9112, section 6.1, requires to refuse the request and to close.
  */
 static int check_framing(const struct request *request, struct berth_error *reterr)
 {
@@ -131,15 +130,16 @@ static int check_framing(const struct request *request, struct berth_error *rete
     (void)MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, count_framing,
                                       &framing);
     if (framing.odd)
-        return berth_fail(reterr, BERTH_E_PROTOCOL, "a header is not well formed");
+        return berth_fail(reterr, BERTH_E_PROTOCOL, "malformed header");
     if (framing.lengths + framing.codings > 1)
-        return berth_fail(reterr, BERTH_E_PROTOCOL, "the length of the body is told twice");
+        return berth_fail(reterr, BERTH_E_PROTOCOL, "conflicting body-length headers");
     if (coding && strcasecmp(coding, "chunked") != 0)
-        return berth_fail(reterr, BERTH_E_PROTOCOL, "only the transfer coding 'chunked' is known");
+        return berth_fail(reterr, BERTH_E_PROTOCOL,
+                          "only the transfer coding 'chunked' is supported");
     return 0;
 }
 
-/* Only JSON comes in, and not much of it. */
+/* Only JSON bodies of limited size are accepted. */
 static int check_body(const struct request *request, struct berth_error *reterr)
 {
     const char *length = header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
@@ -149,7 +149,7 @@ static int check_body(const struct request *request, struct berth_error *reterr)
     uint64_t size = 0;
 
     if (length && (!value_is_number(length, &size) || size > BODY_MAX))
-        return berth_fail(reterr, BERTH_E_TOO_LARGE, "a body may have %d bytes", BODY_MAX);
+        return berth_fail(reterr, BERTH_E_TOO_LARGE, "the body is larger than %d bytes", BODY_MAX);
     if (!has_body)
         return 0;
     if (request->verb->method == GET || request->verb->method == DELETE)
@@ -161,7 +161,8 @@ static int check_body(const struct request *request, struct berth_error *reterr)
     return 0;
 }
 
-/* If-Match is the version as GET gave it, `"3"`; Idempotency-Key makes repeating a change harmless.
+/* If-Match is the version from the ETag, `"3"`; with an Idempotency-Key a change may be repeated
+ * safely.
  */
 static int read_headers(struct request *request, struct berth_error *reterr)
 {
@@ -180,10 +181,12 @@ static int read_headers(struct request *request, struct berth_error *reterr)
         size_t length = strlen(key);
 
         if (length == 0 || length >= sizeof(request->key))
-            return berth_fail(reterr, BERTH_E_INVALID, "Idempotency-Key has 1 to 63 characters");
+            return berth_fail(reterr, BERTH_E_INVALID,
+                              "Idempotency-Key must have 1 to 63 characters");
         for (size_t i = 0; i < length; i++)
             if (key[i] < 0x21 || key[i] > 0x7e)
-                return berth_fail(reterr, BERTH_E_INVALID, "Idempotency-Key is printable ASCII");
+                return berth_fail(reterr, BERTH_E_INVALID,
+                                  "Idempotency-Key must be printable ASCII");
         memcpy(request->key, key, length + 1);
     }
     if (dry && strcmp(dry, "0") != 0) {
@@ -200,7 +203,7 @@ static bool is_open_while_stopping(const struct request *request)
            request->verb->id == VERB_metrics;
 }
 
-/* Its connection is from now on whose token was shown; a verb for anybody says nothing of that. */
+/* Assign the connection to the owner of the token; verbs that need no identity do not change it. */
 static int identify(struct request *request, struct berth_error *reterr)
 {
     int r = caller_identify(request, reterr);
@@ -278,13 +281,13 @@ static int run_verb(struct request *request, struct berth_error *reterr)
                                 : specials[request->verb->id](request, reterr);
 }
 
-/* Who asks was found at the headers; the body may have taken its time. */
+/* The caller was identified at the headers; check again, because the body may have taken long. */
 static int check_still(const struct request *request, struct berth_error *reterr)
 {
     if (caller_holds(request->api, &request->caller))
         return 0;
     return berth_fail(reterr, BERTH_E_CREDENTIALS,
-                      "the right to ask this ended before the request was whole");
+                      "the sign-in or token expired before the request was complete");
 }
 
 static bool asker_holds(const void *asker)
@@ -306,7 +309,7 @@ static void run(struct request *request)
         r = replay_begin(request, &error);
     if (r == 0)
         r = run_verb(request, &error);
-    request->entity = NULL; /* a pointer into the core does not outlive this call */
+    request->entity = NULL; /* a pointer into the core is not valid after this call */
     if (r < 0)
         fail(request, &error);
     if (request->answer.status)
@@ -340,7 +343,7 @@ static void op_done(struct op *op, int result)
     struct berth_error error = { 0 };
     int r = result;
 
-    if (!request->connection) { /* whoever asked has gone; what was decided stands */
+    if (!request->connection) { /* the client has disconnected; the decision stays */
         request_free(request);
         return;
     }
@@ -348,7 +351,8 @@ static void op_done(struct op *op, int result)
         error = op->error;
         error.code = r;
     } else if (request->verb->method == GET && check_still(request, &error) < 0) {
-        /* What is only read is not shown any more; a change was made, and is told. */
+        /* The rights were lost meanwhile: do not show data that was read, but report a change that
+         * was made. */
         r = error.code;
     } else {
         r = request->then(request, &error);
@@ -383,7 +387,7 @@ static enum MHD_Result take_body(struct request *request, const char *upload, si
     size_t size = request->body_size + *upload_size;
 
     if (size > BODY_MAX)
-        return MHD_NO; /* a chunked body that grew too large: there is no polite way to stop it */
+        return MHD_NO; /* a chunked body that is too large can only be stopped by closing */
     request->body = (char *)berth_realloc(request->body, size);
     memcpy(request->body + request->body_size, upload, *upload_size);
     request->body_size = size;
@@ -400,8 +404,8 @@ static enum MHD_Result finish(struct request *request)
     return MHD_YES;
 }
 
-/* The headers are there. What is refused now is answered without reading a body, and the connection
- * closes. */
+/* The headers were received. A refusal now is answered without reading the body, and the connection
+ * is closed. */
 static enum MHD_Result headers_came(struct request *request, const char *method)
 {
     struct berth_error error = { 0 };
@@ -427,7 +431,7 @@ enum MHD_Result request_go_on(void *context, struct MHD_Connection *connection, 
         return MHD_NO;
     if (!request->caller.see) {
         request->caller.see =
-            SEE_MASK_ALL; /* until we know better; also marks that the headers were seen */
+            SEE_MASK_ALL; /* until the answer is set; also marks that the headers were processed */
         if (strcmp(version, MHD_HTTP_VERSION_1_1) != 0 &&
             strcmp(version, MHD_HTTP_VERSION_1_0) != 0)
             return MHD_NO;
@@ -475,7 +479,7 @@ void request_end_lost(struct api *api)
             caller_holds(api, &request->caller))
             continue;
         log_event(EV_API_REFUSED, "verb", request->verb->symbol, "who", request->caller.actor.name,
-                  "from", place_of(request), "reason", "it lasted longer than the right to it");
+                  "from", place_of(request), "reason", "its sign-in or token expired");
         if (request->answer.stream)
             events_end(request->answer.stream);
         else

@@ -1,5 +1,5 @@
-/* row_json.c - rows as people see them: with the names of what they refer to, and what is known at
- * this moment. */
+/* row_json.c - encode rows for answers: with the names of referenced entities, and runtime facts.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -18,7 +18,7 @@ static void put(char *out, size_t size, const char *text)
     (void)snprintf(out, size, "%s", text);
 }
 
-/* Whole seconds since a monotonic time. */
+/* Seconds since a monotonic time. */
 static int64_t since_s(const struct core *core, int64_t at_ms)
 {
     int64_t age_ms = core->timers->mono_ms - at_ms;
@@ -151,7 +151,7 @@ bool row_runtime(struct core *core, struct entity *entity, void *view)
 
 /* ---- the whole ---- */
 
-/* "image": "debian" beside "image_id": 7, for every reference to something that has a name. */
+/* Add "image": "debian" to "image_id": 7, for every reference to an entity with a name. */
 static void add_names(struct core *core, const struct record *record, const void *row, unsigned see,
                       json_t *json)
 {
@@ -175,7 +175,7 @@ static void add_names(struct core *core, const struct record *record, const void
     }
 }
 
-/* What stands in the row as ids, and people know by name: NULL when the field is shown as it is. */
+/* The names for a field that contains ids; NULL when the field is shown as it is. */
 char *row_field_text(struct core *core, enum entity_kind kind, const void *row,
                      const struct field *field)
 {
@@ -208,7 +208,7 @@ static void show_texts(struct core *core, enum entity_kind kind, const void *row
     }
 }
 
-/* The largest view of runtime facts; the compiler keeps it true. */
+/* As large as the largest view of runtime facts. */
 union any_runtime {
     struct view_terminal_runtime terminal;
     struct view_desktop_runtime desktop;
@@ -226,7 +226,7 @@ static void add_runtime(struct core *core, enum entity_kind kind, const void *ro
 
     if (!record || !entity || core_has_ended(kind, row))
         return;
-    memset(&runtime, 0, sizeof(runtime)); /* { 0 } would be the first member only */
+    memset(&runtime, 0, sizeof(runtime)); /* { 0 } would initialise the first member only */
     if (row_runtime(core, entity, &runtime))
         (void)json_object_set_new(json, "runtime", record_encode(record, &runtime, see));
 }

@@ -1,4 +1,4 @@
-/* target.c - the request target of HTTP, taken apart strictly. */
+/* target.c - strict parsing of the HTTP request target. */
 #include "api/target.h"
 
 #include <jansson.h>
@@ -15,8 +15,7 @@ static int hex_digit(char c)
     return -1;
 }
 
-/* Decode one piece in place. Control characters are refused, escaped or not: they have no business
- * in a name. */
+/* Decode a part in place. Control characters are refused, escaped or not. */
 static int decode(char *text, bool query, struct berth_error *reterr)
 {
     char *out = text;
@@ -29,27 +28,27 @@ static int decode(char *text, bool query, struct berth_error *reterr)
             int low = high < 0 ? -1 : hex_digit(in[2]);
 
             if (low < 0)
-                return berth_fail(reterr, BERTH_E_INVALID, "the address has a bad escape");
+                return berth_fail(reterr, BERTH_E_INVALID, "the URL has an invalid escape");
             c = (char)(high * 16 + low);
             in += 2;
         } else if (query && c == '+') {
             c = ' ';
         }
         if ((unsigned char)c < 0x20 || c == 0x7f)
-            return berth_fail(reterr, BERTH_E_INVALID, "the address has a control character");
+            return berth_fail(reterr, BERTH_E_INVALID, "the URL has a control character");
         *out++ = c;
     }
     *out = '\0';
     return 0;
 }
 
-/* jansson knows what UTF-8 is; everything ends up in JSON anyway. */
+/* Let jansson check for valid UTF-8, because the text becomes JSON anyway. */
 static int check_utf8(const char *text, struct berth_error *reterr)
 {
     json_t *string = json_string(text);
 
     if (!string)
-        return berth_fail(reterr, BERTH_E_INVALID, "the address is not UTF-8");
+        return berth_fail(reterr, BERTH_E_INVALID, "the URL is not UTF-8");
     json_decref(string);
     return 0;
 }
@@ -59,7 +58,7 @@ static int add_segment(struct target *target, char *text, struct berth_error *re
     int r;
 
     if (target->segments == TARGET_SEGMENTS)
-        return berth_fail(reterr, BERTH_E_TOO_LARGE, "the address has too many parts");
+        return berth_fail(reterr, BERTH_E_TOO_LARGE, "the URL has too many path segments");
     r = decode(text, false, reterr);
     if (r == 0)
         r = check_utf8(text, reterr);
@@ -78,7 +77,7 @@ static int add_pair(struct target *target, char *text, struct berth_error *reter
     else
         value = text + strlen(text);
     if (target->pairs == TARGET_PAIRS)
-        return berth_fail(reterr, BERTH_E_TOO_LARGE, "the address has too many parameters");
+        return berth_fail(reterr, BERTH_E_TOO_LARGE, "the URL has too many parameters");
     r = decode(text, true, reterr);
     if (r == 0)
         r = check_utf8(text, reterr);
@@ -90,7 +89,7 @@ static int add_pair(struct target *target, char *text, struct berth_error *reter
         return r;
 
     if (*text == '\0')
-        return berth_fail(reterr, BERTH_E_INVALID, "the address has a parameter without a name");
+        return berth_fail(reterr, BERTH_E_INVALID, "the URL has a parameter without a name");
     if (target_value(target, text))
         return berth_fail(reterr, BERTH_E_INVALID, "parameter '%s' is given twice", text);
     target->pair[target->pairs++] = (struct target_pair){ .name = text, .value = value };
@@ -121,10 +120,10 @@ int target_parse(const char *text, struct target *ret, struct berth_error *reter
     char *next;
 
     if (length == TARGET_MAX)
-        return berth_fail(reterr, BERTH_E_TOO_LARGE, "the address is longer than %d bytes",
+        return berth_fail(reterr, BERTH_E_TOO_LARGE, "the URL is longer than %d bytes",
                           TARGET_MAX - 1);
     if (text[0] != '/')
-        return berth_fail(reterr, BERTH_E_INVALID, "the address does not begin with '/'");
+        return berth_fail(reterr, BERTH_E_INVALID, "the URL path does not begin with '/'");
     memcpy(ret->text, text, length + 1);
     ret->segments = 0;
     ret->pairs = 0;

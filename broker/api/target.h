@@ -1,8 +1,8 @@
-/* target.h - the request target of HTTP, taken apart strictly.
+/* target.h - strict parsing of the HTTP request target.
  *
- * Module api; pure. "/v1/places/house-2%2Fward-3?dry_run=1" becomes decoded segments and pairs of
- * name and value. An escaped slash stays inside its segment, which is why the library's own
- * decoding is not used.
+ * Module api; no I/O. "/v1/places/house-2%2Fward-3?dry_run=1" becomes decoded segments and pairs of
+ * name and value. An escaped slash stays within its segment, which the library's own decoding does
+ * not do.
  */
 #ifndef BERTH_API_TARGET_H
 #define BERTH_API_TARGET_H
@@ -14,7 +14,7 @@
 #define TARGET_PAIRS 32
 
 struct target {
-    char text[TARGET_MAX]; /* decoded in place; the pointers below lead here */
+    char text[TARGET_MAX]; /* decoded in place; the pointers below point here */
     char *segment[TARGET_SEGMENTS];
     size_t segments;
     struct target_pair {
@@ -24,14 +24,14 @@ struct target {
     size_t pairs;
 };
 
-/* Take `text` apart. '+' in the query is a blank.
+/* Parse `text`. '+' in the query is a space.
  *
  * Errors: TOO_LARGE (longer than TARGET_MAX, too many segments or pairs), INVALID (does not begin
  * with '/', a bad escape, a control character, no UTF-8, a name given twice, an empty name).
  */
 int target_parse(const char *text, struct target *ret, struct berth_error *reterr) berth_must_check;
 
-/* NULL when the query does not have it. */
+/* Value of a parameter of the query; NULL when absent. */
 const char *target_value(const struct target *target, const char *name);
 
 #endif

@@ -1,4 +1,4 @@
-/* ucred.c - what the system knows of the people at a Unix socket. */
+/* ucred.c - the credentials of the client of a Unix socket. */
 #include "api/ucred.h"
 
 #include <grp.h>
@@ -12,7 +12,7 @@ int ucred_group(const char *name, gid_t *ret, struct berth_error *reterr)
     const struct group *group = getgrnam(name);
 
     if (!group)
-        return berth_fail(reterr, BERTH_E_CONFIG, "api.group: there is no group '%s'", name);
+        return berth_fail(reterr, BERTH_E_CONFIG, "api.group: group '%s' does not exist", name);
     *ret = group->gr_gid;
     return 0;
 }

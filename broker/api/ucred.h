@@ -1,6 +1,6 @@
-/* ucred.h - what the system knows of the people at a Unix socket.
+/* ucred.h - the credentials of the client of a Unix socket.
  *
- * Module api. Apart from the rest because <grp.h> and the core both have a struct group.
+ * Module api. A separate file, because <grp.h> and the core both define struct group.
  */
 #ifndef BERTH_API_UCRED_H
 #define BERTH_API_UCRED_H
@@ -9,12 +9,11 @@
 
 #include "berth/error.h"
 
-/* Number of a group. Errors: CONFIG (there is none of this name). */
+/* Gid of a group. Errors: CONFIG (no such group). */
 int ucred_group(const char *name, gid_t *ret, struct berth_error *reterr) berth_must_check;
 
-/* Whose process is at the other end of `descriptor`: root, our own user or a member of `group` (""
- * or NULL: no group) may manage the broker. *ret_uid: whose it is, (uid_t)-1 when the kernel does
- * not say.
+/* May the process at the other end of `descriptor` manage the broker? Root, the broker's own user
+ * and members of `group` ("" or NULL: none) may. *ret_uid: its uid, (uid_t)-1 when unknown.
  */
 bool ucred_may_manage(int descriptor, const char *group, uid_t *ret_uid);
 

@@ -102,7 +102,7 @@ rows_and_plans() {
     says "Zoë Eve" berthctl user list
     says "would be refused" berthctl pool delete pcs --dry-run
     says "allowed by entitlement" berthctl explain eve
-    says "at no terminal" berthctl where eve
+    says "not signed on at any terminal" berthctl where eve
     says "user.where" berthctl audit list
     says "there are older ones: before=" berthctl audit list limit=1 # on stderr
     [[ $(berthctl audit list --json | jq '[.items[].id] | . == (sort | reverse)') == true ]]

@@ -1,4 +1,4 @@
-/* value.c - values as people write them in addresses and on command lines. */
+/* value.c - parse values in URLs and on command lines. */
 #include "api/table/value.h"
 
 #include <string.h>
@@ -99,6 +99,6 @@ int value_from_text(const struct field *field, const char *text, json_t **ret,
         break;
     }
     if (!*ret)
-        return berth_fail(reterr, BERTH_E_INVALID, "%s: cannot be given like this", field->name);
+        return berth_fail(reterr, BERTH_E_INVALID, "%s: cannot be set by a text", field->name);
     return 0;
 }

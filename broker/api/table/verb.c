@@ -111,7 +111,7 @@ const struct collection *collection_of(enum entity_kind kind)
     return &collections[kind];
 }
 
-/* Is `name` one of the words of `list`? */
+/* Is `name` one of the words in `list`? */
 static bool word_in(const char *list, const char *name)
 {
     size_t length = strlen(name);
@@ -140,7 +140,7 @@ const struct record *collection_runtime(enum entity_kind kind)
     return view_named(name);
 }
 
-/* Admins and tokens are nobody's business but of those who keep and check them. */
+/* Admins and tokens are visible to administrators and auditors only. */
 static unsigned roles_of(const struct verb *verb)
 {
     bool keys = verb->entity == ENTITY_admin || verb->entity == ENTITY_token;
@@ -169,7 +169,7 @@ static bool is_offered(const struct verb *verb)
     return false;
 }
 
-/* A plain add is called by the name of the new one, where it has a name. */
+/* The argument of a plain add is the name of the new entity, if it has one. */
 static const char *words_of(const struct verb *verb, char out[80])
 {
     char name[48];
@@ -249,7 +249,7 @@ bool verb_in_path(const struct verb *verb, const char *param)
     return false;
 }
 
-/* Does one pattern match? Fixed segments must be equal, braces take anything but nothing. */
+/* Does a pattern match? Fixed segments must be equal, braces match any non-empty segment. */
 static bool matches(const char *path, char *const *segments, size_t count, const char **ret_values)
 {
     const char *at = path + 1;

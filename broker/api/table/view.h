@@ -1,6 +1,6 @@
-/* view.h - the answers of views.def as C structs and as descriptions.
+/* view.h - the answers of views.def as C structs and as records.
  *
- * Module api, the part that berthctl stands on too: tables only, no I/O.
+ * Module api, the part that berthctl uses as well: tables only, no I/O.
  */
 #ifndef BERTH_API_TABLE_VIEW_H
 #define BERTH_API_TABLE_VIEW_H
@@ -34,7 +34,7 @@
 /* All of them, in the order of the table; NULL after the last. */
 extern const struct record *const view_all[];
 
-/* NULL when there is none of this name. */
+/* The view of this name, or NULL. */
 const struct record *view_named(const char *name);
 
 #endif

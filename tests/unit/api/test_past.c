@@ -194,7 +194,7 @@ TEST(past, what_cannot_be_asked_is_told)
     EXPECT_STATUS(get("/v1/sessions?past=perhaps"), 400);
     EXPECT_STR(text_at("error.text"), "past: expected yes or no, not 'perhaps'");
     EXPECT_STATUS(get("/v1/sessions?after=1&before=9"), 400);
-    EXPECT_STR(text_at("error.text"), "'after' and 'before' are two directions; give one of them");
+    EXPECT_STR(text_at("error.text"), "give either 'after' or 'before', not both");
     EXPECT_STATUS(get("/v1/users?before=9"), 400);
     EXPECT_STATUS(get("/v1/users?past=yes"), 400);
     EXPECT_STATUS(get("/v1/sessions?colour=red"), 400);
@@ -270,7 +270,7 @@ TEST(past, one_that_is_over_is_shown)
     EXPECT_STATUS(get("/v1/commands/%" PRIu64, session(20) + 2), 200);
     EXPECT_STATUS(get("/v1/sessions/%" PRIu64, session(5) + 1), 404); /* a connection's */
     EXPECT_STATUS(get("/v1/sessions/9223372036854775807"), 404);
-    EXPECT_STR(text_at("error.text"), "there is no session '9223372036854775807'");
+    EXPECT_STR(text_at("error.text"), "session '9223372036854775807' not found");
     EXPECT_STATUS(get("/v1/sessions/0"), 404);
     EXPECT_STATUS(get("/v1/sessions/past-user-5"), 404); /* they have none now */
 }
