@@ -19,8 +19,7 @@ static void forget(struct judge *judge, struct operation *operation)
     judge_drop(operation);
 }
 
-/* The row that an operation is about, when the history knows it. Numbers are given once, over all
- * kinds. */
+/* The row that an operation concerns, when it is in the history. Ids are unique over all kinds. */
 static struct fact *fact_of(struct judge *judge, enum history_request what, uint64_t id)
 {
     static const enum history_entity any[] = { history_entity_USER,    history_entity_BADGE,
@@ -49,7 +48,7 @@ static bool is_out(struct judge *judge, uint64_t user_id)
     return user && user->out_us && judge->now_us > user->out_us + SECOND_US;
 }
 
-/* A sign-on names the badge that it was made with. */
+/* A sign-on has the id of its badge. */
 static bool is_badge_out(struct judge *judge, uint64_t badge_id)
 {
     const struct fact *badge = fact_find(judge, history_entity_BADGE, badge_id);
@@ -62,7 +61,7 @@ void calls_invoke(struct judge *judge, const struct history_invoke *invoke)
     char key[56];
     struct operation *operation = find(judge, invoke->client, invoke->op, key);
 
-    if (operation) /* asked again under its number: a new try */
+    if (operation) /* repeated under its number: a new try */
         forget(judge, operation);
     operation = judge_make(judge, sizeof(*operation));
     memcpy(operation->key, key, sizeof(key));
@@ -123,7 +122,7 @@ static void bound(struct judge *judge, const struct operation *operation,
 
 /* ---- I3: what was refused ---- */
 
-/* Rows of these kinds are changed by those who manage alone; flows do not touch them. */
+/* Only administrators change rows of these kinds; flows do not. */
 static bool is_managed(enum history_entity kind)
 {
     return kind == history_entity_USER || kind == history_entity_BADGE ||
@@ -137,7 +136,7 @@ static void refused(struct judge *judge, const struct operation *operation)
     if (!fact || !judge->clients_recorded || !is_managed(fact->kind))
         return;
     if (fact->open_calls > 1 || fact->calls != operation->nth)
-        return; /* somebody else may have done it */
+        return; /* another request may have done it */
     judge_check(judge, 3);
     if (fact->version > operation->version)
         judge_broken(judge, 3, "%s %llu was changed to version %lld by a request that was refused",
@@ -231,11 +230,10 @@ static void permitted(struct judge *judge, const struct operation *operation)
 
 /* ---- I28: the local administrator ----
  *
- * What there is of emergency access: whoever is root at the broker's own socket is an administrator
- * without any directory, password or token, and what they change is audited in the role
- * administrator. So: the client "root" is never refused as a person, and each of its changes that
- * is answered with ok has such a record between the question and the answer. The alert is judged in
- * trail.c.
+ * Emergency access: root at the broker's own socket is an administrator without directory, password
+ * or token, and its changes are audited in the role administrator. So the client "root" is never
+ * refused as a person, and each of its changes that is answered with ok has such a record between
+ * request and answer. The alert is judged in trail.c.
  */
 static void heard(struct judge *judge, const struct operation *operation,
                   const struct history_result *result)
@@ -260,7 +258,7 @@ void calls_result(struct judge *judge, const struct history_result *result)
     struct operation *operation = find(judge, result->client, result->op, key);
 
     if (!operation)
-        return; /* the history begins between the question and the answer */
+        return; /* the history begins between request and answer */
     answered(judge, operation, result);
     heard(judge, operation, result);
     switch (result->outcome) {
@@ -276,7 +274,7 @@ void calls_result(struct judge *judge, const struct history_result *result)
     case history_outcome_END:
         break;
     }
-    /* What nobody knows the end of stays open: it may still have its effect. */
+    /* An operation without a known outcome stays open: it may still have its effect. */
     if (result->outcome != history_outcome_UNKNOWN && operation->fact)
         operation->fact->open_calls--;
     forget(judge, operation);

@@ -1,12 +1,12 @@
 /* causes.c - a session ends for a reason that is not the loss of presence (I11).
  *
- * Where a decision begins to end a session its row names the cause. A limit must have passed, by
- * the monotonic clock, and no longer than the session is known to be there. An assignment closes
- * when none of its sessions lives.
+ * When a decision begins to end a session, its row names the cause. A limit must have passed, by
+ * the monotonic clock, and not before the session existed. An assignment closes when none of its
+ * sessions is open.
  */
 #include "history/judge_internal.h"
 
-/* Rows are stamped in turns of the loop, a waiting time is in whole milliseconds. */
+/* Rows have the time of their turn of the loop; waiting times are in whole milliseconds. */
 #define ROUND_US INT64_C(5000)
 
 static unsigned long long number(uint64_t id)

@@ -2,9 +2,9 @@
  *
  *     berth-check FILE... [--json] [--invariant I5,I12]
  *
- * Files of one machine's boot are put in order by their clock; of several boots each is judged
- * alone. For each violation a line, at the end a table of what was checked; "-" where the history
- * says nothing of an invariant. Exit 0: kept; 1: broken; 2: a file that cannot be read.
+ * Files of one boot of a machine are merged by their clock; each boot is judged alone. Prints a
+ * line for each violation, at the end a table of what was checked; "-" where the history has no
+ * lines for an invariant. Exit code: 0 kept, 1 broken, 2 a file cannot be read.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,12 +14,12 @@
 #include "history/judge.h"
 #include "history/merge.h"
 
-/* The judge calls lines by one number: the file's place above, the line's below. */
+/* The judge numbers lines with one number: the file in the upper bits, the line in the lower. */
 #define FILE_SHIFT 44
 #define LINE_OF(number) ((number) & ((UINT64_C(1) << FILE_SHIFT) - 1))
 #define FILE_OF(number) ((size_t)((number) >> FILE_SHIFT))
 
-/* Of one invariant no more are printed; all are counted. */
+/* Print at most this many per invariant; all are counted. */
 #define PRINTED_MAX 50
 
 struct check {
@@ -39,9 +39,9 @@ static int usage(void)
     return 2;
 }
 
-/* ---- what is wrong ---- */
+/* ---- violations ---- */
 
-/* "(line 17592186044422)" becomes "(FILE:6)": a number of ours means nothing to a reader. */
+/* "(line 17592186044422)" becomes "(FILE:6)". */
 static void print_sentence(const struct check *check, const char *sentence)
 {
     const char *at = sentence;
@@ -80,8 +80,8 @@ static void found(void *context, int invariant, uint64_t line, const char *sente
 /* ---- judging ---- */
 
 /* An agent that begins to record says that its screen is dark; one that was killed before it went
- * dark at a time that nobody knows. begun: agents of a file of which that word is awaited; lines of
- * others that write to the same file may come between. */
+ * dark at an unknown time. begun: agents of a file whose first screen line is still expected; lines
+ * of other writers of the file may come between. */
 static void see_restart(struct judge *judge, const struct merged *at, unsigned *begun)
 {
     if (at->line->kind == HISTORY_run && strcmp(at->line->run.program, "berth-agent") == 0)
@@ -181,7 +181,7 @@ static int judge_all(struct check *check)
     return r;
 }
 
-/* ---- answers ---- */
+/* ---- results ---- */
 
 static void print_table(const struct check *check)
 {

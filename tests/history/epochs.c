@@ -3,7 +3,7 @@
  *
  * A claim raises the slot's epoch and takes the new number for its session and its connection, all
  * in one decision. So the slot's row rises with each announcement, a session takes a number that no
- * session of the slot had before it, and nobody is told of a number that the slot has not reached.
+ * earlier session of the slot had, and no message has a number that the slot has not reached.
  */
 #include <stdio.h>
 #include <string.h>
@@ -59,7 +59,7 @@ void epochs_session(struct judge *judge, struct fact *fact, const struct fact *w
     struct slot *slot = slot_make(judge, fact->desktop_id, fact->slot);
 
     session->slot = slot;
-    session->hidden_line = 0; /* a decision tells why it was hidden */
+    session->hidden_line = 0; /* a decision is the reason of the hide */
     if (row->verb == history_verb_LOADED) {
         if (fact->epoch > slot->claimed)
             slot->claimed = fact->epoch;
@@ -131,16 +131,16 @@ static void admitted_epoch(struct judge *judge, const struct history_guest *gues
         *highest = guest->epoch;
 }
 
-/* A password that was made for a session: whose it is tells the guest when it is made, or who comes
- * in with it first. One viewer may come in again with it, when its connection breaks. Passwords of
- * people themselves are nobody's business.
+/* A password that was made for a session: the guest learns its session when it is set, or at the
+ * first logon. One viewer may log on again with it when its connection breaks. The users' own
+ * passwords are not judged.
  */
 struct password {
     uint64_t session_id;
     int64_t epoch;
     char uuid[40];
-    bool over;  /* another one took its place, or it was scrambled */
-    bool slept; /* its machine stopped: nobody could scramble it then */
+    bool over;  /* replaced by another, or scrambled */
+    bool slept; /* its machine stopped: it could not be scrambled */
     uint64_t line, used_line;
     char terminal[64];
 };
@@ -189,7 +189,7 @@ static bool is_over(struct judge *judge, uint64_t session_id)
     return fact && fact->known && fact->over;
 }
 
-/* What is wrong with letting this one in, or NULL. */
+/* Why this logon is a violation, or NULL. */
 static const char *wrong(struct judge *judge, const struct password *password,
                          const struct history_guest *guest)
 {
@@ -275,7 +275,7 @@ static void check_scrambled(struct judge *judge, const struct machine *machine, 
 void epochs_rest(struct judge *judge, const struct machine *machine)
 {
     if (!machine->runs || !machine->desktop->row || machine->desktop->quarantined)
-        return; /* nobody gets in, or somebody must look at it first */
+        return; /* no logon is possible, or an administrator must act first */
     check_scrambled(judge, machine, machine->secret);
     list_each (&machine->desktop->slots, node)
         check_scrambled(judge, machine, list_entry(node, struct slot, of_desktop)->secret);

@@ -1,7 +1,7 @@
-/* fuzz_history.c - text from anywhere as lines of a history, and whatever was a line to the judge.
+/* fuzz_history.c - any text as lines of a history; valid lines go to the judge.
  *
- * Input: lines of text. What was accepted must come back the same when it is written and read
- * again; the judge may find anything wrong with it, but must stand.
+ * Input: lines of text. An accepted line must be the same after writing and reading it again; the
+ * judge may report any violation, but must not crash.
  */
 #include <string.h>
 
@@ -17,7 +17,7 @@ static void come_back(const struct history_line *line)
     char *second;
 
     if (history_decode(text, strlen(text), again, &error) < 0)
-        abort(); /* what we write we must be able to read */
+        abort(); /* our own output must be readable */
     second = history_encode(again);
     if (strcmp(text, second) != 0)
         abort();

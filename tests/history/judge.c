@@ -34,7 +34,7 @@ const char *judge_invariant_sentence(int invariant)
     return invariants[invariant].sentence;
 }
 
-/* ---- counting and telling ---- */
+/* ---- counting and reporting ---- */
 
 void judge_check(struct judge *judge, int invariant)
 {
@@ -52,8 +52,8 @@ static void tell(struct judge *judge, int invariant, uint64_t line, const char *
         judge->fault(judge->context, invariant, line, sentence);
 }
 
-/* A rule of time that breaks after the wall clock was set breaks I27 as well: which of the two it
- * is cannot be told from outside. */
+/* A rule about time that is broken after the wall clock was set counts for I27 as well: the cause
+ * is not visible from outside. */
 static bool is_of_time(int invariant)
 {
     return (invariant >= 7 && invariant <= 12) || invariant == 16 || invariant == 17 ||
@@ -189,8 +189,8 @@ static void take_guest(struct judge *judge, const struct history_guest *guest)
     screens_dropped(judge, guest);
 }
 
-/* Lines that berthd's loop alone writes: it is alive when one comes, and has said how long it stood
- * still before. The store has a thread of its own, which goes on meanwhile.
+/* Lines that only berthd's loop writes: it runs when one comes, and has reported its stalls before.
+ * The store has its own thread, which continues during a stall.
  */
 static bool is_loops(const struct history_line *line)
 {
@@ -252,8 +252,8 @@ static void judge_line(struct judge *judge, const struct history_line *line)
     }
 }
 
-/* Lines of one recorder come in their true order. Where the time of one of them lies far before
- * that of an earlier one, somebody's monotonic clock has followed the wall clock.
+/* Lines of one recorder come in their true order. When the time of one is far before that of an
+ * earlier one, a monotonic clock has followed the wall clock.
  */
 #define DISORDER_US (2 * SECOND_US)
 
@@ -271,7 +271,7 @@ static void check_clocks(struct judge *judge, const struct history_line *line)
                          "set",
                          (long long)(judge->latest_us - at_us) / 1000);
     }
-    /* Told once for each time that somebody runs ahead. */
+    /* Reported once per jump. */
     if (at_us > judge->latest_us || at_us < judge->latest_us - DISORDER_US)
         judge->latest_us = at_us;
 }
@@ -287,7 +287,7 @@ void judge_take(struct judge *judge, const struct history_line *line, uint64_t n
         screens_due(judge);
     }
     judge_line(judge, line);
-    if (is_loops(line)) /* only now: a new life looks at the end of the former one */
+    if (is_loops(line)) /* only now: the start of a broker judges the end of the former one */
         judge->life.last_us = line->at_us;
 }
 

@@ -1,18 +1,17 @@
 /* judge.h - checks a history against the invariants.
  *
- * Module tests. Lines go in one by one, in order of time; what is broken comes out as sentences
- * that name the invariant and the line. Time is linear in the length of the history, memory linear
- * in what lives (terminals, desktops, users, ids that are over). The same judge serves berth-check
- * (files), the simulator (structs), the storm and the fault runs. It knows nothing of the broker's
- * code: only the rows of berth/history.def.
+ * Module tests. It takes lines one by one, in order of time, and reports violations as sentences
+ * with the invariant and the line. Time is linear in the length of the history, memory linear in
+ * the number of entities (terminals, desktops, users, expired ids). The same judge serves
+ * berth-check (files), the simulator (structs), the storm and the fault runs. It knows nothing of
+ * the broker's code: only the rows of berth/history.def.
  *
- * The history itself says what its silence means. `run` with program "berthd" and `whole`: every
- * line was written as it came, so at most what was in flight is missing where a life ends.
- * "berth-sim" and `whole`: one recorder wrote everything in its true order, store, hypervisors and
- * guests included, and nothing is missing. Any other program with `whole` wrote all that clients
- * asked. Whoever kills or unplugs a terminal writes "off" for it. The client "root" of an
- * operation is the local administrator; the id of a sign-on is the badge that it was made with, or
- * 0.
+ * The line `run` says how complete the history is. Program "berthd" and `whole`: every line was
+ * written at once, so only lines in flight are missing when the broker dies. "berth-sim" and
+ * `whole`: one recorder wrote everything in its true order, store, hypervisors and guests included;
+ * nothing is missing. Any other program with `whole` wrote all requests of clients. The program
+ * that kills or unplugs a terminal writes "off" for it. The client "root" of an operation is the
+ * local administrator; the id of a sign-on is that of its badge, or 0.
  */
 #ifndef BERTH_TESTS_HISTORY_JUDGE_H
 #define BERTH_TESTS_HISTORY_JUDGE_H
@@ -26,7 +25,7 @@ struct judge;
 struct judge_verdict {
     uint64_t lines;
     uint64_t checks;                        /* comparisons made, over all invariants */
-    uint64_t checked[JUDGE_INVARIANTS + 1]; /* by invariant; 0: the history says nothing of it */
+    uint64_t checked[JUDGE_INVARIANTS + 1]; /* by invariant; 0: the history has no lines for it */
     uint64_t violations;
     uint64_t broken[JUDGE_INVARIANTS + 1]; /* by invariant */
 };
@@ -37,25 +36,25 @@ typedef void judge_fault_fn(void *context, int invariant, uint64_t line, const c
 struct judge *judge_new(judge_fault_fn *fault, void *context);
 void judge_free(struct judge *judge);
 
-/* Take the next line. number: how faults call it (a line of a file, or a count). */
+/* Take the next line. number: used in reports (a line of a file, or a count). */
 void judge_take(struct judge *judge, const struct history_line *line, uint64_t number);
 
-/* Nothing more comes: what is only known at the end is judged now. */
+/* End of the history: judge what is only known at the end. */
 void judge_end(struct judge *judge);
 
 const struct judge_verdict *judge_verdict(const struct judge *judge);
 
 /* "single owner", ... for tables. 1 <= invariant <= JUDGE_INVARIANTS. */
 const char *judge_invariant(int invariant);
-/* The lines that tell of it, as "row, result", and what it says, as a sentence. */
+/* The kinds of lines that it needs, as "row, result", and its sentence. */
 const char *judge_invariant_lines(int invariant);
 const char *judge_invariant_sentence(int invariant);
 
-/* The terminal showed nothing any more since a time that nobody knows: its recorder was killed, and
- * viewers die with their agent. */
+/* The terminal's picture ended at an unknown time: its recorder was killed, and viewers die with
+ * their agent. */
 void judge_dark(struct judge *judge, const char *terminal);
 
-/* Steps of work done so far, for those who want to see that they are linear in the lines. */
+/* Steps of work so far, to prove that they are linear in the lines. */
 uint64_t judge_steps(const struct judge *judge);
 
 #endif

@@ -1,9 +1,9 @@
 /* judge_internal.h - the state of the judge, and the functions that its files share.
  *
- * Module tests, internal header of the judge. One struct per thing that the lines speak of, found
- * by its number or name and made when it is first heard of. Each file judges a group of invariants:
- * it gets every line of its kinds in order, compares, counts with judge_check and tells with
- * judge_broken. All facts are those of the lines: where the history is silent nothing is concluded.
+ * Module tests, internal header of the judge. One struct per entity in the lines, found by its
+ * number or name and made when it first appears. Each file judges a group of invariants: it gets
+ * every line of its kinds in order, compares, counts with judge_check and reports with
+ * judge_broken. All facts come from the lines; from missing lines nothing is concluded.
  */
 #ifndef BERTH_TESTS_HISTORY_JUDGE_INTERNAL_H
 #define BERTH_TESTS_HISTORY_JUDGE_INTERNAL_H
@@ -15,7 +15,7 @@
 
 #define SECOND_US INT64_C(1000000)
 
-/* The states that some rule looks at. */
+/* The states that rules use. */
 enum row_state {
     ROW_OTHER,
     ROW_PREPARING,
@@ -28,22 +28,22 @@ enum row_state {
     ROW_QUARANTINED,
 };
 
-/* A durable row: as it was last announced or loaded, and how far the store itself said it was. */
+/* A durable row: as last announced or loaded, and as the store recorded it. */
 struct fact {
     struct list node; /* judge.facts */
     enum history_entity kind;
     uint64_t id;
-    bool known;   /* announced or loaded at least once: what follows means something */
+    bool known;   /* announced or loaded at least once: the members below are valid */
     bool changed; /* announced in this life, not only loaded */
-    bool dropped; /* it was, and is gone */
+    bool dropped; /* it existed and was deleted */
     bool over, stored_over;
     enum row_state state;
     enum history_cause cause;
     int64_t version, rev, epoch;
     int64_t stored_version, stored_rev;
-    int64_t acked_version, acked_epoch; /* somebody was answered ok with these */
+    int64_t acked_version, acked_epoch; /* a request was answered ok with these */
     uint64_t acked_line;
-    uint64_t calls, open_calls; /* operations about it; of these without a known end */
+    uint64_t calls, open_calls; /* operations on it; those without a known outcome */
     uint64_t user_id, pool_id, desktop_id, terminal_id, session_id;
     int64_t slot;
     int64_t at_us, since_us; /* announced; and when its state began */
@@ -66,7 +66,7 @@ struct shown {
     uint64_t line;    /* that set the bound */
 };
 
-/* A place for a session. Sessions whose desktop nobody told of have one of their own. */
+/* A place for a session. Sessions with an unknown desktop have their own. */
 struct slot {
     struct list node;       /* judge.slots_all */
     struct list of_desktop; /* desktop.slots */
@@ -79,7 +79,7 @@ struct slot {
     int64_t epoch;      /* of the row */
     int64_t claimed;    /* highest of its sessions */
     int64_t admitted;   /* highest that the guest let in */
-    int64_t secret;     /* password of its account, 0: nobody's */
+    int64_t secret;     /* password of its account, 0: none */
     int64_t shown_epoch;
     struct list shown;
 };
@@ -87,7 +87,7 @@ struct slot {
 struct desktop {
     uint64_t id;
     struct machine *machine;
-    bool row;        /* there is one, and it is not over */
+    bool row;        /* there is an open one */
     bool should_run; /* as its row says */
     bool quarantined;
     bool recycles;
@@ -100,7 +100,7 @@ struct machine {
     char host[64];
     struct desktop *desktop;
     bool had_row, heard, defined, runs;
-    uint64_t runs_nth;   /* line of the history that told so last */
+    uint64_t runs_nth;   /* last line about it */
     int64_t starting_by; /* process whose start is unanswered; 0: none */
     uint64_t starting_line, starting_nth;
     int64_t admitted; /* highest epoch, by guests that cannot tell the session */
@@ -113,7 +113,7 @@ struct session {
     bool was_shown;
     uint64_t connection;    /* the open one, 0: none */
     uint64_t terminal_id;   /* of it */
-    uint64_t hidden_line;   /* its terminal was told to hide it, and no decision says yet why */
+    uint64_t hidden_line;   /* its terminal was told to hide it, without a decision so far */
     int64_t told_off_epoch; /* it was told to hide it up to this epoch */
 };
 
@@ -147,8 +147,8 @@ struct terminal {
     int64_t open;            /* connections that the link holds */
     int64_t profile;         /* version in force */
     struct waiting *waiting; /* its place in a queue */
-    int64_t asked_us;        /* somebody asked for something there, or switched it off */
-    int64_t kept_us;         /* end of the broker's former life: what it showed then it must keep */
+    int64_t asked_us;        /* there was a request there, or it was switched off */
+    int64_t kept_us;         /* end of the earlier broker: its picture of then must stay */
     struct list shown;
 };
 
@@ -172,7 +172,7 @@ struct operation {
 };
 
 struct life {
-    uint64_t number; /* 0: none began in this history yet */
+    uint64_t number; /* 0: none has started in this history yet */
     int64_t incarnation;
     int64_t started_us, recovery_us;
     bool loaded, up, degraded;
@@ -199,25 +199,25 @@ struct judge {
     uint64_t number; /* of the present line */
     int64_t now_us;
     int64_t latest_us; /* of all lines */
-    uint64_t steps;    /* of work, to see that it is linear */
+    uint64_t steps;    /* of work, to prove that it is linear */
     struct list memory;
     struct list facts, slots_all, machines_all, terminals_all, operations, line_ups;
     struct map rows, slots, desktops, machines, sessions, terminals, names, users;
     struct map ids, calls, requests, secrets, keys, queues, virts;
     struct life life;
-    bool listed; /* a life has told of every row there was; what it loaded, or did since, is all */
-    bool broker_recorded, broker_whole; /* absence of the broker's lines means something */
+    bool listed;                        /* a start has listed every row: there are no others */
+    bool broker_recorded, broker_whole; /* missing lines of the broker prove something */
     bool simulated;                     /* one recorder wrote everything, the store included */
     bool clients_recorded;
-    bool stored;         /* the store itself is heard */
-    bool virt;           /* machines are heard */
+    bool stored;         /* the store records */
+    bool virt;           /* machines are recorded */
     uint64_t virt_begun; /* number in the history of the latest berth-virt's first line */
     bool wall;           /* the wall clock was set */
-    struct list doubts;  /* rows that are gone, and may have been deleted */
+    struct list doubts;  /* missing rows that may have been deleted */
     struct list out;     /* pending: disabled users */
     struct list closing; /* pending: revoked terminals whose connection must close */
-    struct list lost;    /* pictures that went in a recovery window, for a reason to be told */
-    struct list hidden; /* pending: sessions hidden in a recovery window, for a reason to be told */
+    struct list lost;    /* pictures that ended in a recovery window, without a reason so far */
+    struct list hidden; /* pending: sessions hidden in a recovery window, without a reason so far */
     struct trail {
         int64_t seq, rev;
         int64_t pending;       /* lowest rev of stored rows that no record covers yet; 0: none */
@@ -229,16 +229,16 @@ struct judge {
 
 /* ---- judge.c ---- */
 
-/* A comparison was made. */
+/* Count a comparison. */
 void judge_check(struct judge *judge, int invariant);
-/* It came out badly, at the present line or at an earlier one. */
+/* Report a violation, at the present line or at an earlier one. */
 void judge_broken(struct judge *judge, int invariant, const char *format, ...) berth_printf(3, 4);
 void judge_broken_at(struct judge *judge, int invariant, uint64_t line, const char *format, ...)
     berth_printf(4, 5);
 
 /* ---- registry.c ---- */
 
-/* Zeroed memory that goes with the judge, or earlier with judge_drop. */
+/* Zeroed memory; freed with the judge, or earlier by judge_drop. */
 void *judge_make(struct judge *judge, size_t size);
 void judge_drop(void *memory);
 void registry_init(struct judge *judge);
@@ -264,11 +264,11 @@ void rows_take(struct judge *judge, const struct history_row *row);
 void rows_started(struct judge *judge);
 void rows_loaded(struct judge *judge);
 void rows_end(struct judge *judge);
-/* The first audit record of a new life. in_flight: there are records between the one that the
- * history told of last and this one. */
+/* The first audit record of a new life. in_flight: there are records between the last one in the
+ * history and this one. */
 void rows_recorded(struct judge *judge, bool in_flight);
 void rows_rest(struct judge *judge);
-/* Everything but the row that a file judges of a row; was: as it was before. */
+/* The other judges of a row; was: the row before. */
 typedef void row_fn(struct judge *judge, struct fact *fact, const struct fact *was,
                     const struct history_row *row);
 
@@ -289,11 +289,11 @@ void owners_disk(struct judge *judge, const struct machine *machine);
 row_fn epochs_slot, epochs_session, epochs_connection;
 void epochs_told(struct judge *judge, const struct history_instruction *told);
 void epochs_guest(struct judge *judge, const struct history_guest *guest);
-/* The disk is new or gone: nobody's password is on it any more. */
+/* The disk is new or deleted: it has no password any more. */
 void epochs_disk(struct judge *judge, struct machine *machine);
-/* The machine stopped: what was not scrambled by now stays as it is. */
+/* The machine stopped: passwords that are not scrambled yet stay. */
 void epochs_stopped(struct judge *judge, const struct machine *machine);
-/* At rest: does the password of a session that is over still open its account? */
+/* At rest: does the password of an ended session still open its account? */
 void epochs_rest(struct judge *judge, const struct machine *machine);
 
 /* ---- screens.c: I5, I12 of pictures ---- */
@@ -329,7 +329,7 @@ void shut_out_told(struct judge *judge, const struct history_instruction *told);
 void shut_out_peer(struct judge *judge, const struct history_peer *peer);
 void shut_out_presence(struct judge *judge, const struct history_presence *line);
 void shut_out_started(struct judge *judge);
-/* The broker is heard at now_us: what should have happened by now? */
+/* A line of the broker at now_us: check what should have happened by now. */
 void shut_out_due(struct judge *judge);
 
 /* ---- trail.c: I20, I21 ---- */

@@ -13,7 +13,7 @@ static unsigned long long number(uint64_t id)
 
 /* ---- I11, I12: what is destructive ---- */
 
-/* The session that is on this machine, was on a screen and goes on, or 0. */
+/* The open session on this machine that was on a screen, or 0. */
 static uint64_t living_on(struct judge *judge, const struct slot *slot)
 {
     struct user *user = slot->owner ? map_get_id(&judge->users, slot->owner->user_id) : NULL;
@@ -38,8 +38,8 @@ static bool in_recovery(const struct judge *judge)
            judge->now_us <= judge->life.started_us + judge->life.recovery_us;
 }
 
-/* A berth-virt of a former life finishes what that one ordered. (The simulator's processes do not
- * say when they begin; its former ones are gone when a life begins.) */
+/* A berth-virt of an earlier broker finishes the orders of that broker. (The simulator's processes
+ * have no start line; its earlier ones have ended when a broker starts.) */
 static bool is_former(const struct judge *judge, int64_t by)
 {
     const uint64_t *begun = map_get_id(&judge->virts, (uint64_t)by);
@@ -47,7 +47,7 @@ static bool is_former(const struct judge *judge, int64_t by)
     return begun && *begun < judge->life.nth;
 }
 
-/* by: the process that asked; what a machine does by itself is nobody's fault. */
+/* by: the process that asked; events of the machine itself are not judged. */
 static void touched(struct judge *judge, struct machine *machine,
                     const struct history_machine *line, bool destroyed)
 {
@@ -85,10 +85,10 @@ static void touched(struct judge *judge, struct machine *machine,
 static void start(struct judge *judge, struct machine *machine, const struct history_machine *line)
 {
     const uint64_t *begun = map_get_id(&judge->virts, (uint64_t)line->by);
-    /* Of a berth-virt that has died nobody hears the answer any more; the next one lists first. (It
-     * may have been given the dead one's process id.) */
+    /* A dead berth-virt gives no answer; the next one lists first. (It may have the same process
+     * id.) */
     bool orphan = begun && *begun > machine->starting_nth;
-    /* What a machine did while no berth-virt listened stands in no line. */
+    /* Events of a machine without a connected berth-virt are in no line. */
     bool certain = machine->runs && machine->runs_nth > judge->virt_begun;
 
     judge_check(judge, 15);
@@ -201,7 +201,7 @@ void machines_rest(struct judge *judge)
 
         judge->steps++;
         if (!machine->had_row || !machine->heard)
-            continue; /* never one of ours, or nobody says what became of it */
+            continue; /* not one of ours, or its end is unknown */
         epochs_rest(judge, machine);
         judge_check(judge, 13);
         if (machine->defined && !desktop->row)

@@ -11,7 +11,7 @@ struct source {
     FILE *file;
     const char *path;
     size_t index;
-    uint64_t number; /* of the line in hand */
+    uint64_t number; /* of the present line */
     char *text;
     size_t capacity;
     struct history_line line;
@@ -21,9 +21,9 @@ struct source {
 struct merge {
     struct source *sources;
     size_t count;
-    struct source **heap; /* those that have a line in hand, the earliest first */
+    struct source **heap; /* files with a line, the earliest first */
     size_t waiting;
-    struct source *last; /* whose line was given last */
+    struct source *last; /* the file of the last line */
     uint64_t torn;
     bool many_boots;
     char boot[40];
@@ -84,7 +84,7 @@ static int decode_behind_half(const char *text, size_t length, struct history_li
     return whole ? history_decode(whole, length - (size_t)(whole - text), ret, &error) : -1;
 }
 
-/* 1 with a line in hand, 0 at the end. */
+/* 1: there is a line; 0: the end. */
 static int advance(struct merge *merge, struct source *source, struct berth_error *reterr)
 {
     struct berth_error torn = { 0 };

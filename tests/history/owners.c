@@ -15,7 +15,7 @@ static unsigned long long number(uint64_t id)
 
 void owners_started(struct judge *judge)
 {
-    /* The rows that are loaded tell who owns what in the new life. */
+    /* The loaded rows say who owns what after a restart. */
     list_each (&judge->slots_all, node) {
         struct slot *slot = list_entry(node, struct slot, node);
 
@@ -70,7 +70,7 @@ void owners_desktop(struct judge *judge, struct fact *fact, const struct fact *w
         desktop->machine->desktop = desktop;
         desktop->machine->had_row = true;
     }
-    /* Where no machine is heard, the row itself says that its disk is new. */
+    /* Without lines of machines, the row itself says that its disk is new. */
     if (row->dirty || (judge->virt && desktop->machine))
         return;
     list_each (&desktop->slots, node) {

@@ -1,8 +1,8 @@
-/* presence.c - promises with a deadline, computed again from what was received (I7-I10).
+/* presence.c - presence deadlines, computed again from the received messages (I7-I10).
  *
- * A deadline counts from the receipt of the newest message, as if the loop had never stood still:
- * each line says how long it has, so stalls fall out. What should have ended and did not is noticed
- * when the terminal is heard of again, or at the end of the broker's life.
+ * A deadline counts from the receipt of the newest message, without stalls of the loop: each line
+ * has the stalled time. A presence that should have ended is noticed at the next line of the
+ * terminal, or at the end of the broker.
  */
 #include <stdio.h>
 
@@ -10,13 +10,13 @@
 
 #define LATE_US (2 * SECOND_US)
 
-/* The broker's clock of deadlines has whole milliseconds. */
+/* The broker's deadlines are in whole milliseconds. */
 #define TURN_US INT64_C(1000)
 
 /* After a restart terminals have their grant and the spread of the whole fleet to come back. */
 #define SPREAD_MAX_US (60 * SECOND_US)
 
-/* The clock of deadlines: without the stalls of this life. */
+/* The clock of deadlines: without the stalls since the start. */
 static int64_t heard_us(const struct judge *judge, const struct history_presence *line)
 {
     return judge->now_us - line->stalled_ms * 1000;
@@ -41,7 +41,7 @@ static int64_t latest_us(const struct judge *judge, const struct promise *promis
     return promise->presumed && latest < window ? window : latest;
 }
 
-/* It is now_us of the clock of deadlines, and the terminal was not said to be absent. */
+/* At now_us of the clock of deadlines the terminal was not reported absent. */
 static void check_late(struct judge *judge, const struct terminal *terminal, int64_t now_us,
                        const char *found)
 {
@@ -60,7 +60,7 @@ static void check_late(struct judge *judge, const struct terminal *terminal, int
                      name_of(terminal), found, (unsigned long long)promise->line);
 }
 
-/* ---- I7 and I10: what is received ---- */
+/* ---- I7 and I10: received messages ---- */
 
 static void promise_from(struct judge *judge, struct terminal *terminal,
                          const struct history_presence *line)
@@ -82,7 +82,7 @@ static void promise_from(struct judge *judge, struct terminal *terminal,
         map_put_id(&judge->ids, promise->id, terminal);
 }
 
-/* The id of the line is not the terminal's present one: was it ever anybody's? */
+/* The id of the line is not the present one: was it ever granted? */
 static void check_new(struct judge *judge, const struct terminal *terminal,
                       const struct history_presence *line)
 {
@@ -170,7 +170,7 @@ static void refused(struct judge *judge, const struct terminal *terminal,
         judge_broken(judge, 7, "terminal %s is refused under its present id", name_of(terminal));
 }
 
-/* ---- what is concluded ---- */
+/* ---- conclusions ---- */
 
 static bool check_lives(struct judge *judge, const struct terminal *terminal,
                         const struct history_presence *line)
@@ -268,9 +268,9 @@ void presence_take(struct judge *judge, const struct history_presence *line)
     }
 }
 
-/* ---- lives ---- */
+/* ---- starts and ends of the broker ---- */
 
-/* The broker's life is over at its last line: who should have been absent by then? */
+/* The broker ended at its last line: which terminals should have been absent by then? */
 static void close_life(struct judge *judge)
 {
     int64_t now = judge->life.last_us - judge->life.stall_us;

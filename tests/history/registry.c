@@ -4,7 +4,7 @@
 
 #include "history/judge_internal.h"
 
-/* Every piece of memory is in one list, so that the end of the judge is one walk. */
+/* All memory is in one list, so that freeing the judge is one walk. */
 struct piece {
     struct list node;
     _Alignas(max_align_t) unsigned char memory[];
@@ -52,7 +52,7 @@ static struct map *const *maps_of(struct judge *judge, size_t *count)
 
 void registry_init(struct judge *judge)
 {
-    /* Nobody attacks the checker with names; a fixed key makes its runs alike. */
+    /* The checker gets no hostile names; a fixed key makes its runs repeatable. */
     const struct map_key key = { .k0 = UINT64_C(0x6265727468), .k1 = UINT64_C(0x6a75646765) };
     size_t count;
     struct map *const *maps = maps_of(judge, &count);
@@ -232,7 +232,7 @@ struct terminal *terminal_named(struct judge *judge, const char *name)
     return terminal;
 }
 
-/* A terminal may have been heard of by its name before the broker gave it a number. */
+/* A terminal may appear with its name before the broker gave it a number. */
 void terminal_name(struct judge *judge, uint64_t id, const char *name)
 {
     struct terminal *numbered = map_get_id(&judge->terminals, id);
@@ -249,7 +249,7 @@ void terminal_name(struct judge *judge, uint64_t id, const char *name)
     if (numbered->name[0])
         (void)map_take_text(&judge->names, numbered->name);
     (void)snprintf(numbered->name, sizeof(numbered->name), "%s", name);
-    if (named) { /* what it showed goes on under its number */
+    if (named) { /* its picture continues under its number */
         while (!list_empty(&named->shown)) {
             struct shown *shown = list_entry(list_shift(&named->shown), struct shown, here);
 

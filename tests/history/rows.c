@@ -1,12 +1,11 @@
 /* rows.c - durable rows: what was announced must be on disk before and after (I2), and what is on
  * disk must have been decided (I3).
  *
- * A decision in flight when the broker dies may be on disk without any line of it, unless the store
- * itself is heard. So a row may come back one version newer than was announced; two versions newer,
- * or at a version that a store that is heard never wrote, is a phantom. A row that is missing was
- * lost, unless its deletion may have been in flight: of desktops whose machine is removed, of what
- * is over and may be tidied away, and of what people delete when the audit trail has a record that
- * no line tells of.
+ * A decision in flight when the broker dies may be on disk without a line about it, unless the
+ * store records, too. So a row may come back one version newer than announced; two versions newer,
+ * or at a version that a recording store never wrote, is a phantom. A missing row was lost, unless
+ * its deletion may have been in flight: desktops whose machine is removed, past rows that may be
+ * pruned, and rows that people delete when the audit trail has a record without a line.
  */
 #include <stdio.h>
 #include <string.h>
@@ -36,7 +35,7 @@ static enum row_state state_of(const char *text)
     return ROW_OTHER;
 }
 
-/* What is over is history: it may be tidied away at any time. */
+/* A past row: it may be pruned at any time. */
 static bool is_history(const struct fact *fact)
 {
     return (fact->over || fact->stored_over) &&
@@ -52,7 +51,7 @@ static void remember(struct judge *judge, struct fact *fact, const struct histor
     if (!fact->known || fact->state != state)
         fact->since_us = loaded ? 0 : judge->now_us;
     else if (loaded)
-        fact->since_us = 0; /* since when is told by the wall clock alone */
+        fact->since_us = 0; /* its age is only known by the wall clock */
     if (loaded)
         fact->added_us = 0;
     else if (row->verb == history_verb_ADD)
@@ -79,7 +78,7 @@ static void remember(struct judge *judge, struct fact *fact, const struct histor
     fact->life = judge->life.number;
 }
 
-/* Everybody who judges rows of this kind. */
+/* Call all judges of rows of this kind. */
 static void pass_on(struct judge *judge, struct fact *fact, const struct fact *was,
                     const struct history_row *row)
 {
@@ -111,7 +110,7 @@ static void pass_on(struct judge *judge, struct fact *fact, const struct fact *w
         epochs_connection(judge, fact, was, row);
         shut_out_connection(judge, fact, was, row);
         return;
-    case history_entity_BADGE: /* calls.c looks at it when somebody signs on with it */
+    case history_entity_BADGE: /* calls.c checks it when a user signs on with it */
     case history_entity_OTHER:
     case history_entity_COMMAND:
     case history_entity_POOL:
@@ -133,8 +132,8 @@ static unsigned long long number(uint64_t id)
 
 /* ---- announced ---- */
 
-/* The store is heard: nobody acts on what it has not written. A deletion has no version of its own.
- */
+/* The store records: nothing may be announced that it has not written. A deletion has no version of
+ * its own. */
 static void check_stored(struct judge *judge, const struct fact *fact,
                          const struct history_row *row)
 {
@@ -227,21 +226,21 @@ static void check_kept(struct judge *judge, const struct fact *fact, const struc
                      (long long)fact->acked_epoch, number(fact->acked_line));
 }
 
-/* Was this decided by anybody? */
+/* Was this decided? */
 static void check_phantom(struct judge *judge, const struct fact *fact,
                           const struct history_row *row)
 {
     int64_t most = fact->version > fact->stored_version ? fact->version : fact->stored_version;
 
-    /* A life that was killed while it loaded has listed a part; only after a whole list, or from
-     * the beginning of everything, is a row that nobody spoke of one that was not there. */
+    /* A broker that was killed while it loaded has listed a part; only after a whole list, or from
+     * an empty store, is a row without a line one that did not exist. */
     if (!judge->listed || !judge->broker_whole)
         return;
     if (!judge->simulated)
         most++; /* it was in flight */
     judge_check(judge, 3);
     if (row->version > most)
-        judge_broken(judge, 3, "%s %llu is loaded at version %lld, and nobody decided that",
+        judge_broken(judge, 3, "%s %llu is loaded at version %lld, which was never decided",
                      kind_name(fact), number(row->id), (long long)row->version);
 }
 
@@ -279,11 +278,11 @@ void rows_take(struct judge *judge, const struct history_row *row)
     }
 }
 
-/* ---- lives ---- */
+/* ---- starts of the broker ---- */
 
 void rows_started(struct judge *judge)
 {
-    /* Rows say themselves that they are there still; who does not is looked for in rows_loaded. */
+    /* Loaded rows have lines; rows_loaded looks for those without one. */
     judge->life.loaded = false;
 }
 
@@ -296,7 +295,7 @@ static bool may_be_deleted(struct judge *judge, const struct fact *fact)
         return true;
     if (!fact->known && !fact->acked_version && !fact->acked_epoch && !fact->stored_version)
         return true;
-    if (fact->stored_over) /* written, and its announcement was cut off */
+    if (fact->stored_over) /* written, and not announced before the end */
         return true;
     if (judge->simulated)
         return false;

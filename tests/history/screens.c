@@ -1,11 +1,10 @@
 /* screens.c - a desktop's picture is on one screen (I5), and a restart of the broker ends no
  * picture (I12).
  *
- * Two screens may show a desktop for two seconds after a roam: the newer one is the one with the
- * higher epoch, and of equal ones the later. Whatever an older one still shows after the bound is
- * told when it goes dark at last, or at the end. A terminal that is killed says nothing any more,
- * so whoever kills or unplugs one writes "off" for it; one that begins to record again was dark
- * before.
+ * Two screens may show a desktop for two seconds after a roam; the newer one has the higher epoch,
+ * or with equal epochs came later. An older picture beyond that limit is reported when it ends, or
+ * at the end of the history. A killed terminal writes nothing, so the program that kills or unplugs
+ * it writes "off" for it; a terminal that begins to record again was dark before.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,9 +13,7 @@
 
 #define OVERLAP_US (2 * SECOND_US)
 
-/* A picture that ends this long after the broker's end or within the recovery window is looked
- * into.
- */
+/* Pictures that end this long after the broker's end, or within the recovery window, are judged. */
 #define ASKED_LATELY_US (5 * SECOND_US)
 
 static unsigned long long number(uint64_t id)
@@ -28,8 +25,7 @@ static struct slot *slot_of(struct judge *judge, uint64_t session_id)
 {
     struct session *session = session_make(judge, session_id);
 
-    /* Nobody told of its desktop: a desktop of its own stands for it, with a number that no other
-     * has. */
+    /* Its desktop is unknown: use a desktop of its own, with a unique number. */
     if (!session->slot)
         session->slot = slot_make(judge, session_id | UINT64_C(1) << 52, 0);
     return session->slot;
@@ -65,7 +61,7 @@ static void shows(struct judge *judge, struct terminal *terminal,
     struct slot *slot = slot_of(judge, screen->session_id);
     struct shown *shown;
 
-    /* One viewer at a terminal: what it showed before of this desktop gave way. */
+    /* One viewer at a terminal: its earlier picture of this desktop has ended. */
     list_each (&terminal->shown, node) {
         shown = list_entry(node, struct shown, here);
         if (shown->slot == slot)
@@ -100,7 +96,7 @@ static bool in_recovery(const struct judge *judge)
            judge->now_us <= judge->life.started_us + judge->life.recovery_us;
 }
 
-/* A picture that went in the recovery window, and nobody said yet why. */
+/* A picture that ended in the recovery window without a reason so far. */
 struct lost {
     struct list node; /* judge.lost */
     struct terminal *terminal;
@@ -112,8 +108,8 @@ struct lost {
 
 #define EXPLAINED_US (5 * SECOND_US)
 
-/* Did anybody but the broker have a reason? The desktop's machine may have died, the person may
- * have gone, or come back elsewhere, the terminal may have been switched off. */
+/* Was there a reason outside the broker? The desktop's machine may have died, the person may have
+ * left or signed on elsewhere, the terminal may have been switched off. */
 static bool has_reason(struct judge *judge, const struct lost *lost)
 {
     const struct desktop *desktop = map_get_id(&judge->desktops, lost->slot->desktop_id);
@@ -130,7 +126,7 @@ static void check_kept(struct judge *judge, const struct shown *shown)
 {
     struct lost *lost;
 
-    /* Only where everything is heard can silence about a reason mean that there was none. */
+    /* Only a complete history proves that there was no reason. */
     if (!judge->simulated || !in_recovery(judge) || shown->since_us >= judge->life.started_us)
         return;
     judge_check(judge, 12);
@@ -168,7 +164,7 @@ void screens_started(struct judge *judge)
 {
     struct list *node;
 
-    while ((node = list_shift(&judge->hidden)) != NULL) /* nobody can tell any more */
+    while ((node = list_shift(&judge->hidden)) != NULL) /* unknown from here on */
         judge_drop(list_entry(node, struct pending, node));
     while ((node = list_shift(&judge->lost)) != NULL)
         judge_drop(list_entry(node, struct lost, node));
@@ -181,7 +177,7 @@ void screens_started(struct judge *judge)
 }
 
 /* A hide in the recovery window follows a decision, or one follows it: the person's, a claim, a
- * limit. Of a broker that only forgot whose the picture is there comes none.
+ * limit. When the broker only lost its state, there is no decision.
  */
 #define EXPLAINED_US (5 * SECOND_US)
 
@@ -250,7 +246,7 @@ void screens_take(struct judge *judge, const struct history_screen *screen)
     case history_screen_event_HIDES:
         hides(judge, terminal, screen->session_id);
         return;
-    case history_screen_event_OFF: /* its power is its own business */
+    case history_screen_event_OFF: /* power is not judged */
         terminal->asked_us = judge->now_us;
         hides(judge, terminal, 0);
         return;
@@ -260,8 +256,7 @@ void screens_take(struct judge *judge, const struct history_screen *screen)
     }
 }
 
-/* The guest put an earlier viewer out: whatever that terminal does, there is no picture any more.
- */
+/* The guest disconnected an earlier viewer: that terminal has no picture any more. */
 void screens_dropped(struct judge *judge, const struct history_guest *guest)
 {
     struct terminal *terminal;
@@ -296,7 +291,7 @@ void judge_dark(struct judge *judge, const char *terminal)
     list_each (&terminal_named(judge, terminal)->shown, node) {
         struct shown *shown = list_entry(node, struct shown, here);
 
-        shown->until_us = 0; /* since when nobody knows */
+        shown->until_us = 0; /* since an unknown time */
         is_gone(judge, shown, judge->now_us);
     }
 }

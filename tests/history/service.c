@@ -1,9 +1,8 @@
 /* service.c - figures of other programs (I22, I23 and any other), the queue (I24), profiles (I25).
  *
- * The queue of a pool is judged by its order: whoever joined first of those who are alike is served
- * first, and no kiosk while a person waits. In a queue that keeps this order nobody waits out of
- * proportion; where order is not enough (a storm of handshakes), a measure says how long the
- * longest wait was against the median.
+ * The queue of a pool is judged by its order: among equals first come, first served, and no kiosk
+ * while a person waits. Where the order is not enough (a storm of handshakes), a measure compares
+ * the longest wait with the median.
  */
 #include <stdlib.h>
 #include <string.h>

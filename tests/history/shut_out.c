@@ -1,8 +1,8 @@
 /* shut_out.c - a disabled user has no session (I16), a revoked terminal has no effect (I17), and a
  * terminal acts only for itself (I18).
  *
- * Deadlines are judged when the broker is heard after them: a broker that is dead or stands still
- * owes nothing, and a new one has its time from its start.
+ * Deadlines are judged at the next line of the broker after them: a dead or stalled broker cannot
+ * act, and after a start the time counts from the start.
  */
 #include <stdio.h>
 #include <string.h>
@@ -92,7 +92,7 @@ void shut_out_told(struct judge *judge, const struct history_instruction *told)
                      number(told->terminal_id), number(user->id), number(user->out_line));
 }
 
-/* Five seconds on: is a session of the user still meant to be on a screen? */
+/* After five seconds: has a session of the user still a picture? */
 static void check_hidden(struct judge *judge, const struct pending *pending)
 {
     struct user *user = user_make(judge, pending->id);
@@ -125,7 +125,7 @@ void shut_out_terminal(struct judge *judge, struct fact *fact, const struct fact
     if (row->name[0])
         terminal_name(judge, fact->id, row->name);
     terminal = terminal_make(judge, fact->id);
-    if (fact->dropped) { /* its presence goes with it, without a word */
+    if (fact->dropped) { /* its presence ends with it, without a line */
         terminal->presence.lives = false;
         return;
     }
@@ -248,7 +248,7 @@ static void due(struct judge *judge, struct list *queue,
     while (!list_empty(queue)) {
         struct pending *pending = list_entry(queue->next, struct pending, node);
 
-        /* A loop that stood still has that much more time. */
+        /* The time of a stall is added. */
         if (pending->until_us + judge->life.stall_us - pending->stall_us >= judge->now_us)
             return;
         if (judge->life.up && !judge->life.degraded)

@@ -1,9 +1,10 @@
 /* test_cases.c - small histories with the verdict that the judge must give; then details of the
  * judge itself.
  *
- * A case is a file of lines; its first line is its sentence, the second one is
- *     # expect I5:7 I27:7         these invariants are broken at these lines of the file, nothing
- * else # expect nothing; checked I5 I6      nothing is, and these were looked into
+ * A case is a file of lines; its first line describes it, the second one is one of
+ *
+ *     # expect I5:7 I27:7                exactly these invariants are broken, at these lines
+ *     # expect nothing; checked I5 I6    none is broken, and these were checked
  */
 #include <dirent.h>
 #include <stdlib.h>

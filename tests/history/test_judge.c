@@ -49,7 +49,7 @@ static void take_presence(struct judge *judge, unsigned terminal, enum history_p
                                                      .granted_ms = 300000 } });
 }
 
-/* A session with all that belongs to it, on desktop number `id` of terminal number `id`. */
+/* A session with its rows, on desktop `id` at terminal `id`. */
 static void sign_on(struct judge *judge, uint64_t id)
 {
     struct history_row row = {
@@ -89,7 +89,7 @@ static void count(void *context, int invariant, uint64_t line, const char *sente
     (*violations)++;
 }
 
-/* Steps for each line of a history of so many sign-ons and a restart, in thousandths. */
+/* Steps per line in a history with this many sign-ons and a restart, in thousandths. */
 static uint64_t steps_a_line(uint64_t sign_ons)
 {
     unsigned violations = 0;
@@ -178,7 +178,7 @@ TEST(merge, puts_files_in_order_of_time)
     EXPECT_OK(merge_open(paths, 2, &merge, &error));
     for (size_t i = 0; i < BERTH_COUNT(times); i++) {
         EXPECT_INT(merge_next(merge, &at, &error), 1);
-        EXPECT_INT(at.line->at_us, times[i]); /* of equal times the first file's goes first */
+        EXPECT_INT(at.line->at_us, times[i]); /* with equal times the first file comes first */
         EXPECT_INT(at.number, numbers[i]);
         EXPECT_STR(at.path, paths[at.file]);
     }

@@ -1,8 +1,8 @@
 /* trail.c - the audit trail has no gap and every change has its record (I20); a record names the
  * person it is about (I21).
  *
- * The store writes down the rows of a decision and then its record, so each record covers the rows
- * since the one before it. Where the record says how many they are, no row may be left over.
+ * The store records the rows of a decision and then its audit record, so each record covers the
+ * rows since the one before it. When the record has their number, it must match.
  */
 #include <string.h>
 
@@ -65,7 +65,7 @@ static void check_names(struct judge *judge, const struct history_audit *audit)
     if (!audit->outcome[0])
         judge_broken(judge, 21, "audit record %lld ('%s') has no outcome", (long long)audit->seq,
                      audit->action);
-    /* What is done to a machine that nobody uses is about nobody. */
+    /* Work on an unused machine concerns no person. */
     if (of_person && !audit->user_id)
         judge_broken(judge, 21, "audit record %lld ('%s') names no person", (long long)audit->seq,
                      audit->action);
@@ -112,7 +112,7 @@ void trail_row(struct judge *judge, const struct history_row *row)
 
 void trail_started(struct judge *judge)
 {
-    judge->trail.pending = 0; /* the line of its record may have died with the broker */
+    judge->trail.pending = 0; /* the line of its record may be lost with the broker */
 }
 
 void trail_end(struct judge *judge)

@@ -1,8 +1,8 @@
 /* admission.c - a flood of connections before authentication, under virtual time, judged by I23.
  *
- * Strangers from a few addresses open connections and never finish a handshake, while terminals of
- * known terminals come one by one from addresses of their own. What strangers hold at most goes to
- * the judge as figures with their bounds. Exit: 0 nothing broken, 1 a violation, 2 usage.
+ * Unknown clients from a few addresses open connections and never finish a handshake, while known
+ * terminals connect one by one from their own addresses. The most that the clients hold goes to the
+ * judge as figures with their bounds. Exit code: 0 nothing broken, 1 a violation, 2 wrong usage.
  */
 #include "link/admission.h"
 
@@ -21,7 +21,7 @@ struct flood {
     struct admission *admission;
     struct berth_random random;
     struct judge *judge;
-    int64_t held[STRANGERS]; /* unfinished handshakes by source, as counted out here */
+    int64_t held[STRANGERS]; /* unfinished handshakes by source, counted here */
     int64_t most_source, most_all;
     int64_t terminals_asked, terminals_refused;
 };
@@ -33,7 +33,7 @@ static void broken(void *context, int invariant, uint64_t line, const char *sent
     (void)printf("I%d %s\n", invariant, sentence);
 }
 
-/* Whose each connection is, by its number; 0: a terminal's. */
+/* Source of each connection, by its number; 0: a terminal. */
 static int whose[TRIES * 2];
 static uint64_t last_id;
 static struct flood *playing;
@@ -85,7 +85,7 @@ static void stranger(struct flood *flood, int64_t now_ms)
         flood->most_all = sum(flood);
 }
 
-/* A terminal shakes hands at once, and stays for the rest of the run. */
+/* A terminal finishes its handshake at once and stays connected. */
 static void terminal(struct flood *flood, int number, int64_t now_ms)
 {
     struct admission_slot *slot;
