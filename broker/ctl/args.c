@@ -1,4 +1,4 @@
-/* args.c - the command line against the table of verbs. */
+/* args.c - parse the command line by the table of verbs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +42,7 @@ static bool take_flag(struct ctl *ctl, const char *arg)
     return false;
 }
 
-/* --name VALUE and --name=VALUE. Returns how many arguments it took. */
+/* Parse --name VALUE and --name=VALUE. Returns how many arguments were used. */
 static int take_text(struct ctl *ctl, const char *arg, const char *next, struct berth_error *reterr)
 {
     size_t length = strcspn(arg, "=");
@@ -68,7 +68,7 @@ static int take_param(struct ctl *ctl, const char *arg, const char *next,
     char *text;
 
     if (arg[1] != '-')
-        return berth_fail(reterr, BERTH_E_INVALID, "there is no option '%s'", arg);
+        return berth_fail(reterr, BERTH_E_INVALID, "unknown option '%s'; see berthctl help", arg);
     if (!strchr(arg, '=') && !next)
         return berth_fail(reterr, BERTH_E_INVALID, "%s needs a value", arg);
     text = (char *)berth_alloc(size);
@@ -126,8 +126,8 @@ void ctl_clear(struct ctl *ctl)
 
 /* ---- which verb ---- */
 
-/* How many words the pattern has before its first brace, when the arguments begin with them; 0:
- * they do not. */
+/* How many words the pattern has before its first brace, if the arguments begin with them; else 0.
+ */
 static size_t words_matched(const struct ctl *ctl, const char *pattern)
 {
     size_t words = 0;
@@ -152,7 +152,7 @@ const struct verb *ctl_verb(const struct ctl *ctl, size_t *ret_words)
     const struct verb *best = NULL;
 
     *ret_words = 0;
-    /* A special verb stands before the plain one of the same words and is found first. */
+    /* A special verb is before the plain one with the same words in the table, and found first. */
     for (size_t i = 0; i < count; i++) {
         size_t words = words_matched(ctl, verb[i].words);
 
@@ -186,7 +186,7 @@ static int read_file(const char *path, json_t **ret, struct berth_error *reterr)
     *ret = size > FILE_MAX ? NULL : json_stringn(text, size);
     free(text);
     if (!*ret)
-        return berth_fail(reterr, BERTH_E_INVALID, "'%s' is no UTF-8 text of at most %d bytes",
+        return berth_fail(reterr, BERTH_E_INVALID, "'%s' is not a UTF-8 text of at most %d bytes",
                           path, FILE_MAX);
     return 0;
 }
@@ -199,12 +199,12 @@ static int put(const struct verb *verb, const struct field *field, const char *t
 
     if (field->type == FIELD_SECRET)
         return berth_fail(reterr, BERTH_E_INVALID,
-                          "'%s' never stands on a command line: it is asked for, or read from "
-                          "standard input",
+                          "'%s' must not be given on the command line: berthctl asks for it, or "
+                          "reads it from standard input",
                           field->name);
     if (verb->plain && (verb->plain == PLAIN_ADD || verb->plain == PLAIN_SET) &&
         !collection_takes(verb->entity, field->name) && strcmp(field->name, "version") != 0)
-        return berth_fail(reterr, BERTH_E_INVALID, "'%s' is the broker's own", field->name);
+        return berth_fail(reterr, BERTH_E_INVALID, "'%s' is read-only", field->name);
     if (json_object_get(params, field->name))
         return berth_fail(reterr, BERTH_E_INVALID, "'%s' is given twice", field->name);
     if (field->type == FIELD_LINES && text[0] == '@')
@@ -216,7 +216,7 @@ static int put(const struct verb *verb, const struct field *field, const char *t
     return r;
 }
 
-/* Filters and paging of a list are not all fields of the entity. */
+/* Parameters of a list that are not fields of the entity. */
 static bool is_list_word(const struct verb *verb, const char *name)
 {
     if (verb->plain != PLAIN_LIST)
@@ -245,7 +245,7 @@ static int put_list_word(const char *name, const char *text, json_t *params,
     return 0;
 }
 
-/* name=value, when `name` is something that the verb knows. Returns 1 when it was taken. */
+/* Parse name=value, if `name` is a parameter of the verb. Returns 1 when it was used. */
 static int take_named(const struct verb *verb, const char *arg, json_t *params,
                       struct berth_error *reterr)
 {
@@ -271,7 +271,7 @@ static int take_named(const struct verb *verb, const char *arg, json_t *params,
     return r < 0 ? r : 1;
 }
 
-/* The braces of the words in order. When fewer are given than there are, optional ones are left out
+/* Positional arguments, in the order of the braces. When fewer are given, optional ones are omitted
  * from the left: `terminal message tag=icu "text"` has a text and no terminal.
  */
 static int take_braces(const struct verb *verb, const char *const *given, size_t count,
@@ -303,8 +303,8 @@ static int take_braces(const struct verb *verb, const char *const *given, size_t
             return r;
     }
     if (next < count)
-        return berth_fail(reterr, BERTH_E_INVALID, "'%s': what is it? Parameters are name=value",
-                          given[next]);
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "unexpected argument '%s'; parameters are name=value", given[next]);
     return 0;
 }
 
@@ -341,7 +341,7 @@ static int check_missing(const struct verb *verb, const json_t *params, struct b
     }
     for (size_t i = 0; verb_brace(verb->path, i, name); i++)
         if (!json_object_get(params, name))
-            return berth_fail(reterr, BERTH_E_INVALID, "which one? usage: berthctl %s",
+            return berth_fail(reterr, BERTH_E_INVALID, "an argument is missing; usage: berthctl %s",
                               verb->words);
     return 0;
 }

@@ -1,5 +1,5 @@
-/* complete.c - completion for bash: words of commands, parameters, their values, and names that the
- * broker knows. */
+/* complete.c - completion for bash: words of commands, parameters, their values, and names from the
+ * broker. */
 #include <stdio.h>
 #include <string.h>
 
@@ -32,7 +32,7 @@ static void offer(const char *word, const char *begun)
 
 /* ---- words of commands ---- */
 
-/* The word of a command that follows the words so far; false when it does not begin with them or
+/* The next word of a command after the words so far; false when it does not begin with them, or
  * ends there. */
 static bool next_word(const struct ctl *ctl, const char *words, char word[48])
 {
@@ -61,7 +61,7 @@ static bool offered_before(const struct ctl *ctl, const struct verb *verb, size_
     return false;
 }
 
-/* The next word of every command that begins with the words so far; each once. */
+/* Print the next word of every command that begins with the words so far, each once. */
 static void offer_words(const struct ctl *ctl, const char *begun)
 {
     size_t count;
@@ -86,7 +86,7 @@ static void offer_local(const char *begun)
     }
 }
 
-/* ---- names that the broker knows ---- */
+/* ---- names from the broker ---- */
 
 static void offer_names(const struct ctl *ctl, enum entity_kind kind, const char *prefix,
                         const char *begun)
@@ -105,7 +105,7 @@ static void offer_names(const struct ctl *ctl, enum entity_kind kind, const char
     if (!count)
         return;
     params = json_pack("{s:s}", "limit", "200");
-    if (collection_of(kind)->can & HAS_PAST) /* what is over has endless numbers */
+    if (collection_of(kind)->can & HAS_PAST) /* not ended rows, of which there may be very many */
         (void)json_object_set_new(params, "past", json_string("no"));
     ctl_ask(ctl, verb, params, false, &answer);
     page = answer.status == 200 ? json_parse(answer.text, answer.size, 8, NULL) : NULL;
@@ -178,7 +178,7 @@ static void offer_params(const struct verb *verb, const char *begun)
     }
 }
 
-/* The argument without a name that comes next. */
+/* The next positional argument. */
 static void offer_brace(const struct ctl *ctl, const struct verb *verb, size_t words,
                         const char *begun)
 {

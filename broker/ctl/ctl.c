@@ -32,7 +32,9 @@ int ctl_fail(const struct ctl_answer *answer)
 
     if (answer->status == 0) {
         (void)fprintf(stderr, "berthctl: ");
-        ctl_print(stderr, answer->error[0] ? answer->error : "the broker went away", false);
+        ctl_print(stderr,
+                  answer->error[0] ? answer->error : "the connection to the broker was lost",
+                  false);
         (void)fputc('\n', stderr);
         return CTL_UNREACHABLE;
     }
@@ -55,7 +57,7 @@ bool ctl_is_good(const struct ctl_answer *answer)
     return answer->status >= 200 && answer->status < 300;
 }
 
-/* ---- sign-in keeps its token in a file ---- */
+/* ---- sign-in: store the token in a file ---- */
 
 static int keep_token(const struct ctl *ctl, const json_t *answer)
 {
@@ -98,12 +100,12 @@ static int print_answer(const struct ctl *ctl, const struct verb *verb,
     }
     json = answer->text ? json_parse(answer->text, answer->size, CTL_ANSWER_DEPTH, NULL) : NULL;
     if (!json) {
-        (void)fprintf(stderr, "berthctl: the broker's answer is not understood\n");
+        (void)fprintf(stderr, "berthctl: cannot parse the answer of the broker\n");
         return CTL_REFUSED;
     }
     ctl_pages_rest(ctl, verb, pages, params, json, answer);
     if (verb->method == GET && answer->status >= 300 && verb->id != VERB_readyz)
-        code = ctl_fail(answer); /* one of the later pages */
+        code = ctl_fail(answer); /* a later page failed */
     else if (verb->id == VERB_sign_in && ctl->token_file)
         code = keep_token(ctl, json);
     else if (ctl->json) {
@@ -118,7 +120,7 @@ static int print_answer(const struct ctl *ctl, const struct verb *verb,
     return code;
 }
 
-/* Tell what would happen and ask; false: the person said no. */
+/* Print what would happen and ask for confirmation; false: the answer was no. */
 static bool confirm_plan(const struct ctl *ctl, const struct verb *verb, const json_t *params)
 {
     struct ctl_answer answer;
@@ -134,7 +136,7 @@ static bool confirm_plan(const struct ctl *ctl, const struct verb *verb, const j
         json_decref(plan);
         ctl_answer_free(&answer);
     }
-    return ctl_confirm("Go on?");
+    return ctl_confirm("Continue?");
 }
 
 static int run_verb(const struct ctl *ctl, const struct verb *verb, json_t *params)
@@ -183,7 +185,7 @@ static int run_command(const struct ctl *ctl)
     int code;
 
     if (!verb) {
-        (void)berth_fail(&error, BERTH_E_INVALID, "there is no command '%s%s%s'; berthctl help",
+        (void)berth_fail(&error, BERTH_E_INVALID, "unknown command '%s%s%s'; see berthctl help",
                          ctl->arg[0], ctl->args > 1 ? " " : "", ctl->args > 1 ? ctl->arg[1] : "");
         return usage(&error, NULL);
     }

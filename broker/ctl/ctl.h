@@ -1,8 +1,8 @@
 /* ctl.h - berthctl: the management API on the command line.
  *
- * Module ctl: the only one with <curl/...>. Commands, their arguments, help and completion are the
- * broker's own table of verbs, compiled in; only what never reaches a broker (help, completion,
- * restore) is written here.
+ * Module ctl: the only user of <curl/...>. Commands, arguments, help and completion are made from
+ * the broker's table of verbs (api/table/verb.h), which is compiled in; only commands that need no
+ * broker (help, completion, restore) are defined here.
  *
  * To add a command: a row in broker/api/verbs.def. To add one that needs no broker: a row in
  * local.c.
@@ -22,12 +22,12 @@
 /* Exit codes; scripts rely on them. */
 enum ctl_exit {
     CTL_OK = 0,
-    CTL_REFUSED = 1,     /* refused or failed; the sentence says why */
+    CTL_REFUSED = 1,     /* refused or failed; the message says why */
     CTL_USAGE = 2,       /* the command line is wrong */
     CTL_UNREACHABLE = 3, /* no broker answers */
-    CTL_NOT_FOUND = 4,   /* there is no such thing */
+    CTL_NOT_FOUND = 4,   /* not found */
     CTL_NOT_PERMITTED = 5,
-    /* somebody else changed it meanwhile, it exists already, or not in this state */
+    /* changed meanwhile, exists already, or not possible in the present state */
     CTL_CONFLICT = 6,
     CTL_LATER = 7, /* the same command may succeed later */
 };
@@ -38,14 +38,14 @@ struct ctl {
     const char *url;
     const char *token_file;
     const char *authority; /* PEM file of the CA for https */
-    /* How to speak. */
+    /* Output. */
     bool json, yes, dry_run;
     bool colour;   /* standard output is a terminal */
     bool progress; /* standard error is a terminal */
-    /* What to do: words and arguments, options taken out. */
+    /* The command: words and arguments, without options. */
     const char *arg[CTL_ARGS_MAX];
     size_t args;
-    char *expanded[CTL_ARGS_MAX]; /* arguments that were made of options */
+    char *expanded[CTL_ARGS_MAX]; /* arguments made from options */
     size_t expanded_count;
     const char *to;    /* restore --to */
     const char *count; /* watch --count */
@@ -54,21 +54,21 @@ struct ctl {
 
 /* ---- args.c ---- */
 
-/* Take options out of the command line. Options that name a parameter of a verb (--terminal T)
- * become `terminal=T`. Errors: INVALID with a sentence.
+/* Parse the options of the command line. Options that name a parameter of a verb (--terminal T)
+ * become the argument `terminal=T`. Errors: INVALID.
  */
 int ctl_options(struct ctl *ctl, int argc, char *const argv[],
                 struct berth_error *reterr) berth_must_check;
 
-/* Free what ctl_options made. */
+/* Free what ctl_options allocated. */
 void ctl_clear(struct ctl *ctl);
 
-/* The verb whose words the arguments begin with, the longest; *ret_words: how many of them are
- * words. NULL: none. */
+/* The verb with the longest sequence of words that the arguments begin with; *ret_words: number of
+ * these words. NULL: none. */
 const struct verb *ctl_verb(const struct ctl *ctl, size_t *ret_words);
 
-/* The verb's parameters from the arguments behind its words, as JSON (a new reference). Passwords
- * are asked for here. Errors: INVALID with a sentence.
+/* The parameters of the verb from the arguments after its words, as JSON (a new reference). Asks
+ * for passwords. Errors: INVALID.
  */
 int ctl_params(const struct ctl *ctl, const struct verb *verb, size_t words, json_t **ret,
                struct berth_error *reterr) berth_must_check;
@@ -79,19 +79,20 @@ const struct record *ctl_record(const struct verb *verb);
 /* ---- http.c ---- */
 
 struct ctl_answer {
-    long status; /* 0: nobody answered; `error` says why */
+    long status; /* 0: no answer; `error` says why */
     char *text;
     size_t size;
     char error[256];
 };
 void ctl_answer_free(struct ctl_answer *answer);
 
-/* Ask and wait. `params` by name: the path takes what it names, the rest goes into the query or the
- * body. */
+/* Send a request and wait for the answer. `params` by name: those in the path go there, the rest
+ * into the query or the body. */
 void ctl_ask(const struct ctl *ctl, const struct verb *verb, const json_t *params, bool dry_run,
              struct ctl_answer *ret);
 
-/* Follow a stream: `each` gets every whole line without its end and says whether to go on. */
+/* Read a stream: `each` gets every complete line without its end and returns whether to continue.
+ */
 void ctl_follow(const struct ctl *ctl, const struct verb *verb, const json_t *params,
                 bool (*each)(void *context, const char *line), void *context,
                 struct ctl_answer *ret);
@@ -99,82 +100,82 @@ void ctl_follow(const struct ctl *ctl, const struct verb *verb, const json_t *pa
 /* ---- pages.c ---- */
 
 enum ctl_pages_mode {
-    PAGES_NONE, /* it is no list */
+    PAGES_NONE, /* not a list */
     PAGES_ONE,
     PAGES_ALL,
-    PAGES_OPEN_THEN_PAST, /* all that is not over, then one page of what is */
+    PAGES_OPEN_THEN_PAST, /* all open rows, then one page of ended ones */
 };
 
-/* How the pages of a list are fetched. */
+/* How to fetch the pages of a list. */
 struct ctl_pages {
     enum ctl_pages_mode mode;
-    const char *cursor; /* "after" or "before": where `next` of a page goes */
+    const char *cursor; /* "after" or "before": the parameter for `next` of a page */
 };
 
-/* Before the first page is asked for: what the parameters ask, and what must be added to them. */
+/* Before the first page is requested: decide the mode, and add parameters that it needs. */
 struct ctl_pages ctl_pages_begin(const struct verb *verb, json_t *params);
-/* Fetch what belongs to the list behind its first page, into it. `answer` holds the latest answer:
- * when that is no good one, the list is not whole. */
+/* Fetch the further pages of a list and append them. `answer` is the latest answer: when it is a
+ * failure, the list is incomplete. */
 void ctl_pages_rest(const struct ctl *ctl, const struct verb *verb, const struct ctl_pages *pages,
                     json_t *params, json_t *list, struct ctl_answer *answer);
-/* Say on standard error, where no reader of the list meets it, how the next page is seen. */
+/* Print on standard error how to get the next page. */
 void ctl_pages_hint(const struct ctl_pages *pages, const json_t *list);
 
 /* ---- show.c ---- */
 
-/* Print a good answer for people; a plan is what a dry run answers. */
+/* Print a successful answer as text; a plan is the answer of a dry run. */
 void ctl_show(const struct ctl *ctl, const struct verb *verb, const json_t *answer);
 void ctl_show_plan(const json_t *plan, FILE *out);
 
 /* ---- table.c ---- */
 
-/* Columns that the text takes on a terminal. */
+/* Number of columns of the text on a terminal. */
 size_t ctl_width(const char *text);
 
-/* A table of cells (rows * columns texts), columns aligned. colour: how to paint a cell, NULL: not
- * at all. */
+/* Print a table of cells (rows * columns texts) with aligned columns. colour: escape sequence for a
+ * cell; NULL: no colours. */
 void ctl_table(FILE *out, size_t columns, size_t rows, const char *const *cells,
                const char *(*colour)(size_t column, const char *text));
 
-/* Text without anything that a terminal would obey. lines: line feeds stay. */
+/* Print a text without control characters. lines: except line feeds. */
 void ctl_print(FILE *out, const char *text, bool lines);
 
 /* ---- secret.c ---- */
 
-/* From the terminal without echo (twice when `again`), or the first line of standard input when
- * that is none. */
+/* Read from the terminal without echo (twice when `again`), or the first line of standard input
+ * when that is not a terminal. */
 int ctl_read_secret(const char *what, bool again, struct secret *ret,
                     struct berth_error *reterr) berth_must_check;
 
-/* "Go on?" on the terminal; true when there is nobody to ask. */
+/* Ask for confirmation on the terminal; true when there is no terminal. */
 bool ctl_confirm(const char *question);
 
 /* ---- help.c, complete.c, local.c, watch.c ---- */
 
 void ctl_help(FILE *out);
-/* Of a word such as `pool`; false when there is none. */
+/* Help about a topic such as `pool`; false when there is none. */
 bool ctl_help_about(FILE *out, const char *word);
 void ctl_help_verb(FILE *out, const struct verb *verb);
 
-/* Offer words for the last of `argv`, one a line; asks the broker for names. */
+/* Print completions of the last of `argv`, one per line; asks the broker for names. */
 void ctl_complete(const struct ctl *ctl, int argc, char *const argv[]);
 extern const char ctl_completion_bash[];
 
-/* Follow events until told otherwise; resumes by itself. Answers an exit code. */
+/* Print events until it is interrupted; reconnects and resumes by itself. Returns an exit code. */
 int ctl_watch(const struct ctl *ctl, const struct verb *verb, const json_t *params);
 
-/* Commands that need no broker: -1 when it is none of them, else an exit code. */
+/* Run a command that needs no broker; returns an exit code, or -1 when it is not one of them. */
 int ctl_local(const struct ctl *ctl);
 /* Name and sentence of the i-th of them; NULL after the last. */
 const char *ctl_local_row(size_t index, const char **ret_sentence);
 
 #define CTL_ANSWER_DEPTH 12
-/* Did the broker do it? */
+/* Did the request succeed? */
 bool ctl_is_good(const struct ctl_answer *answer);
-/* Says why, and which exit code that is. */
+/* Print why a request failed; returns the exit code. */
 int ctl_fail(const struct ctl_answer *answer);
 
-/* Everything. */
+/* berthctl: returns the exit code. */
 int ctl_main(int argc, char *const argv[]);
 
 #endif

@@ -10,24 +10,24 @@ static const char head[] =
     "\n"
     "usage: berthctl [options] COMMAND [arguments] [name=value ...]\n"
     "\n"
-    "Things are called by name or by number. A parameter is name=value or --name value.\n"
-    "A value @FILE is read from a file where a text may have several lines.\n"
-    "Passwords are asked for, or read from standard input; they never stand on the command line.\n"
+    "Entities are given by name or by number. A parameter is name=value or --name value.\n"
+    "A value @FILE is read from a file, for parameters with several lines.\n"
+    "berthctl asks for passwords, or reads them from standard input; never give them as "
+    "arguments.\n"
     "\n";
 
 static const char options[] =
     "\noptions:\n"
     "  --socket PATH      Unix socket of the broker (BERTH_SOCKET, /run/berth/berthd.sock)\n"
     "  --url URL          a broker elsewhere, https://HOST:PORT\n"
-    "  --ca FILE          PEM file of the CA that its certificate comes from\n"
-    "  --token-file FILE  file that holds a token; sign-in writes it there\n"
+    "  --ca FILE          PEM file of the CA that issued its certificate\n"
+    "  --token-file FILE  file with a token; sign-in writes it there\n"
     "  --json             answers as JSON, for programs\n"
-    "  --dry-run          only tell what would happen\n"
-    "  --yes, -y          do not ask before something is destroyed\n"
+    "  --dry-run          only print what would happen\n"
+    "  --yes, -y          do not ask for confirmation\n"
     "  --count N          watch: end after so many events\n"
     "\nexit codes:\n"
-    "  0 done   1 refused or failed   2 wrong command line   3 no broker answers   4 no such "
-    "thing\n"
+    "  0 done   1 refused or failed   2 wrong command line   3 no broker answers   4 not found\n"
     "  5 not permitted   6 changed meanwhile, exists already or not in this state   7 try again "
     "later\n";
 
@@ -48,7 +48,7 @@ static bool is_first_of_topic(const struct verb *verb, size_t index)
     return true;
 }
 
-/* A plain verb behind a special one of the same words is never reached. */
+/* Is the plain verb hidden by a special one with the same words? */
 static bool is_hidden(const struct verb *verb, size_t index)
 {
     size_t length = strcspn(verb[index].words, "{");
@@ -92,11 +92,11 @@ void ctl_help(FILE *out)
     const char *name;
 
     (void)fputs(head, out);
-    (void)fputs("commands (berthctl help COMMAND tells more):\n", out);
+    (void)fputs("commands (for details: berthctl help COMMAND):\n", out);
     for (size_t i = 0; i < count; i++)
         if (is_first_of_topic(verb, i))
             print_topic(out, verb, count, verb[i].words);
-    (void)fputs("\nwithout a broker:\n", out);
+    (void)fputs("\ncommands that need no broker:\n", out);
     for (size_t i = 0; (name = ctl_local_row(i, &sentence)); i++)
         (void)fprintf(out, "  %-28s %s\n", name, sentence);
     (void)fputs(options, out);
@@ -139,17 +139,15 @@ static void print_param(FILE *out, const struct field *field, const char *more)
 
 static void print_paging(FILE *out, bool past)
 {
-    (void)fprintf(out, "    %-20s one page of at most so many, up to 200\n", "limit");
-    (void)fprintf(out, "    %-20s only those after this number, in order of number\n", "after");
+    (void)fprintf(out, "    %-20s one page of at most so many rows, up to 200\n", "limit");
+    (void)fprintf(out, "    %-20s only rows after this number, in order of number\n", "after");
     if (!past)
         return;
-    (void)fprintf(out, "    %-20s only those before this number, newest first\n", "before");
+    (void)fprintf(out, "    %-20s only rows before this number, newest first\n", "before");
     (void)fprintf(out,
-                  "    %-20s yes: only what is over; no: only what is not; not given: all that is "
-                  "not\n"
-                  "    %-20s over, then one page of what is. With --json `next` is the `before` of "
-                  "the\n"
-                  "    %-20s next page of what is over, or null\n",
+                  "    %-20s yes: only ended rows; no: only open rows; not given: all open rows,\n"
+                  "    %-20s then one page of ended ones. With --json `next` is the `before` of\n"
+                  "    %-20s the next page of ended rows, or null\n",
                   "past", "", "");
 }
 
@@ -159,8 +157,7 @@ static void print_params(FILE *out, const struct verb *verb)
     bool row = verb->plain == PLAIN_ADD || verb->plain == PLAIN_SET;
 
     if (verb->plain == PLAIN_LIST) {
-        (void)fputs("    any field, or runtime.x, as name=value: only those with this value\n",
-                    out);
+        (void)fputs("    any field, or runtime.x, as name=value: only rows with this value\n", out);
         print_paging(out, collection_of(verb->entity)->can & HAS_PAST);
         return;
     }

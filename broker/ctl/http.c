@@ -1,4 +1,5 @@
-/* http.c - asking the broker: libcurl over the Unix socket, or https with a token from a file. */
+/* http.c - requests to the broker: libcurl over the Unix socket, or https with a token from a file.
+ */
 #include <curl/curl.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,10 +12,10 @@
 
 #define SOCKET_DEFAULT "/run/berth/berthd.sock"
 #define CONNECT_S 5L
-#define QUIET_MS 2000 /* what takes longer shows that it goes on */
+#define QUIET_MS 2000 /* requests that take longer show a progress line */
 #define URL_MAX 4096
 
-/* One exchange: curl's handle, what is sent, what comes back. */
+/* One exchange: curl's handle, the request and the answer. */
 struct exchange {
     const struct ctl *ctl;
     CURL *curl;
@@ -26,7 +27,7 @@ struct exchange {
     const char *what; /* for the progress line */
     struct timespec began;
     bool shown;
-    /* following */
+    /* reading a stream */
     bool (*each)(void *context, const char *line);
     void *context;
     bool stopped;
@@ -38,7 +39,7 @@ void ctl_answer_free(struct ctl_answer *answer)
     answer->text = NULL;
 }
 
-/* ---- what is asked ---- */
+/* ---- the request ---- */
 
 static void append(struct exchange *exchange, const char *text)
 {
@@ -89,10 +90,12 @@ static void make_path(struct exchange *exchange, const struct verb *verb, const 
     }
 }
 
-/* What the path does not name: the query of GET and DELETE, the body of the others. */
+/* Parameters that are not in the path: the query of GET and DELETE, the body of the other methods.
+ */
 static json_t *rest_of(const struct verb *verb, const json_t *params)
 {
-    json_t *rest = json_copy((json_t *)(uintptr_t)params); /* jansson takes no const here */
+    /* jansson requires a non-const pointer */
+    json_t *rest = json_copy((json_t *)(uintptr_t)params);
     char name[48];
 
     for (size_t i = 0; verb_brace(verb->path, i, name); i++)
@@ -132,7 +135,7 @@ static void add_header(struct exchange *exchange, const char *name, const char *
         exchange->headers = more;
 }
 
-/* A repeated change, after a lost answer, has the effect of one. */
+/* So that a change that is repeated after a lost answer is made once. */
 static void add_key(struct exchange *exchange)
 {
     unsigned char bytes[16];
@@ -145,7 +148,8 @@ static void add_key(struct exchange *exchange)
     add_header(exchange, "Idempotency-Key", key);
 }
 
-/* The token is in a file, so that it is in no list of processes and in no history. */
+/* The token is in a file, so that it is neither in the list of processes nor in the shell's
+ * history. */
 static bool add_token(struct exchange *exchange, const struct verb *verb)
 {
     const char *path = exchange->ctl->token_file;
@@ -205,7 +209,7 @@ static void make_request(struct exchange *exchange, const struct verb *verb, con
     json_decref(rest);
 }
 
-/* ---- what comes back ---- */
+/* ---- the answer ---- */
 
 static size_t on_body(char *bytes, size_t one, size_t count, void *context)
 {
@@ -222,8 +226,8 @@ static size_t on_body(char *bytes, size_t one, size_t count, void *context)
     return size;
 }
 
-/* Whole lines go out; what is left waits for its end. Answers that are no stream are kept, for they
- * say what is wrong. */
+/* Pass on complete lines and keep the rest. Answers that are not a stream are kept, because they
+ * are errors. */
 static size_t on_line(char *bytes, size_t one, size_t count, void *context)
 {
     struct exchange *exchange = (struct exchange *)context;
@@ -255,8 +259,8 @@ static int64_t elapsed_ms(const struct exchange *exchange)
            (now.tv_nsec - exchange->began.tv_nsec) / 1000000;
 }
 
-/* libcurl calls several times a second. Only a person at a terminal sees it, and only when it takes
- * long. */
+/* libcurl calls it several times a second. Prints only on a terminal, and only when the request
+ * takes long. */
 static int progress(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
                     curl_off_t up)
 {
@@ -345,7 +349,7 @@ static void run(struct exchange *exchange, const struct verb *verb, const json_t
     exchange->curl = curl_easy_init();
     if (!exchange->curl) {
         (void)snprintf(exchange->answer->error, sizeof(exchange->answer->error),
-                       "libcurl does not start");
+                       "cannot initialise libcurl");
         return;
     }
     if (exchange->ctl->url && strncmp(exchange->ctl->url, "https://", 8) != 0)

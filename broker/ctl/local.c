@@ -27,7 +27,7 @@ static int help(const struct ctl *ctl)
     }
     if (ctl_help_about(stdout, ctl->arg[1]))
         return CTL_OK;
-    (void)fprintf(stderr, "berthctl: there is no command '%s'\n", ctl->arg[1]);
+    (void)fprintf(stderr, "berthctl: unknown command '%s'; see berthctl help\n", ctl->arg[1]);
     return CTL_USAGE;
 }
 
@@ -41,7 +41,7 @@ static int completion(const struct ctl *ctl)
     return CTL_OK;
 }
 
-/* Offline on purpose: the broker that owns the folder must not run. */
+/* Offline: the broker of the folder must not run. */
 static int restore(const struct ctl *ctl)
 {
     struct berth_error error = { 0 };
@@ -60,10 +60,10 @@ static int restore(const struct ctl *ctl)
 }
 
 static const struct local locals[] = {
-    { "help [COMMAND]", "this, or more about a command", help },
+    { "help [COMMAND]", "this help, or help about a command", help },
     { "version", "of berthctl", say_version },
     { "completion bash", "completion for bash: source <(berthctl completion bash)", completion },
-    { "restore FILE --to FOLDER", "check a backup and make a new data folder of it", restore },
+    { "restore FILE --to FOLDER", "check a backup and create a new data folder from it", restore },
 };
 
 const char *ctl_local_row(size_t index, const char **ret_sentence)

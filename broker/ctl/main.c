@@ -11,7 +11,7 @@ int main(int argc, char *argv[])
 {
     secret_harden_process();
     (void)signal(SIGPIPE, SIG_IGN);
-    /* Names are UTF-8; without a locale that says so, their width could not be told. */
+    /* Names are UTF-8; without such a locale their width is unknown. */
     if (!setlocale(LC_CTYPE, "") || MB_CUR_MAX == 1)
         (void)setlocale(LC_CTYPE, "C.UTF-8");
     return ctl_main(argc, argv);

@@ -1,7 +1,7 @@
-/* pages.c - lists are answered in pages: which of them are fetched, and how one sees the others.
+/* pages.c - fetch the pages of a list.
  *
- * What people keep is fetched whole. What only grows (the audit trail, what is over) is shown one
- * page at a time, newest first.
+ * Lists are fetched completely, except those that grow without limit (the audit trail, ended rows),
+ * which are shown one page at a time, newest first.
  */
 #include <string.h>
 
@@ -24,7 +24,7 @@ static bool says(const json_t *params, const char *name, const char *text)
     return value && strcmp(value, text) == 0;
 }
 
-/* Of a kind that has a past. */
+/* A list of a kind with ended rows. */
 static enum ctl_pages_mode pages_mode(const json_t *params)
 {
     bool place = is_given(params, "after") || is_given(params, "before");
@@ -54,7 +54,7 @@ struct ctl_pages ctl_pages_begin(const struct verb *verb, json_t *params)
     return pages;
 }
 
-/* Ask for the page at `params` and put its rows behind the others, its `next` over theirs. */
+/* Fetch the page for `params`, append its rows to the list and replace the list's `next`. */
 static bool fetch(const struct ctl *ctl, const struct verb *verb, const json_t *params,
                   json_t *list, struct ctl_answer *answer)
 {
@@ -72,7 +72,7 @@ static bool fetch(const struct ctl *ctl, const struct verb *verb, const json_t *
     return true;
 }
 
-/* The page behind `next`; false when there is none, or when it does not come. */
+/* Fetch the next page; false when there is none, or on failure. */
 static bool fetch_next(const struct ctl *ctl, const struct verb *verb, const char *cursor,
                        json_t *params, json_t *list, struct ctl_answer *answer)
 {
@@ -84,7 +84,7 @@ static bool fetch_next(const struct ctl *ctl, const struct verb *verb, const cha
     return fetch(ctl, verb, params, list, answer);
 }
 
-/* One page of what is over; a page without a row only says that the search goes on. */
+/* Fetch one page of ended rows; a page without rows only means that the search must continue. */
 static void fetch_past(const struct ctl *ctl, const struct verb *verb, json_t *params, json_t *list,
                        struct ctl_answer *answer)
 {

@@ -1,4 +1,4 @@
-/* secret.c - what a person types and nobody else shall see; and their yes or no. */
+/* secret.c - read passwords and confirmations from the terminal. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 #include "ctl.h"
 
-/* One line, its end cut. Byte by byte, so that nothing of what follows is taken from standard
+/* Read one line without its end, byte by byte, so that nothing after it is consumed from standard
  * input. */
 static int read_line(int descriptor, char *out, size_t size)
 {
@@ -63,7 +63,7 @@ static int read_twice(int terminal, const char *what, bool again, struct secret 
     same = read_hidden(terminal, prompt, &second) > 0 && secret_equal(ret, &second);
     secret_wipe(&second);
     if (!same)
-        return berth_fail(reterr, BERTH_E_INVALID, "the two were not the same");
+        return berth_fail(reterr, BERTH_E_INVALID, "the two inputs differ");
     return 0;
 }
 
@@ -80,7 +80,8 @@ int ctl_read_secret(const char *what, bool again, struct secret *ret, struct ber
     }
     terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     if (terminal < 0)
-        return berth_fail(reterr, BERTH_E_INVALID, "there is no terminal to ask for the %s", what);
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "no terminal to ask for the %s; give it on standard input", what);
     r = read_twice(terminal, what, again, ret, reterr);
     (void)close(terminal);
     return r;

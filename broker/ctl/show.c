@@ -1,4 +1,4 @@
-/* show.c - answers for people: a sentence, a list of facts, or a table. */
+/* show.c - print answers as text: a sentence, a list of values, or a table. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -33,7 +33,7 @@ static void format_seconds(int64_t seconds, char *out, size_t size)
         (void)snprintf(out, size, "%lldd", (long long)(seconds / 86400));
 }
 
-/* field NULL: a name beside a reference. */
+/* field NULL: the name of a reference. */
 static void format(const struct field *field, const json_t *value, char *out, size_t size)
 {
     if (!value || json_is_null(value))
@@ -50,7 +50,7 @@ static void format(const struct field *field, const json_t *value, char *out, si
         (void)snprintf(out, size, "%lld", (long long)json_integer_value(value));
 }
 
-/* The first characters that fit, and never half of one. */
+/* Truncate to the characters that fit, never in the middle of one. */
 static void shorten(char *text, size_t most)
 {
     size_t length = strlen(text);
@@ -65,7 +65,7 @@ static void shorten(char *text, size_t most)
     }
 }
 
-/* ---- colours: what needs a look ---- */
+/* ---- colours: states that need attention ---- */
 
 static const char *const good[] = { "ready", "up",        "present", "active", "accepted",
                                     "done",  "published", "current", "open",   NULL };
@@ -118,7 +118,7 @@ static const char *heading(const char *path, char out[48])
     for (i = 0; path[i] && i < 47; i++)
         out[i] = path[i] >= 'a' && path[i] <= 'z' ? (char)(path[i] - 'a' + 'A') : path[i];
     out[i] = '\0';
-    /* Units are shown in the cells. */
+    /* Units are shown in the cells, not in the header. */
     if (i > 2 && strcmp(out + i - 2, "_S") == 0)
         out[i - 2] = '\0';
     if (i > 3 && strcmp(out + i - 3, "_MS") == 0)
@@ -175,7 +175,7 @@ static size_t entity_columns(enum entity_kind kind, struct column column[COLUMNS
     return columns;
 }
 
-/* Everything but what is too long for a cell. */
+/* All columns except those that are too long for a cell. */
 static size_t view_columns(const struct record *record, struct column column[COLUMNS_MAX])
 {
     size_t columns = 0;
@@ -205,7 +205,7 @@ static void show_list(const struct ctl *ctl, const struct verb *verb, const json
     print_table(ctl, column, columns, items);
 }
 
-/* ---- facts, one a line ---- */
+/* ---- values, one per line ---- */
 
 static void print_field(const char *name, const struct field *field, const json_t *value,
                         const char *indent)
@@ -225,14 +225,14 @@ static void print_field(const char *name, const struct field *field, const json_
     (void)fputc('\n', stdout);
 }
 
-/* What is nothing is not worth a line. */
+/* Empty values are not printed. */
 static bool is_shown(const json_t *value)
 {
     return value && !json_is_null(value) &&
            !(json_is_string(value) && json_string_length(value) == 0);
 }
 
-/* Sentences need no heading. */
+/* Sentences are printed without a name. */
 static void print_sentences(const json_t *items)
 {
     for (size_t i = 0; i < json_array_size(items); i++) {
@@ -273,7 +273,7 @@ static void show_view(const struct ctl *ctl, const struct record *record, const 
             show_sublist(ctl, &record->fields[i], json_object_get(answer, record->fields[i].name));
 }
 
-/* A reference is shown by its name where it has one. */
+/* A reference is shown by its name if it has one. */
 static void show_row(const struct ctl *ctl, enum entity_kind kind, const json_t *answer)
 {
     const struct record *record = entity_row(kind)->record;
@@ -293,12 +293,12 @@ static void show_row(const struct ctl *ctl, enum entity_kind kind, const json_t 
             print_field(field->name, field, value, "");
     }
     if (runtime && json_object_get(answer, "runtime")) {
-        (void)fputs("at this moment:\n", stdout);
+        (void)fputs("present state:\n", stdout);
         show_view(ctl, runtime, json_object_get(answer, "runtime"), "  ");
     }
 }
 
-/* "pool 'ward-3' is added (4)"; `show` tells the rest. */
+/* "pool 'ward-3' is added (4)"; `show` prints all values. */
 static void print_saved(const struct verb *verb, const json_t *answer)
 {
     const char *name = json_string_value(json_object_get(answer, "name"));
@@ -315,7 +315,7 @@ static void print_saved(const struct verb *verb, const json_t *answer)
                  (long long)json_integer_value(json_object_get(answer, "id")));
 }
 
-/* ---- all of it ---- */
+/* ---- the whole answer ---- */
 
 void ctl_show_plan(const json_t *plan, FILE *out)
 {

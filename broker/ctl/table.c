@@ -1,4 +1,4 @@
-/* table.c - tables for people: aligned by the width that a terminal gives to each character. */
+/* table.c - print tables, aligned by the width of each character on a terminal. */
 #include <string.h>
 #include <wchar.h>
 
@@ -15,7 +15,7 @@ size_t ctl_width(const char *text)
         size_t size = mbrtowc(&wide, text, left, &state);
         int columns;
 
-        if (size == 0 || size > left) { /* no character: one column a byte */
+        if (size == 0 || size > left) { /* not a character: one column per byte */
             size = 1;
             columns = 1;
             memset(&state, 0, sizeof(state));
@@ -33,7 +33,7 @@ void ctl_print(FILE *out, const char *text, bool lines)
 {
     for (; *text; text++) {
         unsigned char c = (unsigned char)*text;
-        /* C1 controls are 0xC2 0x80..0x9F in UTF-8; terminals may obey them. */
+        /* C1 controls are 0xC2 0x80..0x9F in UTF-8; terminals may interpret them. */
         bool control = c == 0xC2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xA0;
 
         if (control) {

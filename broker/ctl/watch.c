@@ -1,5 +1,4 @@
-/* watch.c - `berthctl watch`: events as they happen; after a lost connection it resumes where it
- * was. */
+/* watch.c - `berthctl watch`: print events as they happen, and resume after a lost connection. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +10,15 @@
 #include "ctl.h"
 
 #define RETRY_S 3
-#define ENDED ": ended: " /* the broker's last words to a stream that another took the place of */
+#define ENDED ": ended: " /* the last comment on a stream that was replaced by another */
 
 struct watch {
     const struct ctl *ctl;
     uint64_t rev;  /* of the last event that had one */
-    uint64_t left; /* events still wanted; 0: no end */
+    uint64_t left; /* events still to be printed; 0: no limit */
     bool counted;
     bool answered; /* the broker answered */
-    bool replaced; /* and has ended this stream for good */
+    bool replaced; /* the broker has ended this stream for good */
     char event[32];
     char *data;
 };
@@ -52,7 +51,7 @@ static void print_event(const struct watch *watch, const json_t *event)
 
     print_clock(event);
     if (strcmp(watch->event, "reset") == 0) {
-        (void)printf("reset: changes were missed; look at everything anew\n");
+        (void)printf("reset: changes were missed; list the entities again\n");
         return;
     }
     if (json_object_get(event, "rev"))
@@ -71,7 +70,7 @@ static void print_event(const struct watch *watch, const json_t *event)
     (void)fputc('\n', stdout);
 }
 
-/* An event is whole at the empty line. */
+/* An empty line ends an event. */
 static bool event_ends(struct watch *watch)
 {
     json_t *event = watch->data ? json_loads(watch->data, 0, NULL) : NULL;
@@ -115,7 +114,8 @@ static json_t *resume(const json_t *params, uint64_t rev)
 {
     json_t *all = json_object();
 
-    (void)json_object_update(all, (json_t *)(uintptr_t)params); /* jansson takes no const here */
+    /* jansson requires a non-const pointer */
+    (void)json_object_update(all, (json_t *)(uintptr_t)params);
     if (rev)
         (void)json_object_set_new(all, "after", json_integer((json_int_t)rev));
     return all;
@@ -148,7 +148,7 @@ int ctl_watch(const struct ctl *ctl, const struct verb *verb, const json_t *para
             return CTL_LATER;
         if (code != CTL_OK || (watch.counted && watch.left == 0))
             return code;
-        (void)fprintf(stderr, "berthctl: the broker went away; trying again\n");
+        (void)fprintf(stderr, "berthctl: the connection to the broker was lost; trying again\n");
         (void)sleep(RETRY_S);
     }
 }
