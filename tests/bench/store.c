@@ -6,7 +6,7 @@
  * slot's next epoch; four rows, four changes of the feed, one sealed audit record. Every other
  * decision ends what the one before began, so the tables look like those of a site at work. With a
  * rate, decisions are due at even times whether or not earlier ones are done, and their wait counts
- * from the moment they were due. Prints figures; asserts none. FOLDER should lie on the disk that
+ * from the moment they were due. Prints figures; asserts none. FOLDER should be on the disk that
  * the broker will use.
  */
 #include "store/store.h"

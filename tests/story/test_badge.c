@@ -92,7 +92,7 @@ TEST(badge, it_is_good_at_its_own_site_and_for_its_owner_alone)
     tap(w, "n1", "04a1");
     world_run_s(w, 2);
     EXPECT_STR(world_said(w, "n1"), NEEDED);
-    tap(w, "t2", "04ff"); /* nobody's */
+    tap(w, "t2", "04ff"); /* an unknown badge */
     world_run_s(w, 2);
     EXPECT_STR(world_said(w, "t2"), NEEDED);
     THE_END(w);

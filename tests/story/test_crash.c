@@ -206,7 +206,7 @@ TEST(crash, at_any_moment_of_a_release)
         EXPECT(world_session(w, "anna") == NULL ||
                world_session(w, "anna")->row.state != session_ENDING);
         if (!world_session(w, "anna")) {
-            /* Over is over: the desktop is made anew before anybody gets it, and somebody does. */
+            /* The session has ended: the desktop is refreshed before another user gets it. */
             world_sign_on(w, "t2", "bob", "secret12");
             EVENTUALLY(w, "t2", "bob on ward-3-001");
             EXPECT(world_machine(w, "ward-3-001")->generation >= 2);
@@ -261,7 +261,7 @@ TEST(crash, on_either_side_of_every_commit_of_a_release)
     }
 }
 
-/* Anna works, somebody else signs on at her terminal, and the broker dies of it. */
+/* Anna works, another user signs on at her terminal, and the broker dies. */
 static void another_user_and_crash(enum store_crash when, uint64_t commit)
 {
     struct world *w = world_new(commit, WARD FLOATING);
@@ -410,7 +410,7 @@ TEST(crash, again_and_again)
     THE_END(w);
 }
 
-/* The decision is on disk, and the broker died before it could keep anybody out. */
+/* The decision is on disk, and the broker died before it acted on it. */
 TEST(crash, whoever_was_disabled_as_the_broker_died_is_out_when_it_is_back)
 {
     struct world *w = world_new(9, WARD FLOATING);

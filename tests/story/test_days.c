@@ -350,7 +350,7 @@ static void nothing_is_left(struct world *w, struct watch *watch)
     }
 }
 
-/* And everybody gets a desktop: after any history the ward can work. */
+/* Every user gets a desktop: after any history the ward can work. */
 static void everybody_signs_on(struct world *w, struct watch *watch)
 {
     for (size_t i = 0; i < USERS; i++) {

@@ -19,7 +19,7 @@ static void watch(struct world *w)
     }
 }
 
-/* Machines on this host die, and starting them again takes longer than anybody waits. */
+/* Machines on this host die, and starting them takes longer than any flow waits. */
 static void make_slow(struct world *w, const char *name)
 {
     struct hypervisor *host = world_host(w, name);

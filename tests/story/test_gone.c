@@ -4,7 +4,7 @@
 
 #include "story.h"
 
-/* A pool that makes nothing, so that everybody queues. */
+/* A pool that makes no desktops, so that all users queue. */
 #define EMPTY                                        \
     "pool few floating image debian max 0 spare 0\n" \
     "entitle everyone few\n"
@@ -127,7 +127,7 @@ TEST(gone, a_host_that_is_deleted_while_it_is_listed_is_asked_no_more)
     THE_END(w);
 }
 
-/* A machine of somebody else's, deleted while it is asked whether it answers and somebody waits. */
+/* An existing machine, deleted while it is probed and a user waits. */
 TEST(gone, a_manual_desktop_that_is_deleted_while_it_is_awaited)
 {
     struct world *w = world_new(7, WARD "pool old manual\n"

@@ -90,7 +90,7 @@ TEST(guest, a_machine_that_died_under_a_session_comes_back_with_a_password_that_
     THE_END(w);
 }
 
-/* ---- memory that somebody saved ---- */
+/* ---- saved memory ---- */
 
 #define KEPT                                                      \
     WARD "pool ward-3 floating image debian max 1 release keep\n" \
@@ -120,7 +120,7 @@ TEST(guest, a_machine_that_was_saved_boots_for_the_next_person)
 
     world_sign_on(w, "t2", "bob", "secret12");
     EVENTUALLY(w, "t2", "bob on ward-3-001");
-    THE_END(w); /* where the machine tells of somebody who gets another's session */
+    THE_END(w); /* where a machine reports a user who gets another user's session */
 }
 
 TEST(guest, the_next_person_finds_nobody_signed_on_in_a_machine_that_somebody_restored)

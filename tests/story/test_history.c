@@ -145,7 +145,7 @@ static void rewind_to_now(struct tape *tape)
 
 /* ---- stories ---- */
 
-/* One terminal, so that nobody else's lines come between. */
+/* One terminal, so that no other lines come between. */
 #define CORNER                      \
     "place ward-3\n"                \
     "host kvm1 max 20\n"            \
@@ -282,7 +282,7 @@ TEST(history, of_a_broker_that_dies_and_one_that_stands_still)
     for (size_t i = 0; i < tape.count; i++) {
         const struct history_line *line = &tape.lines[i];
 
-        /* Whoever judges deadlines knows by how much they moved. */
+        /* The line says by how much deadlines moved. */
         if (line->kind == HISTORY_presence && line->at_us > stood_us)
             EXPECT_INT(line->presence.stalled_ms, 40000);
         EXPECT(line->kind != HISTORY_presence ||

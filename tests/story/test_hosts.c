@@ -463,7 +463,7 @@ TEST(hosts, a_refresh_that_a_slow_host_did_not_answer_is_done_again_by_itself)
     world_sign_off(w, "t1");
     world_run_s(w, 200);
     world_host(w, "kvm1")->slow_ms = 0;
-    world_run_s(w, 240); /* nobody signs on, nothing happens */
+    world_run_s(w, 240); /* without a sign-on nothing happens */
     EXPECT_INT(world_spares(w, "ward-3"), 1);
     EXPECT(world_machine(w, "ward-3-001")->generation >= 2);
     THE_END(w);

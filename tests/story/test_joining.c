@@ -97,7 +97,7 @@ TEST(joining, two_at_the_same_moment_do_not_share_the_last_use)
     }
 }
 
-/* A ward that is switched on: nobody is sent away because others came at the same moment. */
+/* A ward is switched on: no terminal is refused because others connect at the same moment. */
 TEST(joining, a_ward_joins_at_once_with_one_invitation)
 {
     for (uint64_t seed = 1; seed <= 5; seed++) {
@@ -604,7 +604,7 @@ TEST(joining, a_retired_key_opens_nothing)
 }
 
 /* The answer never came, or the terminal died before it kept it: the key it has goes on, and the
- * next one retires it together with the one that nobody has. */
+ * next one retires it together with the unused one. */
 TEST(joining, a_renewal_whose_answer_is_lost_locks_nobody_out)
 {
     for (int64_t ms = 0; ms <= 60; ms += 5) {

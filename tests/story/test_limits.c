@@ -49,7 +49,7 @@ TEST(limits, hands_off_takes_the_session_off_the_screen)
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
     EVENTUALLY(w, "t1", "anna on ward-3-001");
-    world_run_s(w, 600); /* somebody types */
+    world_run_s(w, 600); /* the user types */
     EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
     world_hands_off(w, "t1");
     world_run_s(w, 280);

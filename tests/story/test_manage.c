@@ -462,7 +462,7 @@ TEST(manage, quarantined_while_it_starts_it_is_kept_out)
     world_run_s(w, 30);
     EXPECT_STR(world_desktop_state(w, "ward-3-001"), "quarantined");
     EXPECT_INT(world_spares(w, "ward-3"), 1);
-    /* Somebody looks at it: it runs and is still kept out. */
+    /* An administrator starts it: it runs and is still in quarantine. */
     action.act = DESKTOP_RESTART;
     EXPECT_OK(
         world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
@@ -523,7 +523,7 @@ TEST(manage, a_new_image_comes_to_new_desktops_and_by_recompose_to_all)
                                                            .id = world_pool(w, "ward-3")->row.id },
                                    world_op(w))));
     world_run_s(w, 60);
-    EXPECT_SCREEN(w, "t1", "anna on ward-3-001"); /* nobody is thrown out */
+    EXPECT_SCREEN(w, "t1", "anna on ward-3-001"); /* no session ends */
     EXPECT_INT(world_spares(w, "ward-3"), 1);
     list_each (core_all(world_core(w), ENTITY_desktop), node) {
         const struct desktop *desktop = container_of(entity_of(node), struct desktop, base);
@@ -614,7 +614,7 @@ TEST(manage, a_manual_pool_that_becomes_floating_brings_a_template_too)
     row.release = pool_release_KEEP;
     row.credential = pool_credential_PASSTHROUGH;
     (void)snprintf(row.name, sizeof(row.name), "other");
-    (void)snprintf(row.template, sizeof(row.template), "/etc/bad.xml"); /* nobody reads it yet */
+    (void)snprintf(row.template, sizeof(row.template), "/etc/bad.xml"); /* not read yet */
     (void)snprintf(w->hypervisors->bad_template, sizeof(w->hypervisors->bad_template),
                    "/etc/bad.xml");
     EXPECT_OK(world_await(

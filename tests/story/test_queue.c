@@ -176,7 +176,7 @@ TEST(queue, the_estimate_is_honest_or_none)
     EXPECT(estimate_ms > 500 && estimate_ms < 15000); /* a machine is on its way: about one boot */
     EVENTUALLY(w, "t2", "bob on ward-3-002");
     EXPECT(world_now_ms(w) - began_ms < 3 * estimate_ms);
-    /* Nobody can say when somebody leaves. */
+    /* It is unknown when a user will leave. */
     world_sign_on(w, "t3", "carl", "secret12");
     world_run_s(w, 1);
     EXPECT_SCREEN(w, "t3", "queue 1");

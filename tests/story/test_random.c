@@ -21,7 +21,7 @@
 #define SLOWEST_COMMIT_MS 8000
 #define PREPARED_MS 60000 /* longer than a few writes take one after the other */
 
-/* Since when nobody works on a session that is not ready. */
+/* Since when no flow works on a session that is not ready. */
 struct unattended {
     uint64_t session_id;
     int64_t since_ms;
@@ -56,10 +56,10 @@ static const char site[] =
 /* What a run carries. */
 struct run {
     struct world *w;
-    struct op ops[OPS]; /* what administrators asked for and nobody waits for */
+    struct op ops[OPS]; /* requests of administrators whose outcome does not matter */
     uint64_t call_records_judged;
     int64_t down_until_ms; /* of the broker */
-    bool asked_by_admin;   /* somebody ordered work on machines in this life of the broker */
+    bool asked_by_admin;   /* an administrator ordered work on machines since the start */
     struct unattended unattended[SESSIONS_WATCHED]; /* by session id */
 };
 
@@ -184,7 +184,7 @@ static bool may_be_taken(struct world *w, const struct session *session)
     return false;
 }
 
-/* Preparing, and nobody works on it? */
+/* Preparing, without a flow? */
 static bool is_left_alone(struct world *w, const struct session *session)
 {
     return session->row.state == session_PREPARING && !session->flow &&
@@ -238,7 +238,7 @@ static void forget(struct op *op, int result)
     (void)result;
 }
 
-/* A free operation for something that nobody waits for; NULL when all are busy. */
+/* A free operation for a request whose outcome does not matter; NULL when all are busy. */
 static struct op *admin_op(void)
 {
     for (int i = 0; i < OPS; i++) {
@@ -622,7 +622,7 @@ static void judge_rest(struct world *w)
     list_each (&w->broker->context.engine.flows, node) {
         const struct flow *flow = list_entry(node, struct flow, node);
 
-        /* Whoever waits in a queue may do so; everything else has an end. */
+        /* A sign-on may wait in a queue; every other flow must have ended. */
         if (strcmp(flow_step_name(flow), "choose") != 0)
             environment_fault(&w->environment, "flow %s of %s is still in step %s",
                               flow->kind->name, flow->who, flow_step_name(flow));
@@ -689,7 +689,7 @@ static void judge_machines(struct world *w)
     }
 }
 
-/* Whoever wants a desktop gets one: of each pool as many as it has room for. */
+/* Every user gets a desktop: from each pool as many as it has room for. */
 static void judge_service(struct world *w)
 {
     static const char *const pools[] = { "float", "own", "stay" };
@@ -700,7 +700,7 @@ static void judge_service(struct world *w)
         char why[160];
 
         placement_count(world_core(w), pool, &count);
-        /* Quarantined machines keep their place on a host until somebody looks. */
+        /* Quarantined machines keep their place on a host until an administrator acts. */
         if (count.spare < 1 && count.total < pool->row.max && !pool->backoff_until_ms &&
             placement_host(world_core(w), pool, why, sizeof(why)))
             environment_fault(&w->environment,

@@ -80,7 +80,7 @@ static int order(struct world *w, const char *desktop, enum desktop_act act, con
     return world_await(w, admin_desktop(context_of(w), world_actor(), &action, world_op(w)));
 }
 
-/* Desktops of the current version, or of others, that nobody keeps out of service. */
+/* Desktops of the current version, or of others, that are in service. */
 static int count(struct world *w, bool current, bool ready)
 {
     int count = 0;
@@ -555,7 +555,7 @@ TEST(recompose, of_new_desktops_one_proves_a_version_that_none_has_proved)
     THE_END(w);
 }
 
-/* Whoever waits gets a desktop of what was proved, when the new version has failed. */
+/* When the new version has failed, waiting users get desktops of the proved one. */
 TEST(recompose, who_waits_is_not_given_a_version_that_failed)
 {
     struct world *w = world_new(58, WARD "pool ward-3 floating image debian max 9 spare 1\n"
@@ -626,7 +626,7 @@ TEST(recompose, after_a_restart_a_version_is_proved_by_a_desktop_that_is_up)
     THE_END(w);
 }
 
-/* A desktop that waits, off, for its own user comes up nobody knows when. */
+/* A desktop that is off and waits for its own user starts at an unknown time. */
 TEST(recompose, after_a_restart_what_is_off_for_its_user_proves_nothing)
 {
     struct world *w = world_new(69, WARD "pool ward-3 dedicated image debian max 9 spare 0\n"
@@ -1096,7 +1096,7 @@ TEST(backoff, what_a_person_put_into_quarantine_stays_there)
     THE_END(w);
 }
 
-/* Nobody used it, it may even have failed before: it is there for a person to look at it. */
+/* It was never used and may have failed before: it stays for an administrator. */
 TEST(backoff, a_retry_spares_what_a_person_put_into_quarantine)
 {
     for (int restart = 0; restart < 2; restart++) {
@@ -1131,7 +1131,7 @@ TEST(backoff, a_retry_spares_what_a_person_put_into_quarantine)
     }
 }
 
-/* Nothing new is made of the version that failed; whoever waits gets one of the version before. */
+/* No new desktop of the failed version; waiting users get one of the version before. */
 TEST(backoff, who_waits_gets_a_desktop_of_the_version_that_is_proved)
 {
     for (int lost = 0; lost < 2; lost++) {

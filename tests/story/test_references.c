@@ -178,7 +178,7 @@ TEST(references, a_user_made_again_inherits_nothing)
     add_user(w, "dora");
     EXPECT(!may(w, "dora", "t1"));
 
-    /* Nor does whoever takes a name that somebody gave up. */
+    /* Nor does a new row with an abandoned name. */
     must(rule(w, effect_ALLOW, subject_kind_USER, "anna"));
     must(rename_it(w, ENTITY_user, "anna", "anna.berg"));
     add_user(w, "anna");

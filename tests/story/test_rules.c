@@ -273,7 +273,7 @@ static bool may_by_list(const struct user *user, const struct terminal *terminal
     return allowed;
 }
 
-/* Everybody everywhere, as one text: a rename leaves it as it was. */
+/* The rights of all users at all terminals as one text: a rename does not change it. */
 static void judge(char *out, size_t size)
 {
     struct core *core = world_core(run.w);

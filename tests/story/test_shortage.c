@@ -253,7 +253,7 @@ TEST(shortage, desktops_that_are_switched_off_are_counted)
     EXPECT_OK(
         world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
     world_run_s(w, 70);
-    world_pool(w, "ward-3")->row.spare = 2; /* as it was set, and nobody has looked since */
+    world_pool(w, "ward-3")->row.spare = 2; /* set, without a refill since */
     EXPECT_STR(why(w), "the pool has its maximum of 2 desktops (max); raise max for more; 1 spare, "
                        "1 switched off");
     THE_END(w);

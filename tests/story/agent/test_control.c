@@ -46,7 +46,7 @@ static bool received(struct scene *scene, const char *text)
 
 #define HEARS(scene, text) (void)UNTIL(received(scene, text), (void)0)
 
-/* Somebody has brought an invitation and hears progress. */
+/* A client has sent an invitation and gets progress. */
 static struct scene *joining(bool known, uint64_t seed)
 {
     static const char request[] = "{\"request\":\"join\",\"invitation\":\"i\",\"limit_s\":86400}\n";

@@ -283,7 +283,7 @@ TEST(link, a_silent_broker_is_given_up_and_dialled_anew)
 
     fixture_start(fixture);
     dials = fixture->uplink.dials;
-    fixture->grants = false; /* the wire stands, nobody answers */
+    fixture->grants = false; /* the connection is open, nothing answers */
     fixture_run(fixture, 11000 + 7000 + 20000 + 100);
     EXPECT(fixture->uplink.dials > dials);
     fixture->grants = true;

@@ -51,7 +51,7 @@ TEST(recording, of_a_picture_begins_when_it_is_there_and_ends_when_it_is_covered
     fixture_submit(fixture, "anna", "secret");
     fixture_show(fixture, 5, 1, 9);
     fixture_connected(fixture);
-    EXPECT_INT(tape.count, 1); /* a viewer without a picture shows nothing of anybody */
+    EXPECT_INT(tape.count, 1); /* a viewer without a picture shows nothing */
     fixture_greeter_event(fixture, greeter_event_kind_PICTURE);
     fixture_run(fixture, 50);
     EXPECT_INT(tape.count, 2);

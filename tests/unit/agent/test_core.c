@@ -121,7 +121,7 @@ TEST(texts, a_refusal_is_told_in_the_persons_language)
     EXPECT_SAYS(text_of_refusal("en", "CREDENTIALS", ""), "wrong");
 }
 
-/* Nobody in front of a terminal knows these. */
+/* Words that people in front of a terminal do not know. */
 static void is_plain(const char *text)
 {
     static const char *const technical[] = {

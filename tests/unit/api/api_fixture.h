@@ -386,7 +386,7 @@ static berth_unused int adopted_connection(void)
     return adopted_from(1);
 }
 
-/* As somebody who came through TLS. */
+/* As a client of the TLS listener. */
 static berth_unused long ask_remote(const char *token, const char *method, const char *path,
                                     const char *body)
 {
@@ -433,7 +433,7 @@ static berth_unused void hold_hashing(struct hold *hold)
     op_init(&hold->op, &world.loop.timers, nothing);
     EXPECT_OK(offload_begin(world.hashing, &hold->job, &hold->op));
     while (sem_trywait(&hold->taken) != 0 && clock_mono_ms() < until_ms)
-        loop_turn(&world.loop, 1); /* it may be at work for somebody before us */
+        loop_turn(&world.loop, 1); /* it may work on an earlier request */
     EXPECT(clock_mono_ms() < until_ms);
 }
 

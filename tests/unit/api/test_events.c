@@ -205,7 +205,7 @@ static int follow_at_socket(void)
     return descriptor;
 }
 
-/* What is told next finds that nobody is there. */
+/* The next event finds the connection closed. */
 static void close_followers(const int *descriptor, size_t count)
 {
     static int groups;
@@ -273,7 +273,7 @@ TEST(events, a_stream_each_of_many_leaves_the_socket_free)
     close_followers(held, BERTH_COUNT(held));
 }
 
-/* Where no place is left, it goes from whoever has most to whoever has none. */
+/* When all places are taken, the client with the most loses one to a client with none. */
 TEST(events, who_has_many_streams_gives_one_to_who_has_none)
 {
     char token[8][256];

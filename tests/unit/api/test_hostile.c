@@ -74,7 +74,7 @@ static void expect_one_answer(const char *bytes)
     EXPECT(strstr(out + 12, "HTTP/1.1") == NULL);
 }
 
-/* RFC 9112 2.2 allows to take these; what matters is that nobody can hide a second request behind
+/* RFC 9112 2.2 allows to take these; what matters is that no second request can be hidden behind
  * them. */
 TEST(hostile, bare_line_feeds)
 {
@@ -183,8 +183,8 @@ TEST(hostile, half_a_tls_record)
     (void)close(descriptor);
 }
 
-/* Whoever drips bytes keeps a connection busy for as long as he likes, but for a time limit on the
- * whole request. */
+/* A client that sends single bytes keeps a connection busy as long as it likes, but for a time
+ * limit on the whole request. */
 TEST(hostile, a_dripping_request_is_ended)
 {
     static const char half[] = "POST /v1/groups HTTP/1.1\r\nHost: a\r\n";
@@ -221,7 +221,7 @@ static void turn_some(int turns)
 
 #define HALF "POST /v1/groups HTTP/1.1\r\nHost: a\r\n"
 
-/* `count` half requests of strangers, from `sources` addresses. */
+/* `count` half requests of unknown clients, from `sources` addresses. */
 static void hold_half(int *descriptor, size_t count, uint32_t sources)
 {
     for (size_t i = 0; i < count; i++) {
@@ -275,7 +275,7 @@ TEST(hostile, one_address_has_a_smaller_share)
     close_all(held, BERTH_COUNT(held));
 }
 
-/* A connection on which somebody is signed in is not a stranger's: it stays. */
+/* A connection of a signed-in administrator stays. */
 TEST(hostile, who_is_signed_in_keeps_the_connection)
 {
     char request[512];
@@ -388,7 +388,7 @@ static void signed_on(struct op *op, int result)
     sign_on->done = true;
 }
 
-/* Somebody at a terminal shows the password. */
+/* A user at a terminal shows the password. */
 static void begin_sign_on(struct sign_on *sign_on, const char *name, const char *password)
 {
     struct row_terminal row = {

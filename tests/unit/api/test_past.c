@@ -318,7 +318,7 @@ static struct request *ask_and_leave(int *ret_descriptor)
     return waiting();
 }
 
-/* Whoever goes away while the file is read leaves nothing behind (the sanitizer looks). */
+/* A client that disconnects while the file is read leaks nothing (checked by the sanitizer). */
 TEST(past, a_client_goes_away_during_the_read)
 {
     for (int i = 0; i < 10; i++) {
@@ -332,7 +332,7 @@ TEST(past, a_client_goes_away_during_the_read)
     EXPECT_INT(id_at(0), session(PAST - 1));
 }
 
-/* What is only read is not shown to somebody who was disabled meanwhile. */
+/* Rows that were read are not sent to an administrator who was disabled meanwhile. */
 TEST(past, who_lost_the_right_during_the_read_is_shown_nothing)
 {
     char token[256];
@@ -468,7 +468,7 @@ static void gone_are_listed(void)
     EXPECT_STR(text_at("items.0.user"), "renamed");
     EXPECT(json_is_null(at("items.1.user")));
     EXPECT_STATUS(get("/v1/sessions?user=past-user-3"), 404);
-    EXPECT_STATUS(get("/v1/sessions?user=&limit=1"), 200); /* of nobody any more */
+    EXPECT_STATUS(get("/v1/sessions?user=&limit=1"), 200); /* of a deleted user */
     EXPECT_INT(id_at(0), session(20003));
     EXPECT_INT(count_all("/v1/sessions?user=renamed"), 21);
     EXPECT_STATUS(get("/v1/connections/%" PRIu64, session(OLD_OPEN) + 1), 200);

@@ -255,7 +255,7 @@ TEST(rights, who_has_the_name_of_one_deleted_has_nothing_of_theirs)
     EXPECT_STATUS(ask_remote(again, "GET", "/v1/whoami", NULL), 200);
 }
 
-/* Of one's own the least used goes, and nobody else's. */
+/* The least used sign-in of the same administrator ends, and no other. */
 TEST(rights, sign_ins_of_one_administrator_keep_nobody_out)
 {
     struct secret made = { 0 };
@@ -278,7 +278,7 @@ TEST(rights, sign_ins_of_one_administrator_keep_nobody_out)
     EXPECT_STATUS(ask_remote(other, "GET", "/v1/whoami", NULL), 200);
 }
 
-/* The headers were good; by the time the body has come, the administrator is nobody. */
+/* The headers were valid; when the body has come, the administrator is disabled. */
 TEST(rights, a_body_that_comes_late_is_judged_by_who_asks_then)
 {
     char token[256];
@@ -300,7 +300,7 @@ TEST(rights, a_body_that_comes_late_is_judged_by_who_asks_then)
     (void)close(descriptor);
 }
 
-/* The password is to be hashed, and meanwhile whoever wants to set it is nobody. */
+/* The password is being hashed, and meanwhile the administrator who sets it is disabled. */
 TEST(rights, a_change_that_waits_is_judged_by_who_asks_then)
 {
     static const char body[] = "{\"password\":\"a new password\"}";

@@ -254,7 +254,7 @@ TEST(placement, the_estimate_is_honest)
     struct pool *pool = open_pool(&s);
 
     pool->ready_ms_estimate = 25000;
-    EXPECT_INT(placement_estimate_ms(s.core, pool, 1), 0); /* nothing is coming: nobody knows */
+    EXPECT_INT(placement_estimate_ms(s.core, pool, 1), 0); /* no desktop is coming: unknown */
     pool->planning = 1;
     EXPECT_INT(placement_estimate_ms(s.core, pool, 1), 25000);
     EXPECT_INT(placement_estimate_ms(s.core, pool, 2), 0);

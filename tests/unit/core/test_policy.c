@@ -123,7 +123,7 @@ TEST(policy, deny_wins_over_everything)
     small_close(&s);
 }
 
-/* A row of an older Berth that names a group nobody knows any more. */
+/* A row of an older version with the name of an unknown group. */
 static void entitle_gone(struct small *s, enum effect effect)
 {
     const struct row_entitlement row = { .id = next++,
@@ -145,7 +145,7 @@ TEST(policy, a_subject_that_is_gone_opens_nothing)
     EXPECT(!judge(&s, "anna", "t1").allowed);
     entitle(&s, effect_ALLOW, subject_kind_EVERYONE, "", 5, 1);
     EXPECT(judge(&s, "anna", "t1").allowed);
-    entitle_gone(&s, effect_DENY); /* who was meant, nobody knows: nobody comes in */
+    entitle_gone(&s, effect_DENY); /* it is unknown who was meant: all are denied */
     EXPECT(!judge(&s, "anna", "t1").allowed);
     EXPECT(!judge(&s, "bob", "t2").allowed);
     EXPECT_STR(judge(&s, "bob", "t2").reason, "denied by entitlement 102: group 'temps' is gone");

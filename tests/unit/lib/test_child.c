@@ -161,7 +161,7 @@ TEST(child, its_whole_group_goes_with_it)
     EXPECT(read(out[0], text, sizeof(text) - 1) > 0);
     grandchild = (int)strtol(text, NULL, 10);
     EXPECT(grandchild > 1);
-    /* Gone, or a zombie that nobody has reaped: its pipe end is closed in both cases. */
+    /* Ended or a zombie: its pipe end is closed in both cases. */
     (void)close(out[1]);
     (void)fcntl(out[0], F_SETFL, O_NONBLOCK);
     limit_ms = clock_mono_ms() + test_wait_limit_ms();

@@ -122,7 +122,7 @@ TEST(loop, a_list_of_mail_arrives_whole_and_in_order)
     begin();
     delivered_count = 0;
     list_init(&letters);
-    loop_post_all(&loop, &letters); /* nothing: nobody is woken */
+    loop_post_all(&loop, &letters); /* nothing: no wakeup */
     for (int i = 0; i < 3; i++) {
         struct letter *letter = berth_new(struct letter);
 

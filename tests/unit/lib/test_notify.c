@@ -8,7 +8,7 @@
 
 #include "test.h"
 
-/* An abstract socket that nobody else uses. */
+/* An abstract socket with a unique name. */
 static int listen_abstract(char *name, size_t size)
 {
     struct sockaddr_un at = { .sun_family = AF_UNIX };

@@ -109,7 +109,7 @@ TEST(hidden, what_another_unit_hides_is_not_hidden)
     EXPECT_STR(text(runner, "/var/tmp/data"), "");
 }
 
-/* The folder, however it is written; what is not there yet lies in the nearest that is. */
+/* The folder in any spelling; a missing one counts as its nearest existing parent. */
 TEST(hidden, a_folder_is_told_by_more_than_its_letters)
 {
     char folder[] = "/var/tmp/hidden-link-XXXXXX", path[128];

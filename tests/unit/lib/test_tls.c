@@ -358,7 +358,7 @@ TEST(tls, a_joining_client_refuses_the_right_authority_in_the_wrong_chain)
     SSL_CTX *a, *b;
 
     begin();
-    /* The certificate of the site's authority is no secret: anybody may put it behind their own. */
+    /* The certificate of the site's authority is public: a client may append it to its own. */
     (void)snprintf(chain, sizeof(chain), "%s%s", other_server.certificate,
                    issuer_certificate(site));
     bad.certificate = chain;

@@ -120,7 +120,7 @@ TEST(admission, caps_in_all)
     finish();
 }
 
-/* Silent ones cannot keep an address from others behind it: whoever is quick gets through. */
+/* Silent clients cannot block others behind the same address: a fast one gets through. */
 TEST(admission, where_a_source_has_its_share_the_oldest_ends_for_the_newcomer)
 {
     begin(100, 100, 2);
@@ -179,8 +179,8 @@ TEST(admission, a_handshake_that_is_done_meanwhile_counts_again)
     finish();
 }
 
-/* IPv6: strangers with a /64 share what one address has; a terminal among them has a share of its
- * own. */
+/* IPv6: unknown clients with a /64 share what one address has; a terminal among them has a share of
+ * its own. */
 TEST(admission, strangers_of_a_network_share_and_known_ones_do_not)
 {
     char name[32];
@@ -197,7 +197,7 @@ TEST(admission, strangers_of_a_network_share_and_known_ones_do_not)
     EXPECT_INT(admission_handshakes(admission), 29);
     EXPECT_INT(dropped_count, 16);
     EXPECT_INT(ask("net/last", 999, 0), REFUSAL_NONE);
-    EXPECT_INT(dropped[16], 18); /* the oldest of the strangers, not of the ward */
+    EXPECT_INT(dropped[16], 18); /* the oldest of the unknown clients, not of the ward */
     finish();
 }
 
@@ -219,7 +219,7 @@ TEST(admission, the_early_drop_begins_at_half_and_is_certain_at_the_cap)
     finish();
 }
 
-/* A terminal that everybody knows comes back in the middle of a flood of strangers. */
+/* A known terminal comes back during a flood of unknown clients. */
 TEST(admission, where_terminals_come_from_there_is_room_when_strangers_have_taken_all)
 {
     begin(1000, 100, 100);
@@ -231,7 +231,7 @@ TEST(admission, where_terminals_come_from_there_is_room_when_strangers_have_take
     for (int i = 0; i < 25; i++)
         EXPECT_INT(ask("ward", 0, 0), REFUSAL_NONE);
     EXPECT_INT(dropped_count, 0);
-    /* There is no space kept any more: the oldest stranger goes. */
+    /* No reserved place is left: the oldest unknown client is dropped. */
     EXPECT_INT(ask("other-ward", 0, 0), REFUSAL_NONE);
     EXPECT_INT(dropped_count, 1);
     EXPECT_INT(dropped[0], 3);
@@ -239,7 +239,7 @@ TEST(admission, where_terminals_come_from_there_is_room_when_strangers_have_take
     finish();
 }
 
-/* Many half handshakes of a stranger behind the ward's own address, begun anew as they end. */
+/* An unknown client behind the ward's own address holds many half handshakes all the time. */
 TEST(admission, a_stranger_behind_a_wards_address_does_not_keep_it_out)
 {
     begin(1000, 100, 8);
@@ -251,7 +251,7 @@ TEST(admission, a_stranger_behind_a_wards_address_does_not_keep_it_out)
 
         EXPECT_INT(ask("ward", 999, i), REFUSAL_NONE);
         terminal = last_id;
-        for (int k = 0; k < 20; k++) /* the stranger's, while the terminal shakes hands */
+        for (int k = 0; k < 20; k++) /* of the unknown client, during the terminal's handshake */
             EXPECT_INT(ask("ward", 999, i), REFUSAL_NONE);
         for (int k = 0; k < dropped_count; k++)
             EXPECT(dropped[k] != terminal);
@@ -260,7 +260,7 @@ TEST(admission, a_stranger_behind_a_wards_address_does_not_keep_it_out)
     finish();
 }
 
-/* A place for each newcomer, whoever it is: the oldest goes. */
+/* Every new client gets a place: the oldest is dropped. */
 TEST(admission, where_the_oldest_is_replaced_strangers_cannot_fill_it)
 {
     struct admission_limits limits = {
@@ -304,7 +304,7 @@ TEST(admission, one_slip_does_not_hurt_and_a_habit_does)
     finish();
 }
 
-/* Whoever has one address of a network has them all. */
+/* A client with one address of a network may use them all. */
 TEST(admission, a_habit_is_the_networks)
 {
     begin(100, 100, 100);

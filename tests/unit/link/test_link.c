@@ -258,7 +258,7 @@ static void expect_last_word(const struct msg *msg)
     client_end(&client);
 }
 
-/* One question, one answer: nobody keeps a place that has nothing more to hear. */
+/* One request, one answer: then the connection is closed to free its place. */
 TEST(link, a_joiner_that_was_answered_is_hung_up_on)
 {
     struct client client;
@@ -505,7 +505,7 @@ TEST(link, a_stranger_behind_a_terminals_address_does_not_keep_it_out)
     fixture_end();
 }
 
-/* Not even one that nobody knows yet: after a restart of the broker nobody is known. */
+/* Not even an unknown address: after a restart of the broker all are unknown. */
 TEST(link, a_new_terminal_gets_in_beside_silent_ones_of_its_address)
 {
     struct client client;
@@ -605,7 +605,7 @@ static void talk_nonsense(void)
     (void)close(knocker);
 }
 
-/* More than is tolerated of an address that nobody knows. */
+/* More than an unknown address may have. */
 static void run_into_debt(void)
 {
     talk_nonsense();
@@ -907,7 +907,7 @@ TEST(link, without_descriptors_newcomers_wait_and_it_is_told)
     EXPECT(recv(knocker, &byte, 1, 0) < 0 && errno == EAGAIN);
     EXPECT_OK(setrlimit(RLIMIT_NOFILE, &before));
     (void)close(knocker);
-    client_enter(&client); /* and everybody is let in again */
+    client_enter(&client); /* and all are accepted again */
     client_end(&client);
     identity_free();
     fixture_end();

@@ -148,7 +148,7 @@ static void *serve(void *context)
     int peer = accept(server->listener, NULL, NULL);
 
     if (peer < 0)
-        return NULL; /* nobody came */
+        return NULL; /* no connection came */
     if (recv(peer, request, sizeof(request), MSG_WAITALL) == sizeof(request))
         behave(server, peer);
     (void)close(peer);
@@ -299,7 +299,7 @@ TEST(probe, an_honest_server_and_its_fingerprint)
     EXPECT(world->ret.took_ms >= 0);
     server_stop(&server);
 
-    /* Nobody is there any more. */
+    /* Nothing listens any more. */
     (void)ask(world, server.port);
     EXPECT_ERR(world->result, BERTH_E_DESKTOP);
     EXPECT_SAYS(world->op.error.text, "refused");
@@ -435,7 +435,7 @@ TEST(probe, attempts_at_once_are_limited_and_forgotten_at_the_end)
 
     server_start(&server, SILENT);
     EXPECT_INT(begin_all(world, server.port, false), PROBE_ATTEMPTS_MAX - PROBE_ATTEMPTS_URGENT);
-    /* Whoever a person waits for still gets a place. */
+    /* An urgent probe still gets a place. */
     EXPECT_INT(begin_all(world, server.port, true), PROBE_ATTEMPTS_URGENT);
     world_free(world); /* with all of them under way */
     server_stop(&server);

@@ -35,7 +35,7 @@ static int erase(struct world *w, uint64_t user_id)
     return settle(w, &wait, store_erase_begin(w->store, user_id, &wait.op));
 }
 
-/* A record without a change: somebody was refused. */
+/* A record without a change: a refusal. */
 static void note(struct world *w, const char *actor, const char *role, const char *object,
                  uint64_t subject)
 {
@@ -153,7 +153,7 @@ TEST(audit, an_erased_person_cannot_be_read_and_the_chain_still_holds)
 
 #define OPEN_UP "DROP TRIGGER audit_is_never_changed; DROP TRIGGER audit_is_never_shortened;"
 
-/* While the broker runs: somebody with the file in hand. */
+/* While the broker runs, another program changes the file. */
 static void expect_found(const char *tampering, int64_t first_bad, const char *why)
 {
     struct world *w = world_with_trail(20);

@@ -90,7 +90,7 @@ TEST(history, does_not_tell_of_what_was_refused)
     EXPECT_OK(set_row(w, ENTITY_user, &row));
     EXPECT(tape.lines[tape.count - 1].row.over);
     tape.count = 0;
-    row.version = 1; /* somebody else changed it meanwhile */
+    row.version = 1; /* it was changed meanwhile */
     EXPECT_ERR(set_row(w, ENTITY_user, &row), BERTH_E_CONFLICT);
     EXPECT_INT(tape.count, 0);
 

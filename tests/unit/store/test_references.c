@@ -163,7 +163,7 @@ TEST(references, where_one_version_alone_is_retired_a_rollback_goes_there)
     struct world *w = world_migrated("0003_references", rows);
 
     EXPECT_INT(ROW(w, image, 4)->previous_id, 6);
-    EXPECT_INT(ROW(w, image, 5)->previous_id, 0); /* which of the two, nobody wrote down */
+    EXPECT_INT(ROW(w, image, 5)->previous_id, 0); /* which of the two is unknown */
     world_free(w);
 }
 

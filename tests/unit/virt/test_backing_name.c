@@ -83,7 +83,7 @@ TEST(backing_name, what_is_no_description_of_a_file_is_refused)
                 "a part of a file");
 }
 
-/* QEMU obeys these, libvirt reads none of them: they open what nobody looked at. */
+/* QEMU uses these, libvirt does not read them: they open unchecked files. */
 TEST(backing_name, what_is_not_known_is_refused)
 {
     expect_name(

@@ -146,7 +146,7 @@ TEST(domain_xml, the_forwarded_port_is_opened_where_its_host_is_reached)
                "user,id=n0,hostfwd=tcp:10.0.0.5:40007-:3389");
     free(xml);
 
-    args.forward_address[0] = '\0'; /* nobody says where */
+    args.forward_address[0] = '\0'; /* without an address */
     xml = made_with("user,id=n0", &args);
     EXPECT_STR(at(xml, "string(//qemu:arg[2]/@value)"),
                "user,id=n0,hostfwd=tcp:127.0.0.1:40007-:3389");
@@ -610,7 +610,7 @@ TEST(template, arguments_of_qemu_that_many_can_have_stay)
     struct virt_args args = some_args();
     char *xml;
 
-    args.forward_port = 0; /* then nobody is told of the port that would be open */
+    args.forward_port = 0; /* then the open port would be unknown */
     xml = make(text, &args);
     EXPECT_STR(at(xml, "string(//qemu:arg[2]/@value)"), "user,id=n0,net=10.9.0.0/24");
     EXPECT_STR(at(xml, "string(count(//qemu:arg))"), "7");

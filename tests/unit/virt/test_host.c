@@ -34,7 +34,7 @@ static void say_ok(json_int_t id)
     say(text);
 }
 
-/* A lie is told before the true answer, so that a test can wait for the latter. */
+/* A wrong answer is sent before the true one, so that a test can wait for the latter. */
 static void lie(json_int_t id)
 {
     static const char *const bad_frames[] = {

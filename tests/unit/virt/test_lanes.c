@@ -209,7 +209,7 @@ TEST(lanes, of_two_passwords_the_later_one_stays)
     give(6, VIRT_password, UUID, "c");
     (void)UNTIL(atomic_load(&inside), turn());
     for (int i = 0; i < 25; i++)
-        turn(); /* whoever does not wait for its turn is inside by now */
+        turn(); /* a call that does not wait for its turn has begun by now */
     (void)pthread_mutex_unlock(&barrier);
     until("6 ");
     EXPECT_STR(passwords, "abc");

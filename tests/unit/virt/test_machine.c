@@ -577,7 +577,7 @@ TEST(inventory, a_host_tells_what_it_can_do)
     EXPECT_INT(world->result.capabilities & VIRT_CAN_AGENT, 0);
     EXPECT(world->result.capabilities & VIRT_CAN_PASSWORD);
     EXPECT(world->result.capabilities & VIRT_CAN_STORAGE);
-    EXPECT_INT(world->result.capabilities & VIRT_CAN_EVENTS, 0); /* nobody registered any here */
+    EXPECT_INT(world->result.capabilities & VIRT_CAN_EVENTS, 0); /* none were registered */
     world_free(world);
 }
 
