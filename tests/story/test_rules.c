@@ -1,9 +1,9 @@
 /* test_rules.c - random rules and names: renamed, deleted, made again, with and without a restart
  * of the broker in between.
  *
- * Beside the broker stands a list of what was decided, by id and written down at the moment of the
- * decision. After each step every person at every terminal is judged by both, and they agree.
- * RULES_ SEEDS=N plays seeds 1..N (default 30), RULES_SEED=N only that one.
+ * Beside the broker the test keeps a list of what was decided, by id, written at the moment of the
+ * decision. After each step both must give every person at every terminal the same rights.
+ * RULES_SEEDS=N runs seeds 1..N (default 30), RULES_SEED=N only that one.
  */
 #include <string.h>
 
