@@ -492,9 +492,9 @@ static void stream_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer
 
     peer->in = buffer->base;
     peer->in_size = (size_t)got;
-    if (!peer->open && !peer->heard)
+    if (!peer->open && !peer->received)
         timer_start(&peer->loop->timers, &peer->handshake_limit, peer->limit_ms, too_slow);
-    peer->heard = true;
+    peer->received = true;
     if (!peer->open)
         shake_hands(peer);
     read_plain(peer);
@@ -643,7 +643,7 @@ int tls_connect(struct berth_loop *loop, SSL_CTX *context, const struct tls_targ
     if (r < 0)
         return fail_before_stream(peer, -1, r, reterr);
 
-    peer->heard = true; /* one limit for connecting and the handshake */
+    peer->received = true; /* one limit for connecting and the handshake */
     timer_start(&loop->timers, &peer->handshake_limit, target->limit_ms, too_slow);
     connecting = berth_new(struct connecting);
     connecting->peer = peer;

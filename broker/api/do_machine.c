@@ -369,8 +369,8 @@ static int retried(struct request *request, struct berth_error *reterr)
 
     (void)reterr;
     answer_result(request,
-                  "the pool makes desktops again; desktops that failed and that nobody has used "
-                  "since: %zu are deleted and made anew; others in quarantine: %zu stay there",
+                  "the pool creates desktops again; quarantined desktops that failed unused: %zu "
+                  "are deleted and recreated; other quarantined desktops: %zu stay as they are",
                   retrying->recreated, retrying->stay);
     return 0;
 }

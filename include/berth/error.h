@@ -30,7 +30,7 @@ struct berth_error {
  */
 int berth_fail(struct berth_error *reterr, int code, const char *format, ...) berth_printf(3, 4);
 
-/* A sentence for people in `out` of `size` bytes. What does not fit is cut after a whole UTF-8
+/* Format a sentence in `out` of `size` bytes. What does not fit is cut after a whole UTF-8
  * character and ends with "..." (half a character is not valid JSON); control characters become
  * '?', so that foreign text cannot forge a log line. `out` may not be among the arguments.
  */

@@ -56,7 +56,7 @@ struct tls_peer {
     struct berth_loop *loop;
     struct berth_timer handshake_limit;
     int64_t limit_ms;
-    bool heard;        /* the first bytes were received */
+    bool received;     /* the first bytes were received */
     int late_messages; /* of TLS itself, after the handshake */
     bool open, closing;
     bool broken;      /* OpenSSL failed: no close-notify can be sent */

@@ -176,13 +176,13 @@ static int define_anew(struct virt_request *request, virDomainPtr domain)
 
     xml = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
     if (!xml || power_off(request, domain) < 0)
-        return libvirt_fail(&request->error, "starting '%s' anew", request->machine);
+        return libvirt_fail(&request->error, "defining '%s' again", request->machine);
     if (virDomainUndefineFlags(domain, keep) < 0)
         fresh = virDomainLookupByUUIDString(request->connection, request->args.uuid);
     else
         fresh = virDomainDefineXML(request->connection, xml);
     if (!fresh || power_on(request, fresh) < 0)
-        return libvirt_fail(&request->error, "starting '%s' anew", request->machine);
+        return libvirt_fail(&request->error, "defining '%s' again", request->machine);
     return 0;
 }
 
