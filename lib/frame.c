@@ -40,7 +40,7 @@ static int check_size(const struct frame_reader *reader, size_t size, struct ber
 
 /* Keep the bytes of an incomplete frame; the buffer grows with the bytes received, not with the
  * length announced. */
-static void keep(struct frame_reader *reader, const unsigned char *bytes, size_t size)
+static void buffer_bytes(struct frame_reader *reader, const unsigned char *bytes, size_t size)
 {
     size_t needed = reader->have + size;
 
@@ -74,7 +74,7 @@ static int feed_kept(struct frame_reader *reader, const unsigned char **at, size
         size_t some = missing(reader) < *left ? missing(reader) : *left;
         int r;
 
-        keep(reader, *at, some);
+        buffer_bytes(reader, *at, some);
         *at += some;
         *left -= some;
         if (reader->have == FRAME_HEADER) {
@@ -119,6 +119,6 @@ int frame_feed(struct frame_reader *reader, const void *bytes, size_t size,
         left -= FRAME_HEADER + payload;
     }
     if (left > 0)
-        keep(reader, at, left);
+        buffer_bytes(reader, at, left);
     return 0;
 }

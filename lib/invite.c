@@ -18,7 +18,7 @@ bool invite_is_hex(const char *text, size_t digits)
 
 /* Copy the part of *rest before the next ':' to `out` and advance *rest; false when it is empty or
  * too long. */
-static bool take_piece(const char **rest, char *out, size_t size)
+static bool take_part(const char **rest, char *out, size_t size)
 {
     size_t length = strcspn(*rest, ":");
 
@@ -39,7 +39,7 @@ static bool take_host(const char **rest, char *out, size_t size)
     size_t length;
 
     if (**rest != '[')
-        return take_piece(rest, out, size);
+        return take_part(rest, out, size);
     end = strchr(*rest, ']');
     if (!end || end[1] != ':')
         return false;
@@ -58,7 +58,7 @@ static bool take_port(const char **rest, int *ret)
     char *end = NULL;
     long port;
 
-    if (!take_piece(rest, digits, sizeof(digits)))
+    if (!take_part(rest, digits, sizeof(digits)))
         return false;
     errno = 0;
     port = strtol(digits, &end, 10);
@@ -96,7 +96,7 @@ static const char *fault_of(const char *text, struct invite *ret)
         return "the host is not well formed";
     if (!take_port(&rest, &ret->link_port) || !take_port(&rest, &ret->join_port))
         return "a port is not between 1 and 65535";
-    if (!take_piece(&rest, ret->authority_hash, sizeof(ret->authority_hash)) ||
+    if (!take_part(&rest, ret->authority_hash, sizeof(ret->authority_hash)) ||
         !invite_is_hex(ret->authority_hash, INVITE_HASH_DIGITS))
         return "the CA's hash is not 64 hexadecimal digits";
     length = strcspn(rest, AROUND);

@@ -62,7 +62,7 @@ static int fail(struct berth_error *reterr, const char *what)
                       text ? text : "");
 }
 
-static int ask_nobody(char *buffer, int size, int writing, void *context)
+static int no_passphrase(char *buffer, int size, int writing, void *context)
 {
     (void)buffer;
     (void)size;
@@ -75,21 +75,21 @@ static X509 *read_certificate(const char *pem)
 {
     berth_cleanup(bio_freep) BIO *bio = BIO_new_mem_buf(pem, -1);
 
-    return bio ? PEM_read_bio_X509(bio, NULL, ask_nobody, NULL) : NULL;
+    return bio ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
 }
 
 static X509_REQ *read_request(const char *pem)
 {
     berth_cleanup(bio_freep) BIO *bio = BIO_new_mem_buf(pem, -1);
 
-    return bio ? PEM_read_bio_X509_REQ(bio, NULL, ask_nobody, NULL) : NULL;
+    return bio ? PEM_read_bio_X509_REQ(bio, NULL, no_passphrase, NULL) : NULL;
 }
 
 static EVP_PKEY *read_key(const char *pem)
 {
     berth_cleanup(bio_freep) BIO *bio = BIO_new_mem_buf(pem, -1);
 
-    return bio ? PEM_read_bio_PrivateKey(bio, NULL, ask_nobody, NULL) : NULL;
+    return bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
 }
 
 static bool is_p256(EVP_PKEY *key)

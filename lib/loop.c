@@ -36,7 +36,7 @@ int64_t clock_wall_ms(void)
     return clock_us(CLOCK_REALTIME) / 1000;
 }
 
-static void woken(uv_poll_t *wakeup, int status, int events)
+static void wakeup_readable(uv_poll_t *wakeup, int status, int events)
 {
     struct berth_loop *loop = container_of(wakeup, struct berth_loop, wakeup);
     uint64_t count;
@@ -61,7 +61,7 @@ static int open_wakeup(struct berth_loop *loop)
         return -errno;
     r = uv_poll_init(&loop->uv, &loop->wakeup, loop->wakeup_fd);
     if (r == 0)
-        r = uv_poll_start(&loop->wakeup, UV_READABLE, woken);
+        r = uv_poll_start(&loop->wakeup, UV_READABLE, wakeup_readable);
     if (r < 0)
         (void)close(loop->wakeup_fd);
     return r;
@@ -172,7 +172,7 @@ static int wait_allowed(struct berth_loop *loop, int64_t most_ms)
 
 /* A loop that stalled has not received anything meanwhile: what was not renewed for that reason
  * must not expire. */
-static void look_for_stall(struct berth_loop *loop, int64_t now_ms)
+static void check_stall(struct berth_loop *loop, int64_t now_ms)
 {
     int64_t late = now_ms - loop->last_turn_ms - STALL_TICK_MS;
 
@@ -185,7 +185,7 @@ static void look_for_stall(struct berth_loop *loop, int64_t now_ms)
     log_event(EV_LOOP_STALLED, "late_ms", late);
 }
 
-static void look_for_slow(struct berth_loop *loop)
+static void check_slow_turn(struct berth_loop *loop)
 {
     int64_t took_us = clock_us(CLOCK_MONOTONIC) - loop->turn_began_us;
 
@@ -212,7 +212,7 @@ void loop_turn(struct berth_loop *loop, int64_t wait_ms)
     (void)poll(&backend, 1, wait_allowed(loop, wait_ms));
     loop->turn_began_us = clock_us(CLOCK_MONOTONIC);
     now_ms = loop->turn_began_us / 1000;
-    look_for_stall(loop, now_ms);
+    check_stall(loop, now_ms);
     loop->timers.mono_ms = now_ms > loop->timers.mono_ms ? now_ms : loop->timers.mono_ms;
     loop->timers.wall_ms = clock_wall_ms();
 
@@ -221,7 +221,7 @@ void loop_turn(struct berth_loop *loop, int64_t wait_ms)
      * handled in the next turn, after pending input was read and after a stall has moved them.
      */
     timers_advance(&loop->timers, loop->timers.mono_ms, loop->timers.wall_ms);
-    look_for_slow(loop);
+    check_slow_turn(loop);
 }
 
 void loop_run(struct berth_loop *loop)

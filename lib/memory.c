@@ -8,7 +8,7 @@
 
 #include "berth/base.h"
 
-static void *sure(void *memory, size_t size)
+static void *or_out_of_memory(void *memory, size_t size)
 {
     if (!memory && size > 0)
         berth_out_of_memory();
@@ -17,17 +17,17 @@ static void *sure(void *memory, size_t size)
 
 static void *take(size_t size)
 {
-    return sure(malloc(size), size);
+    return or_out_of_memory(malloc(size), size);
 }
 
 static void *take_again(void *old, size_t size)
 {
-    return sure(realloc(old, size), size);
+    return or_out_of_memory(realloc(old, size), size);
 }
 
 static void *take_zeroed(size_t count, size_t size)
 {
-    return sure(calloc(count, size), count && size);
+    return or_out_of_memory(calloc(count, size), count && size);
 }
 
 static void *take_for_crypto(size_t size, berth_unused const char *file, berth_unused int line)

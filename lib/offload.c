@@ -37,7 +37,7 @@ static void finish(struct offload_job *job)
     job->release(job);
 }
 
-static void come_back(struct loop_mail *mail)
+static void job_returned(struct loop_mail *mail)
 {
     finish(container_of(mail, struct offload_job, mail));
 }
@@ -93,7 +93,7 @@ static void worker(void *argument)
 
         job->result = job->work(job, &job->error);
         note_time(offload, (int64_t)((uv_hrtime() - began) / 1000));
-        job->mail.run = come_back;
+        job->mail.run = job_returned;
         loop_post(offload->loop, &job->mail);
     }
 }

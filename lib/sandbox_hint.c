@@ -39,7 +39,7 @@ static bool is_private(const char *root)
  * one that cannot be opened, for ProtectHome=tmpfs an empty one. A live system or a container may
  * have home folders in memory as well, and other units have private folders of their own: neither
  * hides anything from this service. */
-static bool hides(const char *root, const char *point, const char *rest)
+static bool is_hiding_mount(const char *root, const char *point, const char *rest)
 {
     if (is_private(root))
         return true;
@@ -95,7 +95,7 @@ static bool seek(FILE *mounts, const char *path, char ret_point[WORD])
         unescape(point);
         if (!lies_in(path, point))
             continue;
-        hidden = hides(root, point, line);
+        hidden = is_hiding_mount(root, point, line);
         (void)snprintf(ret_point, WORD, "%s", point);
     }
     return hidden;

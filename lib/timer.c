@@ -26,7 +26,7 @@ static bool earlier(const struct timer_slot *a, const struct timer_slot *b)
     return a->order < b->order;
 }
 
-static void settle(struct berth_timers *timers, size_t at, struct timer_slot slot)
+static void place_slot(struct berth_timers *timers, size_t at, struct timer_slot slot)
 {
     timers->heap[at] = slot;
     slot.timer->index = at + 1;
@@ -39,10 +39,10 @@ static void sift_up(struct berth_timers *timers, size_t at, struct timer_slot sl
 
         if (!earlier(&slot, &timers->heap[parent]))
             break;
-        settle(timers, at, timers->heap[parent]);
+        place_slot(timers, at, timers->heap[parent]);
         at = parent;
     }
-    settle(timers, at, slot);
+    place_slot(timers, at, slot);
 }
 
 static size_t earliest_child(const struct berth_timers *timers, size_t at)
@@ -64,14 +64,14 @@ static void sift_down(struct berth_timers *timers, size_t at, struct timer_slot 
 
         if (!earlier(&timers->heap[child], &slot))
             break;
-        settle(timers, at, timers->heap[child]);
+        place_slot(timers, at, timers->heap[child]);
         at = child;
     }
-    settle(timers, at, slot);
+    place_slot(timers, at, slot);
 }
 
 /* Put a slot at `index` and restore the heap, upwards or downwards from there. */
-static void resettle(struct berth_timers *timers, size_t at, struct timer_slot slot)
+static void restore_heap(struct berth_timers *timers, size_t at, struct timer_slot slot)
 {
     if (at > 0 && earlier(&slot, &timers->heap[(at - 1) / CHILDREN]))
         sift_up(timers, at, slot);
@@ -88,7 +88,7 @@ void timer_start(struct berth_timers *timers, struct berth_timer *timer, int64_t
     if (__builtin_add_overflow(timers->mono_ms, delay_ms > 0 ? delay_ms : 0, &slot.deadline_ms))
         slot.deadline_ms = INT64_MAX;
     if (timer->index) { /* re-armed, as at every renewal: sift it from its present place */
-        resettle(timers, timer->index - 1, slot);
+        restore_heap(timers, timer->index - 1, slot);
         if (timer->index == 1 && timers->wake)
             timers->wake(timers);
         return;
@@ -114,7 +114,7 @@ void timer_stop(struct berth_timers *timers, struct berth_timer *timer)
     last = timers->heap[--timers->count];
     if (at == timers->count)
         return;
-    resettle(timers, at, last);
+    restore_heap(timers, at, last);
 }
 
 void timers_advance(struct berth_timers *timers, int64_t mono_ms, int64_t wall_ms)

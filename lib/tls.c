@@ -204,7 +204,7 @@ static int verify_pinned(X509_STORE_CTX *context, void *argument)
     return r;
 }
 
-static int ask_nobody(char *buffer, int size, int writing, void *context)
+static int no_passphrase(char *buffer, int size, int writing, void *context)
 {
     (void)buffer;
     (void)size;
@@ -220,7 +220,7 @@ static bool use_chain(SSL_CTX *context, const char *pem)
     int count = 0;
     bool ok = bio != NULL;
 
-    while (ok && (certificate = PEM_read_bio_X509(bio, NULL, ask_nobody, NULL))) {
+    while (ok && (certificate = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL))) {
         ok = count++ == 0 ? SSL_CTX_use_certificate(context, certificate) == 1
                           : SSL_CTX_add1_chain_cert(context, certificate) == 1;
         X509_free(certificate);
@@ -233,7 +233,7 @@ static bool use_chain(SSL_CTX *context, const char *pem)
 static bool use_key(SSL_CTX *context, const char *pem)
 {
     BIO *bio = BIO_new_mem_buf(pem, -1);
-    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, ask_nobody, NULL) : NULL;
+    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
     bool ok =
         key && SSL_CTX_use_PrivateKey(context, key) == 1 && SSL_CTX_check_private_key(context) == 1;
 
@@ -245,7 +245,7 @@ static bool use_key(SSL_CTX *context, const char *pem)
 static bool use_authority(SSL_CTX *context, const char *pem)
 {
     BIO *bio = BIO_new_mem_buf(pem, -1);
-    X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, ask_nobody, NULL) : NULL;
+    X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
     bool ok = certificate && X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate) == 1;
 
     X509_free(certificate);
@@ -407,7 +407,7 @@ static bool alpn_agreed(struct tls_peer *peer)
     return size + 1 == extra->alpn_size && memcmp(chosen, extra->alpn + 1, size) == 0;
 }
 
-static void shake_hands(struct tls_peer *peer)
+static void handshake(struct tls_peer *peer)
 {
     int r;
 
@@ -496,7 +496,7 @@ static void stream_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer
         timer_start(&peer->loop->timers, &peer->handshake_limit, peer->limit_ms, too_slow);
     peer->received = true;
     if (!peer->open)
-        shake_hands(peer);
+        handshake(peer);
     read_plain(peer);
     peer->in = NULL;
     peer->in_size = 0;
@@ -600,7 +600,7 @@ static void connected(uv_connect_t *request, int status)
     }
     (void)uv_tcp_nodelay(&peer->tcp, 1);
     (void)uv_tcp_keepalive(&peer->tcp, 1, KEEPALIVE_S);
-    shake_hands(peer);
+    handshake(peer);
 }
 
 static int numeric_address(const char *address, int port, struct sockaddr_storage *ret)
@@ -612,7 +612,7 @@ static int numeric_address(const char *address, int port, struct sockaddr_storag
 
 /* Bind first: a terminal with several networks may be permitted to connect from one of them only.
  */
-static int come_from(struct tls_peer *peer, const char *source)
+static int bind_source(struct tls_peer *peer, const char *source)
 {
     struct sockaddr_storage from = { 0 };
 
@@ -647,7 +647,7 @@ int tls_connect(struct berth_loop *loop, SSL_CTX *context, const struct tls_targ
     timer_start(&loop->timers, &peer->handshake_limit, target->limit_ms, too_slow);
     connecting = berth_new(struct connecting);
     connecting->peer = peer;
-    r = come_from(peer, target->source);
+    r = bind_source(peer, target->source);
     if (r == 0)
         r = uv_tcp_connect(&connecting->request, &peer->tcp, (struct sockaddr *)&to, connected);
     if (r < 0) {

@@ -78,7 +78,7 @@ static char *bio_text(BIO *bio)
     return text;
 }
 
-static int ask_nobody(char *buffer, int size, int writing, void *context)
+static int no_passphrase(char *buffer, int size, int writing, void *context)
 {
     (void)buffer;
     (void)size;
@@ -91,14 +91,14 @@ static EVP_PKEY *read_key(const char *pem)
 {
     berth_cleanup(bio_freep) BIO *bio = BIO_new_mem_buf(pem, -1);
 
-    return bio ? PEM_read_bio_PrivateKey(bio, NULL, ask_nobody, NULL) : NULL;
+    return bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
 }
 
 static X509_REQ *read_request(const char *pem)
 {
     berth_cleanup(bio_freep) BIO *bio = BIO_new_mem_buf(pem, -1);
 
-    return bio ? PEM_read_bio_X509_REQ(bio, NULL, ask_nobody, NULL) : NULL;
+    return bio ? PEM_read_bio_X509_REQ(bio, NULL, no_passphrase, NULL) : NULL;
 }
 
 int tls_make_key(char **ret_key, struct berth_error *reterr)
@@ -211,7 +211,7 @@ int tls_certificate_info(const char *pem, char hash[72], char key_hash[72],
 {
     berth_cleanup(bio_freep) BIO *bio = BIO_new_mem_buf(pem, -1);
     berth_cleanup(certificate_freep) X509 *certificate =
-        bio ? PEM_read_bio_X509(bio, NULL, ask_nobody, NULL) : NULL;
+        bio ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
     struct tm end;
 
     if (!certificate || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1 ||

@@ -333,7 +333,7 @@ verb_fn plain_add, plain_set, plain_delete;
 void plan_delete(struct request *request, struct entity *entity);
 
 /* Add a line to a plan, and answer with it, for verbs with a dry run. */
-void plan_say(struct view_plan *plan, const char *format, ...) berth_printf(2, 3);
+void plan_add(struct view_plan *plan, const char *format, ...) berth_printf(2, 3);
 void plan_answer(struct request *request, const struct view_plan *plan);
 
 /* ---- the special verbs, by topic ---- */

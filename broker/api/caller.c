@@ -43,7 +43,7 @@ static void sign_in_end(struct api *api, struct sign_in *sign_in)
 /* A new password ends sign-ins with the old one, which may have been stolen. So do a change of the
  * role and disabling: caller_sweep runs at each change, so that they do not become valid again when
  * the change is reverted. */
-static bool is_over(const struct api *api, const struct sign_in *sign_in)
+static bool has_expired(const struct api *api, const struct sign_in *sign_in)
 {
     int64_t now_ms = api->loop->timers.mono_ms;
     const struct admin *admin = admin_find(api->context->core, sign_in->admin_id);
@@ -57,7 +57,7 @@ static struct sign_in *sign_in_find(struct api *api, const char *hash)
 {
     struct sign_in *sign_in = map_get_text(&api->sign_ins_by_hash, hash);
 
-    return sign_in && !is_over(api, sign_in) ? sign_in : NULL;
+    return sign_in && !has_expired(api, sign_in) ? sign_in : NULL;
 }
 
 void caller_sweep(struct api *api)
@@ -65,7 +65,7 @@ void caller_sweep(struct api *api)
     list_each (&api->sign_ins, node) {
         struct sign_in *sign_in = list_entry(node, struct sign_in, node);
 
-        if (is_over(api, sign_in))
+        if (has_expired(api, sign_in))
             sign_in_end(api, sign_in);
     }
 }

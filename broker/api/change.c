@@ -115,7 +115,7 @@ int plain_delete(struct request *request, struct berth_error *reterr)
 
 /* ---- plans ---- */
 
-void plan_say(struct view_plan *plan, const char *format, ...)
+void plan_add(struct view_plan *plan, const char *format, ...)
 {
     va_list arguments;
 
@@ -162,26 +162,26 @@ static size_t count_references(struct core *core, enum entity_kind kind,
 }
 
 /* The row, and the rows that are deleted or changed in the same decision. */
-static void plan_gone(struct core *core, const struct admin_rule *rule, struct entity *entity,
-                      struct view_plan *plan)
+static void plan_row(struct core *core, const struct admin_rule *rule, struct entity *entity,
+                     struct view_plan *plan)
 {
     berth_cleanup(changes_freep) struct changes *changes = changes_new("", "", "");
     char name[80];
 
-    plan_say(plan, "%s would be deleted", name_of(entity, name));
+    plan_add(plan, "%s would be deleted", name_of(entity, name));
     if (rule->with_gone)
         rule->with_gone(core, entity_row_of(entity), changes);
     for (size_t i = 0; i < changes->count; i++) {
         struct entity *other = core_find(core, changes->at[i]->kind, changes->at[i]->row.id);
 
         if (other)
-            plan_say(plan, "%s would %s with it", name_of(other, name),
+            plan_add(plan, "%s would %s with it", name_of(other, name),
                      changes->at[i]->verb == CHANGE_DROP ? "go" : "change");
     }
 }
 
 /* Ended rows are kept when a row that they refer to is deleted. */
-static void plan_past(const struct entity *entity, struct view_plan *plan)
+static void plan_history(const struct entity *entity, struct view_plan *plan)
 {
     const char *target = entity_row(entity->kind)->name;
 
@@ -191,7 +191,7 @@ static void plan_past(const struct entity *entity, struct view_plan *plan)
         for (size_t i = 0; core_keeps_history((enum entity_kind)kind) && i < record->count; i++) {
             if (record->fields[i].type != FIELD_ID || strcmp(record->fields[i].refers, target) != 0)
                 continue;
-            plan_say(plan, "past %s stay listed, but no longer say which %s it was",
+            plan_add(plan, "past %s stay listed, but no longer say which %s it was",
                      entity_row((enum entity_kind)kind)->table, target);
         }
     }
@@ -218,20 +218,20 @@ void plan_delete(struct request *request, struct entity *entity)
 
     plan->dry_run = true;
     if (check_delete(core, entity, &refusal) < 0) {
-        plan_say(plan, "it would be refused: %s", berth_error_text(&refusal));
+        plan_add(plan, "it would be refused: %s", berth_error_text(&refusal));
     } else {
-        plan_gone(core, admin_rule(entity->kind), entity, plan);
-        plan_past(entity, plan);
+        plan_row(core, admin_rule(entity->kind), entity, plan);
+        plan_history(entity, plan);
         if (has_machine(entity))
-            plan_say(plan, "its machine would be stopped; machine and disk would be deleted");
+            plan_add(plan, "its machine would be stopped; machine and disk would be deleted");
     }
     for (int kind = ENTITY_NONE + 1; kind < ENTITY_KINDS; kind++) {
         size_t count = count_references(core, (enum entity_kind)kind, entity, id, first);
 
         if (count == 1)
-            plan_say(plan, "it is referred to by %s", first);
+            plan_add(plan, "it is referred to by %s", first);
         else if (count)
-            plan_say(plan, "it is referred to by %zu %s, such as %s", count,
+            plan_add(plan, "it is referred to by %zu %s, such as %s", count,
                      entity_row((enum entity_kind)kind)->table, first);
     }
     plan_answer(request, plan);

@@ -111,7 +111,7 @@ static int read_pair(struct request *request, struct list_query *query,
 
 /* A filter on the state selects open or ended rows, and ended rows have no runtime facts: the
  * others need not be read. */
-static void narrow(enum entity_kind kind, struct list_query *query)
+static void limit_to_states(enum entity_kind kind, struct list_query *query)
 {
     for (size_t i = 0; core_keeps_history(kind) && i < query->filters; i++) {
         const struct filter *filter = &query->filter[i];
@@ -145,7 +145,7 @@ static int read_list_query(struct request *request, struct list_query *query,
         r = read_pair(request, query, &target->pair[i], reterr);
     if (query->limit == 0)
         query->limit = PAGE;
-    narrow(kind, query);
+    limit_to_states(kind, query);
     return r;
 }
 
@@ -160,7 +160,7 @@ static bool is_same(const struct field *field, const void *one, const void *othe
 }
 
 /* Compare names as they are shown. */
-static bool is_shown_so(struct core *core, struct entity *entity, const struct field *field,
+static bool is_shown_as(struct core *core, struct entity *entity, const struct field *field,
                         const void *query)
 {
     berth_cleanup(berth_freep) char *text =
@@ -171,8 +171,8 @@ static bool is_shown_so(struct core *core, struct entity *entity, const struct f
     return is_same(field, entity_row_of(entity), query);
 }
 
-static bool fits(struct core *core, const struct list_query *query, struct entity *entity,
-                 void *runtime)
+static bool matches_filters(struct core *core, const struct list_query *query,
+                            struct entity *entity, void *runtime)
 {
     bool filled = false;
 
@@ -184,7 +184,7 @@ static bool fits(struct core *core, const struct list_query *query, struct entit
             filled = row_runtime(core, entity, runtime);
         }
         if (filter->runtime ? !is_same(filter->field, runtime, query->runtime)
-                            : !is_shown_so(core, entity, filter->field, query->row))
+                            : !is_shown_as(core, entity, filter->field, query->row))
             return false;
     }
     return true;
@@ -199,7 +199,7 @@ static bool is_listed(struct core *core, const struct list_query *query, struct 
     if (query->newest_first ? query->from && id >= query->from : id <= query->from)
         return false;
     return !core_has_ended(entity->kind, entity_row_of(entity)) &&
-           fits(core, query, entity, runtime);
+           matches_filters(core, query, entity, runtime);
 }
 
 static void list_memory(struct request *request, const struct list_query *query)

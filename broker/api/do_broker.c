@@ -47,9 +47,9 @@ static int plan_cancel(struct request *request, uint64_t id, struct berth_error 
 
     if (r < 0)
         return r;
-    plan_say(&plan, "flow '%s' in step '%s' for %s would be cancelled", flow->kind->name,
+    plan_add(&plan, "flow '%s' in step '%s' for %s would be cancelled", flow->kind->name,
              flow_step_name(flow), flow->who);
-    plan_say(&plan, "its steps would be rolled back, the last first");
+    plan_add(&plan, "its steps would be rolled back, the last first");
     plan_answer(request, &plan);
     return 0;
 }
@@ -197,8 +197,8 @@ int do_audit_erase(struct request *request, struct berth_error *reterr)
     if (request->dry_run) {
         struct view_plan plan = { .dry_run = true };
 
-        plan_say(&plan, "the key of user %llu would be destroyed", (unsigned long long)in->user);
-        plan_say(&plan, "the user's personal data in the audit trail would be unreadable for ever; "
+        plan_add(&plan, "the key of user %llu would be destroyed", (unsigned long long)in->user);
+        plan_add(&plan, "the user's personal data in the audit trail would be unreadable for ever; "
                         "that something happened, and when, would stay");
         plan_answer(request, &plan);
         return 0;

@@ -50,15 +50,15 @@ static void plan_act(struct request *request, const struct desktop *desktop,
     bool refused = admin_desktop_check(core, action, &refusal) < 0;
 
     plan->dry_run = true;
-    plan_say(plan, "desktop '%s' is %s and belongs to %s", desktop->row.name,
+    plan_add(plan, "desktop '%s' is %s and belongs to %s", desktop->row.name,
              desktop_state_names[desktop->state], user ? user->row.name : "nobody");
     if (refused)
-        plan_say(plan, "it would be refused: %s", berth_error_text(&refusal));
+        plan_add(plan, "it would be refused: %s", berth_error_text(&refusal));
     else if (session)
-        plan_say(plan, "session %llu on it would lose its machine",
+        plan_add(plan, "session %llu on it would lose its machine",
                  (unsigned long long)session->row.id);
     if (!refused && action->act == DESKTOP_REFRESH)
-        plan_say(plan, "the data on its disk would be lost");
+        plan_add(plan, "the data on its disk would be lost");
     plan_answer(request, plan);
     free(plan);
 }
@@ -203,9 +203,9 @@ struct imaging {
 static void plan_unchecked(struct view_plan *plan, const struct imaging *imaging)
 {
     if (imaging->unchecked[0])
-        plan_say(plan, "its files were not checked on %s", imaging->unchecked);
+        plan_add(plan, "its files were not checked on %s", imaging->unchecked);
     else
-        plan_say(plan, "its files exist on all hosts");
+        plan_add(plan, "its files exist on all hosts");
 }
 
 /* Which pools would create their desktops from another version. */
@@ -218,14 +218,14 @@ static void plan_image(struct request *request, const struct imaging *imaging)
     struct view_plan *plan = berth_new(struct view_plan);
 
     plan->dry_run = true;
-    plan_say(plan, "new desktops would be made from %s instead of version %lld", imaging->what,
+    plan_add(plan, "new desktops would be made from %s instead of version %lld", imaging->what,
              (long long)(now ? now->row.number : 0));
     plan_unchecked(plan, imaging);
     list_each (core_all(core, ENTITY_pool), node) {
         const struct pool *pool = container_of(entity_of(node), struct pool, base);
 
         if (pool->row.image_id == imaging->image_id)
-            plan_say(plan, "pool '%s' uses it; its %zu desktops stay until it is recomposed",
+            plan_add(plan, "pool '%s' uses it; its %zu desktops stay until it is recomposed",
                      pool->row.name, index_count(core, DESKTOPS_OF_POOL, pool->row.id));
     }
     plan_answer(request, plan);
@@ -239,13 +239,13 @@ static void plan_first(struct view_plan *plan, struct core *core, const struct p
 
     placement_count(core, pool, &count);
     if (count.total < pool->row.max && !placement_hosts_are_full(core, pool))
-        plan_say(plan, "first one new desktop would be created in addition; nothing else happens "
+        plan_add(plan, "first one new desktop would be created in addition; nothing else happens "
                        "until it is ready");
     else
-        plan_say(plan,
+        plan_add(plan,
                  "first one that is not in use would be replaced, because the pool or its hosts "
                  "have no room for another; nothing else happens until the new one is ready");
-    plan_say(plan, "if that one fails, the recompose stops and the others stay in service");
+    plan_add(plan, "if that one fails, the recompose stops and the others stay in service");
 }
 
 static void plan_recompose(struct request *request, const struct imaging *imaging)
@@ -255,19 +255,19 @@ static void plan_recompose(struct request *request, const struct imaging *imagin
     struct view_plan *plan = berth_new(struct view_plan);
 
     plan->dry_run = true;
-    plan_say(plan, "%d desktops are of another version than %s and would be replaced", imaging->old,
+    plan_add(plan, "%d desktops are of another version than %s and would be replaced", imaging->old,
              imaging->what);
     plan_unchecked(plan, imaging);
     if (pool && imaging->old > 0)
         plan_first(plan, core, pool);
     if (imaging->old > 0)
-        plan_say(plan, "%d of them belong to users and would wait until no session is on them",
+        plan_add(plan, "%d of them belong to users and would wait until no session is on them",
                  imaging->used);
     plan_answer(request, plan);
     free(plan);
 }
 
-static const char *what_follows(const struct imaging *imaging)
+static const char *recompose_effect(const struct imaging *imaging)
 {
     if (imaging->action.act != IMAGE_RECOMPOSE)
         return " is the current one";
@@ -289,7 +289,7 @@ static int imaged(struct request *request, struct berth_error *reterr)
     else if (request->dry_run)
         plan_image(request, imaging);
     else
-        answer_result(request, "%s%s%s%s", imaging->what, what_follows(imaging),
+        answer_result(request, "%s%s%s%s", imaging->what, recompose_effect(imaging),
                       unchecked[0] ? "; its files were not checked on " : "", unchecked);
     return 0;
 }
@@ -403,11 +403,11 @@ static void plan_recreated(struct view_plan *plan, struct core *core, const stru
         if (!backoff_may_recreate(desktop))
             continue;
         if (named++ < RETRY_NAMES)
-            plan_say(plan, "desktop '%s' would be deleted and recreated; it failed: %s",
+            plan_add(plan, "desktop '%s' would be deleted and recreated; it failed: %s",
                      desktop->row.name, desktop->row.reason);
     }
     if (count > RETRY_NAMES)
-        plan_say(plan, "%zu others that failed would be deleted and recreated",
+        plan_add(plan, "%zu others that failed would be deleted and recreated",
                  count - RETRY_NAMES);
 }
 
@@ -418,12 +418,12 @@ static void plan_retry(struct request *request, const struct pool *pool,
 
     plan->dry_run = true;
     if (pool->backoff_until_ms)
-        plan_say(plan, "it would create desktops at once, although: %s", pool->backoff_why);
+        plan_add(plan, "it would create desktops at once, although: %s", pool->backoff_why);
     plan_recreated(plan, request->api->context->core, pool, retrying->recreated);
     if (retrying->recreated == 0)
-        plan_say(plan, "no desktop would be deleted");
+        plan_add(plan, "no desktop would be deleted");
     if (retrying->stay)
-        plan_say(plan,
+        plan_add(plan,
                  "%zu in quarantine would stay: administrators put them there, users "
                  "have been on them, or their machines are being worked on",
                  retrying->stay);

@@ -184,16 +184,16 @@ static void plan_sign_off(struct request *request, const struct session *session
     struct view_plan *plan = berth_new(struct view_plan);
 
     plan->dry_run = true;
-    plan_say(plan, "the session of %s on desktop '%s' would end; unsaved work is lost",
+    plan_add(plan, "the session of %s on desktop '%s' would end; unsaved work is lost",
              user ? user->row.name : "nobody", desktop ? desktop->row.name : "");
     if (connection) {
         const struct terminal *terminal = terminal_find(core, connection->row.terminal_id);
 
-        plan_say(plan, "terminal '%s' shows it and would hide it",
+        plan_add(plan, "terminal '%s' shows it and would hide it",
                  terminal ? terminal->row.name : "");
     }
     if (desktop && pool && pool->row.kind == pool_kind_FLOATING && placement_must_refresh(desktop))
-        plan_say(plan, "its desktop would be refreshed from its image");
+        plan_add(plan, "its desktop would be refreshed from its image");
     plan_answer(request, plan);
     free(plan);
 }

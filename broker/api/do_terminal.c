@@ -235,12 +235,12 @@ static void plan_revoke(struct request *request, const struct terminal *terminal
     struct view_plan *plan = berth_new(struct view_plan);
 
     plan->dry_run = true;
-    plan_say(plan, "terminal '%s' would be revoked, with %zu of its keys", terminal->row.name,
+    plan_add(plan, "terminal '%s' would be revoked, with %zu of its keys", terminal->row.name,
              index_count(core, IDENTITIES_OF_TERMINAL, terminal->row.id));
     if (terminal->peer)
-        plan_say(plan, "its link from %s would be closed", terminal->from);
+        plan_add(plan, "its link from %s would be closed", terminal->from);
     if (connection)
-        plan_say(plan, "session %llu on its screen would be disconnected",
+        plan_add(plan, "session %llu on its screen would be disconnected",
                  (unsigned long long)connection->row.session_id);
     plan_answer(request, plan);
     free(plan);
@@ -273,39 +273,40 @@ struct commanding {
     struct view_commanded view;
 };
 
-struct whom {
+struct command_target {
     uint64_t terminal_id;
     const char *tag;
     uint64_t place_id;
 };
 
-static bool is_meant(struct core *core, const struct whom *whom, const struct terminal *terminal)
+static bool is_selected(struct core *core, const struct command_target *target,
+                        const struct terminal *terminal)
 {
-    const struct place *wanted = place_find(core, whom->place_id);
+    const struct place *wanted = place_find(core, target->place_id);
     const struct place *place = place_find(core, terminal->row.place_id);
 
     if (terminal->row.state == terminal_REVOKED || terminal->row.state == terminal_WAITING)
         return false;
-    if (whom->tag[0])
-        return policy_has_word(terminal->row.tags, whom->tag);
+    if (target->tag[0])
+        return policy_has_word(terminal->row.tags, target->tag);
     return wanted && place && policy_is_below(place->row.name, wanted->row.name);
 }
 
-static int choose(struct core *core, const struct whom *whom, struct commanding *commanding,
-                  struct berth_error *reterr)
+static int choose(struct core *core, const struct command_target *target,
+                  struct commanding *commanding, struct berth_error *reterr)
 {
-    int given = (whom->terminal_id != 0) + (whom->tag[0] != '\0') + (whom->place_id != 0);
+    int given = (target->terminal_id != 0) + (target->tag[0] != '\0') + (target->place_id != 0);
 
     if (given != 1)
         return berth_fail(reterr, BERTH_E_INVALID, "give one of terminal, tag and place");
-    if (whom->terminal_id) {
-        commanding->terminal_id[commanding->count++] = whom->terminal_id;
+    if (target->terminal_id) {
+        commanding->terminal_id[commanding->count++] = target->terminal_id;
         return 0;
     }
     list_each (core_all(core, ENTITY_terminal), node) {
         const struct terminal *terminal = container_of(entity_of(node), struct terminal, base);
 
-        if (!is_meant(core, whom, terminal))
+        if (!is_selected(core, target, terminal))
             continue;
         if (commanding->count == BERTH_COUNT(commanding->terminal_id))
             return berth_fail(reterr, BERTH_E_TOO_LARGE,
@@ -381,26 +382,26 @@ static void plan_command(struct request *request, enum command_kind kind,
     struct view_plan *plan = berth_new(struct view_plan);
 
     plan->dry_run = true;
-    plan_say(plan, "%s would be given to %zu terminal%s", command_kind_names[kind],
+    plan_add(plan, "%s would be given to %zu terminal%s", command_kind_names[kind],
              commanding->count, commanding->count == 1 ? "" : "s");
     for (size_t i = 0; i < commanding->count; i++) {
         const struct terminal *terminal = terminal_find(core, commanding->terminal_id[i]);
         const struct connection *connection = connection_at(core, commanding->terminal_id[i]);
 
         if (terminal)
-            plan_say(plan, "terminal '%s'%s", terminal->row.name,
+            plan_add(plan, "terminal '%s'%s", terminal->row.name,
                      connection ? ", which shows a desktop; its session stays" : "");
     }
     plan_answer(request, plan);
     free(plan);
 }
 
-static int command(struct request *request, enum command_kind kind, const struct whom *whom,
-                   int64_t minutes, struct berth_error *reterr)
+static int command(struct request *request, enum command_kind kind,
+                   const struct command_target *target, int64_t minutes, struct berth_error *reterr)
 {
     struct commanding *commanding =
         (struct commanding *)request_scratch(request, sizeof(*commanding), NULL);
-    int r = choose(request->api->context->core, whom, commanding, reterr);
+    int r = choose(request->api->context->core, target, commanding, reterr);
 
     if (r < 0)
         return r;
@@ -414,19 +415,19 @@ static int command(struct request *request, enum command_kind kind, const struct
         put(commanding->text, sizeof(commanding->text),
             ((const struct verb_terminal_message *)request->params)->text);
     commanding->actor = request->caller.actor;
-    commanding->many = !whom->terminal_id;
+    commanding->many = !target->terminal_id;
     return command_next(request, reterr);
 }
 
-#define COMMAND(symbol, kind, minutes_given)                                      \
-    int do_terminal_##symbol(struct request *request, struct berth_error *reterr) \
-    {                                                                             \
-        const struct verb_terminal_##symbol *in =                                 \
-            (const struct verb_terminal_##symbol *)request->params;               \
-        const struct whom whom = { in->terminal, in->tag, in->place };            \
-                                                                                  \
-        return command(request, command_kind_##kind, &whom,                       \
-                       in->minutes ? in->minutes : (minutes_given), reterr);      \
+#define COMMAND(symbol, kind, minutes_given)                                       \
+    int do_terminal_##symbol(struct request *request, struct berth_error *reterr)  \
+    {                                                                              \
+        const struct verb_terminal_##symbol *in =                                  \
+            (const struct verb_terminal_##symbol *)request->params;                \
+        const struct command_target target = { in->terminal, in->tag, in->place }; \
+                                                                                   \
+        return command(request, command_kind_##kind, &target,                      \
+                       in->minutes ? in->minutes : (minutes_given), reterr);       \
     }
 
 COMMAND(message, MESSAGE, 60)

@@ -234,7 +234,7 @@ struct tail {
 
 static void tail_read(struct api *api);
 
-static void tail_tell(struct api *api, int result, const json_t *items)
+static void tail_send(struct api *api, int result, const json_t *items)
 {
     if (result == BERTH_E_NOT_FOUND)
         api->tail_rev = (int64_t)api->context->core->rev;
@@ -250,14 +250,14 @@ static void tail_tell(struct api *api, int result, const json_t *items)
     }
 }
 
-static void tail_came(struct op *op, int result)
+static void tail_page_read(struct op *op, int result)
 {
     struct tail *tail = container_of(op, struct tail, op);
     struct api *api = tail->api;
     json_t *items = berth_take(tail->page.items);
 
     if (api)
-        tail_tell(api, result, items);
+        tail_send(api, result, items);
     json_decref(items);
     if (!api) {
         free(tail);
@@ -539,7 +539,7 @@ void events_start(struct api *api)
 {
     api->tail = berth_new(struct tail);
     api->tail->api = api;
-    op_init(&api->tail->op, &api->loop->timers, tail_came);
+    op_init(&api->tail->op, &api->loop->timers, tail_page_read);
     api->notices.notify = on_notice;
     core_listen(api->context->core, &api->notices);
 }

@@ -88,8 +88,8 @@ static struct http_client *arrived(struct api *api, int descriptor)
  * (0.9.75) or in a later MHD_run (1.0.1). So a connection is identified by its descriptor, and not
  * by the order. A connection that was not added here would be treated as unauthenticated.
  */
-static void connection_told(void *context, struct MHD_Connection *connection, void **socket_context,
-                            enum MHD_ConnectionNotificationCode code)
+static void connection_notified(void *context, struct MHD_Connection *connection,
+                                void **socket_context, enum MHD_ConnectionNotificationCode code)
 {
     struct api *api = (struct api *)context;
     struct http_client *client = (struct http_client *)*socket_context;
@@ -228,7 +228,7 @@ static void end_late(struct api *api, struct http_client *client)
 }
 
 /* A request must be received completely in time; single bytes now and then do not extend that. */
-static void swept(struct berth_timer *timer)
+static void sweep_due(struct berth_timer *timer)
 {
     struct api *api = container_of(timer, struct api, sweep);
     int64_t now_ms = api->loop->timers.mono_ms;
@@ -242,15 +242,15 @@ static void swept(struct berth_timer *timer)
     caller_sweep(api);
     request_end_lost(api);
     events_heartbeat(api);
-    timer_start(&api->loop->timers, &api->sweep, SWEEP_MS, swept);
+    timer_start(&api->loop->timers, &api->sweep, SWEEP_MS, sweep_due);
 }
 
 /* ---- the Unix socket ---- */
 
 /* A socket on which nothing listens was left by a killed broker and is removed; otherwise another
  * broker is running. */
-static int clear_leftover(const char *path, const struct sockaddr_un *address,
-                          struct berth_error *reterr)
+static int remove_stale_socket(const char *path, const struct sockaddr_un *address,
+                               struct berth_error *reterr)
 {
     struct stat facts;
     int probe;
@@ -329,7 +329,7 @@ static int listen_at(struct api *api, struct berth_error *reterr)
     memcpy(address.sun_path, api->socket, length + 1);
     r = make_folder(api->socket, reterr);
     if (r >= 0)
-        r = clear_leftover(api->socket, &address, reterr);
+        r = remove_stale_socket(api->socket, &address, reterr);
     if (r < 0)
         return r;
 
@@ -370,7 +370,7 @@ static int start_daemon(struct api *api, struct berth_error *reterr)
         MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
         MHD_OPTION_URI_LOG_CALLBACK, request_begin, api,
         MHD_OPTION_NOTIFY_COMPLETED, request_end, api,
-        MHD_OPTION_NOTIFY_CONNECTION, connection_told, api,
+        MHD_OPTION_NOTIFY_CONNECTION, connection_notified, api,
         /* http_clients.c enforces the limits; connections that it has closed still count here for a
          * moment. */
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)(2 * (SOCKET_CONNECTIONS + api->connections_max)),
@@ -465,7 +465,7 @@ int api_new(struct berth_loop *loop, struct context *context, const struct api_s
         api_free(api);
         return r;
     }
-    timer_start(&loop->timers, &api->sweep, SWEEP_MS, swept);
+    timer_start(&loop->timers, &api->sweep, SWEEP_MS, sweep_due);
     *ret = api;
     return 0;
 }

@@ -18,9 +18,9 @@ struct page {
     size_t length, capacity;
 };
 
-static void say(struct page *page, const char *format, ...) berth_printf(2, 3);
+static void append(struct page *page, const char *format, ...) berth_printf(2, 3);
 
-static void say(struct page *page, const char *format, ...)
+static void append(struct page *page, const char *format, ...)
 {
     char line[512];
     va_list arguments;
@@ -41,14 +41,14 @@ static void say(struct page *page, const char *format, ...)
 
 static void head(struct page *page, const char *name, const char *type, const char *help)
 {
-    say(page, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+    append(page, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
 static void one(struct page *page, const char *name, const char *type, const char *help,
                 int64_t value)
 {
     head(page, name, type, help);
-    say(page, "%s %lld\n", name, (long long)value);
+    append(page, "%s %lld\n", name, (long long)value);
 }
 
 /* Label values are names from users: escape backslash, quote and line feed. */
@@ -73,12 +73,12 @@ static void times(struct page *page, const char *name, const char *labels,
 
     for (int i = 0; i < HISTOGRAM_BOUNDS; i++) {
         below += histogram->within[i];
-        say(page, "%s_bucket{%sle=\"%g\"} %lld\n", name, labels,
-            (double)histogram_bounds_us[i] / 1e6, (long long)below);
+        append(page, "%s_bucket{%sle=\"%g\"} %lld\n", name, labels,
+               (double)histogram_bounds_us[i] / 1e6, (long long)below);
     }
-    say(page, "%s_bucket{%sle=\"+Inf\"} %lld\n", name, labels, (long long)histogram->count);
-    say(page, "%s_sum{%s} %.6f\n%s_count{%s} %lld\n", name, labels, (double)histogram->sum_us / 1e6,
-        name, labels, (long long)histogram->count);
+    append(page, "%s_bucket{%sle=\"+Inf\"} %lld\n", name, labels, (long long)histogram->count);
+    append(page, "%s_sum{%s} %.6f\n%s_count{%s} %lld\n", name, labels,
+           (double)histogram->sum_us / 1e6, name, labels, (long long)histogram->count);
 }
 
 /* The header of the maximum so far: a gauge in addition to the histogram. */
@@ -93,7 +93,7 @@ static void max_head(struct page *page, const char *name)
 static void maximum(struct page *page, const char *name, const char *labels,
                     const struct histogram *histogram)
 {
-    say(page, "%s_max{%s} %.6f\n", name, labels, (double)histogram->max_us / 1e6);
+    append(page, "%s_max{%s} %.6f\n", name, labels, (double)histogram->max_us / 1e6);
 }
 
 /* A histogram without labels, and its maximum. */
@@ -108,7 +108,7 @@ static void all_times(struct page *page, const char *name, const char *help,
 
 /* ---- entities ---- */
 
-static void say_terminals(struct page *page, struct core *core)
+static void append_terminals(struct page *page, struct core *core)
 {
     int64_t presence[presence_STATES_END] = { 0 };
     int64_t state[terminal_STATES_END] = { 0 };
@@ -123,12 +123,12 @@ static void say_terminals(struct page *page, struct core *core)
     }
     head(page, "berth_terminals", "gauge", "Terminals by state.");
     for (int i = 1; i < terminal_STATES_END; i++)
-        say(page, "berth_terminals{state=\"%s\"} %lld\n", terminal_state_names[i],
-            (long long)state[i]);
+        append(page, "berth_terminals{state=\"%s\"} %lld\n", terminal_state_names[i],
+               (long long)state[i]);
     head(page, "berth_presence", "gauge", "Terminals by presence.");
     for (int i = 1; i < presence_STATES_END; i++)
-        say(page, "berth_presence{state=\"%s\"} %lld\n", presence_state_names[i],
-            (long long)presence[i]);
+        append(page, "berth_presence{state=\"%s\"} %lld\n", presence_state_names[i],
+               (long long)presence[i]);
     one(page, "berth_terminals_linked", "gauge", "Terminals whose link is open.", linked);
     if (core->presence) {
         one(page, "berth_presence_stale_total", "counter",
@@ -141,7 +141,7 @@ static void say_terminals(struct page *page, struct core *core)
     }
 }
 
-static void say_sessions(struct page *page, struct core *core)
+static void append_sessions(struct page *page, struct core *core)
 {
     int64_t sessions[session_STATES_END] = { 0 };
     int64_t connections[connection_STATES_END] = { 0 };
@@ -152,15 +152,15 @@ static void say_sessions(struct page *page, struct core *core)
         connections[container_of(entity_of(node), struct connection, base)->row.state]++;
     head(page, "berth_sessions", "gauge", "Sessions that have not ended, by state.");
     for (int i = 1; i < session_ENDED; i++)
-        say(page, "berth_sessions{state=\"%s\"} %lld\n", session_state_names[i],
-            (long long)sessions[i]);
+        append(page, "berth_sessions{state=\"%s\"} %lld\n", session_state_names[i],
+               (long long)sessions[i]);
     head(page, "berth_connections", "gauge", "Connections that have not ended, by state.");
     for (int i = 1; i < connection_ENDED; i++)
-        say(page, "berth_connections{state=\"%s\"} %lld\n", connection_state_names[i],
-            (long long)connections[i]);
+        append(page, "berth_connections{state=\"%s\"} %lld\n", connection_state_names[i],
+               (long long)connections[i]);
 }
 
-static void say_desktops(struct page *page, struct core *core, const struct pool *pool)
+static void append_desktops(struct page *page, struct core *core, const struct pool *pool)
 {
     int64_t count[desktop_STATES_END] = { 0 };
     char text[300];
@@ -171,14 +171,14 @@ static void say_desktops(struct page *page, struct core *core, const struct pool
         count[container_of(one_, struct desktop, base)->state]++;
     }
     for (int i = 1; i < desktop_STATES_END; i++)
-        say(page, "berth_desktops{pool=\"%s\",state=\"%s\"} %lld\n", label(pool->row.name, text),
-            desktop_state_names[i], (long long)count[i]);
+        append(page, "berth_desktops{pool=\"%s\",state=\"%s\"} %lld\n", label(pool->row.name, text),
+               desktop_state_names[i], (long long)count[i]);
 }
 
 /* A metric of every pool; offset: of its member in the view of runtime facts. */
-static void say_pool_metric(struct page *page, struct core *core,
-                            const struct view_pool_runtime *runtime, const char *name,
-                            const char *help, size_t offset)
+static void append_pool_metric(struct page *page, struct core *core,
+                               const struct view_pool_runtime *runtime, const char *name,
+                               const char *help, size_t offset)
 {
     size_t i = 0;
 
@@ -189,11 +189,11 @@ static void say_pool_metric(struct page *page, struct core *core,
         int64_t value;
 
         memcpy(&value, (const char *)&runtime[i++] + offset, sizeof(value));
-        say(page, "%s{pool=\"%s\"} %lld\n", name, label(pool->row.name, text), (long long)value);
+        append(page, "%s{pool=\"%s\"} %lld\n", name, label(pool->row.name, text), (long long)value);
     }
 }
 
-static void say_pools(struct page *page, struct core *core)
+static void append_pools(struct page *page, struct core *core)
 {
     struct view_pool_runtime *runtime =
         berth_new_array(struct view_pool_runtime, core->of[ENTITY_pool].count + 1);
@@ -204,33 +204,34 @@ static void say_pools(struct page *page, struct core *core)
         struct pool *pool = container_of(entity_of(node), struct pool, base);
 
         (void)row_runtime(core, &pool->base, &runtime[i++]);
-        say_desktops(page, core, pool);
+        append_desktops(page, core, pool);
     }
-    say_pool_metric(page, core, runtime, "berth_pool_spare", "Desktops up, probed and unassigned.",
-                    offsetof(struct view_pool_runtime, spare));
-    say_pool_metric(page, core, runtime, "berth_pool_queue", "Sign-ons that wait for a desktop.",
-                    offsetof(struct view_pool_runtime, queue));
-    say_pool_metric(page, core, runtime, "berth_pool_backoff_seconds",
-                    "Rest of the back-off, during which no desktops are created; 0: none.",
-                    offsetof(struct view_pool_runtime, backoff_s));
+    append_pool_metric(page, core, runtime, "berth_pool_spare",
+                       "Desktops up, probed and unassigned.",
+                       offsetof(struct view_pool_runtime, spare));
+    append_pool_metric(page, core, runtime, "berth_pool_queue", "Sign-ons that wait for a desktop.",
+                       offsetof(struct view_pool_runtime, queue));
+    append_pool_metric(page, core, runtime, "berth_pool_backoff_seconds",
+                       "Rest of the back-off, during which no desktops are created; 0: none.",
+                       offsetof(struct view_pool_runtime, backoff_s));
     free(runtime);
 }
 
-static void say_hosts(struct page *page, struct core *core)
+static void append_hosts(struct page *page, struct core *core)
 {
     head(page, "berth_host_up", "gauge", "1: the host answers.");
     list_each (core_all(core, ENTITY_host), node) {
         const struct host *host = container_of(entity_of(node), struct host, base);
         char text[300];
 
-        say(page, "berth_host_up{host=\"%s\"} %d\n", label(host->row.name, text),
-            host->state == host_UP || host->state == host_DEGRADED);
+        append(page, "berth_host_up{host=\"%s\"} %d\n", label(host->row.name, text),
+               host->state == host_UP || host->state == host_DEGRADED);
     }
 }
 
 /* ---- flows, store, loop, API ---- */
 
-static void say_flows(struct page *page, struct flow_engine *engine)
+static void append_flows(struct page *page, struct flow_engine *engine)
 {
     const char *name[FLOW_KINDS_MAX];
     int64_t count[FLOW_KINDS_MAX];
@@ -251,7 +252,7 @@ static void say_flows(struct page *page, struct flow_engine *engine)
     }
     head(page, "berth_flows", "gauge", "Flows under way by kind.");
     for (size_t i = 0; i < kinds; i++)
-        say(page, "berth_flows{kind=\"%s\"} %lld\n", name[i], (long long)count[i]);
+        append(page, "berth_flows{kind=\"%s\"} %lld\n", name[i], (long long)count[i]);
     one(page, "berth_flows_started_total", "counter", "Flows started.", (int64_t)engine->started);
     one(page, "berth_flows_succeeded_total", "counter", "Flows that succeeded.",
         (int64_t)engine->succeeded);
@@ -259,7 +260,7 @@ static void say_flows(struct page *page, struct flow_engine *engine)
         (int64_t)engine->failed);
 }
 
-static void say_flow_times(struct page *page, const struct flow_counters *counters)
+static void append_flow_times(struct page *page, const struct flow_counters *counters)
 {
     static const char *const heads[] = {
         "berth_flow_seconds", "Duration of flows that succeeded.", "berth_flow_own_seconds",
@@ -297,7 +298,7 @@ static void say_flow_times(struct page *page, const struct flow_counters *counte
     }
 }
 
-static void say_store(struct page *page, const struct core *core, const struct store *store)
+static void append_store(struct page *page, const struct core *core, const struct store *store)
 {
     struct store_stats stats;
 
@@ -311,13 +312,13 @@ static void say_store(struct page *page, const struct core *core, const struct s
     one(page, "berth_store_queue", "gauge", "Decisions that wait for the disk.", stats.queue);
     one(page, "berth_store_wal_bytes", "gauge", "Size of the write-ahead log.", stats.wal_bytes);
     head(page, "berth_store_last_commit_seconds", "gauge", "Duration of the latest commit.");
-    say(page, "berth_store_last_commit_seconds %.6f\n", (double)stats.last_commit_us / 1e6);
+    append(page, "berth_store_last_commit_seconds %.6f\n", (double)stats.last_commit_us / 1e6);
     all_times(page, "berth_store_commit_seconds", "Duration of transactions.", &stats.commit);
     one(page, "berth_store_degraded", "gauge", "1: the disk is full and changes are refused.",
         stats.degraded);
 }
 
-static void say_loop(struct page *page, const struct berth_loop *loop)
+static void append_loop(struct page *page, const struct berth_loop *loop)
 {
     one(page, "berth_loop_slow_turns_total", "counter",
         "Turns of the core loop over the limit of 5 ms.", loop->slow_turns);
@@ -325,21 +326,21 @@ static void say_loop(struct page *page, const struct berth_loop *loop)
     all_times(page, "berth_loop_turn_seconds",
               "Duration of the callbacks of each turn of the core loop.", &loop->turns);
     head(page, "berth_loop_max_turn_seconds", "gauge", "Longest turn of the core loop so far.");
-    say(page, "berth_loop_max_turn_seconds %.6f\n", (double)loop->max_turn_us / 1e6);
+    append(page, "berth_loop_max_turn_seconds %.6f\n", (double)loop->max_turn_us / 1e6);
 }
 
-static void say_events(struct page *page)
+static void append_events(struct page *page)
 {
     head(page, "berth_log_events_total", "counter", "Log events by name.");
     for (int i = 0; i < EV_COUNT; i++)
-        say(page, "berth_log_events_total{event=\"%s\",level=\"%s\"} %llu\n",
-            log_event_row((enum log_event)i)->name,
-            (const char *const[]){ "error", "warn", "info",
-                                   "debug" }[log_event_row((enum log_event)i)->level],
-            (unsigned long long)log_count((enum log_event)i));
+        append(page, "berth_log_events_total{event=\"%s\",level=\"%s\"} %llu\n",
+               log_event_row((enum log_event)i)->name,
+               (const char *const[]){ "error", "warn", "info",
+                                      "debug" }[log_event_row((enum log_event)i)->level],
+               (unsigned long long)log_count((enum log_event)i));
 }
 
-static void say_http_server(struct page *page, const struct api *api)
+static void append_http_server(struct page *page, const struct api *api)
 {
     int64_t connections = 0;
 
@@ -350,8 +351,8 @@ static void say_http_server(struct page *page, const struct api *api)
         (int64_t)api->asked);
     head(page, "berth_api_answers_total", "counter", "Answers by class of status.");
     for (int i = 2; i < 6; i++)
-        say(page, "berth_api_answers_total{class=\"%dxx\"} %llu\n", i,
-            (unsigned long long)api->answered[i]);
+        append(page, "berth_api_answers_total{class=\"%dxx\"} %llu\n", i,
+               (unsigned long long)api->answered[i]);
     one(page, "berth_api_refused_total", "counter", "Requests that were refused.",
         (int64_t)api->refused);
     one(page, "berth_api_no_descriptors_total", "counter",
@@ -367,7 +368,7 @@ static void say_http_server(struct page *page, const struct api *api)
 
 #define METRICS_MAX 64
 
-static void say_metrics(struct page *page, const struct api *api)
+static void append_metrics(struct page *page, const struct api *api)
 {
     struct api_metric metric[METRICS_MAX];
     size_t count = api->metrics ? api->metrics(api->owner, metric, METRICS_MAX) : 0;
@@ -419,7 +420,7 @@ static int64_t resident_pages(void)
     return second ? strtoll(second, NULL, 10) : 0;
 }
 
-static void say_process(struct page *page)
+static void append_process(struct page *page)
 {
     uv_rusage_t usage;
 
@@ -428,9 +429,9 @@ static void say_process(struct page *page)
     one(page, "process_open_fds", "gauge", "Open descriptors.", open_descriptors());
     if (uv_getrusage(&usage) == 0) {
         head(page, "process_cpu_seconds_total", "counter", "User and system CPU time.");
-        say(page, "process_cpu_seconds_total %.2f\n",
-            (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-                (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
+        append(page, "process_cpu_seconds_total %.2f\n",
+               (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                   (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
     }
 }
 
@@ -440,21 +441,21 @@ char *metrics_text(struct api *api)
     struct page page = { .text = berth_strdup(""), .capacity = 1 };
 
     head(&page, "berth_info", "gauge", "Version of the broker.");
-    say(&page, "berth_info{version=\"%s\"} 1\n", BERTH_VERSION);
+    append(&page, "berth_info{version=\"%s\"} 1\n", BERTH_VERSION);
     one(&page, "berth_incarnation", "gauge", "Starts of this broker.", core->incarnation);
     one(&page, "berth_rev", "gauge", "Latest change.", (int64_t)core->rev);
-    say_terminals(&page, core);
-    say_sessions(&page, core);
-    say_pools(&page, core);
-    say_hosts(&page, core);
-    say_flows(&page, &api->context->engine);
+    append_terminals(&page, core);
+    append_sessions(&page, core);
+    append_pools(&page, core);
+    append_hosts(&page, core);
+    append_flows(&page, &api->context->engine);
     if (api->context->engine.counters)
-        say_flow_times(&page, api->context->engine.counters);
-    say_store(&page, core, api->context->store);
-    say_loop(&page, api->loop);
-    say_http_server(&page, api);
-    say_metrics(&page, api);
-    say_events(&page);
-    say_process(&page);
+        append_flow_times(&page, api->context->engine.counters);
+    append_store(&page, core, api->context->store);
+    append_loop(&page, api->loop);
+    append_http_server(&page, api);
+    append_metrics(&page, api);
+    append_events(&page);
+    append_process(&page);
     return page.text;
 }

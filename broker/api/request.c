@@ -290,7 +290,7 @@ static int check_still(const struct request *request, struct berth_error *reterr
                       "the sign-in or token expired before the request was complete");
 }
 
-static bool asker_holds(const void *asker)
+static bool caller_still_holds(const void *asker)
 {
     const struct request *request = asker;
 
@@ -302,7 +302,7 @@ static void run(struct request *request)
     struct berth_error error = { 0 };
     int r = check_still(request, &error);
 
-    request->caller.actor.holds = asker_holds;
+    request->caller.actor.holds = caller_still_holds;
     request->caller.actor.asker = request;
     request->whole = true;
     if (r == 0)
@@ -406,7 +406,7 @@ static enum MHD_Result finish(struct request *request)
 
 /* The headers were received. A refusal now is answered without reading the body, and the connection
  * is closed. */
-static enum MHD_Result headers_came(struct request *request, const char *method)
+static enum MHD_Result headers_received(struct request *request, const char *method)
 {
     struct berth_error error = { 0 };
 
@@ -435,7 +435,7 @@ enum MHD_Result request_go_on(void *context, struct MHD_Connection *connection, 
         if (strcmp(version, MHD_HTTP_VERSION_1_1) != 0 &&
             strcmp(version, MHD_HTTP_VERSION_1_0) != 0)
             return MHD_NO;
-        return headers_came(request, method);
+        return headers_received(request, method);
     }
     if (*upload_size)
         return take_body(request, upload, upload_size);

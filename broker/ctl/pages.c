@@ -17,7 +17,7 @@ static bool is_given(const json_t *params, const char *name)
     return json_object_get(params, name) != NULL;
 }
 
-static bool says(const json_t *params, const char *name, const char *text)
+static bool param_is(const json_t *params, const char *name, const char *text)
 {
     const char *value = json_string_value(json_object_get(params, name));
 
@@ -31,7 +31,7 @@ static enum ctl_pages_mode pages_mode(const json_t *params)
 
     if (is_given(params, "limit"))
         return PAGES_ONE;
-    if (says(params, "past", "no"))
+    if (param_is(params, "past", "no"))
         return PAGES_ALL;
     return place || is_given(params, "past") ? PAGES_ONE : PAGES_OPEN_THEN_PAST;
 }

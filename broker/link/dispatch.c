@@ -16,8 +16,8 @@
 
 typedef void link_handler_fn(struct link *link, struct link_peer *peer, const struct msg *msg);
 
-static void take_upload_begin(struct link *link, struct link_peer *peer, const struct msg *msg);
-static void take_upload_chunk(struct link *link, struct link_peer *peer, const struct msg *msg);
+static void on_upload_begin(struct link *link, struct link_peer *peer, const struct msg *msg);
+static void on_upload_chunk(struct link *link, struct link_peer *peer, const struct msg *msg);
 
 /* clang-format off */
 static const struct {
@@ -36,8 +36,8 @@ static const struct {
     [MSG_profile_applied]   = { handle_profile_applied, NULL },
     [MSG_command_state]     = { handle_command_state, NULL },
     [MSG_renew_certificate] = { handle_renew_certificate, NULL },
-    [MSG_upload_begin]        = { NULL, take_upload_begin },
-    [MSG_upload_chunk]        = { NULL, take_upload_chunk },
+    [MSG_upload_begin]        = { NULL, on_upload_begin },
+    [MSG_upload_chunk]        = { NULL, on_upload_chunk },
 };
 /* clang-format on */
 
@@ -134,7 +134,7 @@ static void upload_progress(void *context, uint64_t peer_id, uint64_t ref, uint6
     free(answer);
 }
 
-static void take_upload_begin(struct link *link, struct link_peer *peer, const struct msg *msg)
+static void on_upload_begin(struct link *link, struct link_peer *peer, const struct msg *msg)
 {
     struct berth_error error = { 0 };
     char terminal[64];
@@ -154,7 +154,7 @@ static void take_upload_begin(struct link *link, struct link_peer *peer, const s
     upload_progress(link, peer->id, msg->ref, msg->upload_begin.command_id, 0, false, &error);
 }
 
-static void take_upload_chunk(struct link *link, struct link_peer *peer, const struct msg *msg)
+static void on_upload_chunk(struct link *link, struct link_peer *peer, const struct msg *msg)
 {
     struct berth_error error = { 0 };
     int r;

@@ -95,7 +95,7 @@ static void send_down(struct io_thread *io)
     loop_post_all(&io->loop, &io->outgoing);
 }
 
-static void turn_ends(struct berth_deferred *deferred)
+static void send_outgoing(struct berth_deferred *deferred)
 {
     send_down(container_of(deferred, struct io_thread, dispatch));
 }
@@ -110,7 +110,7 @@ static void add_down(struct io_thread *io, struct loop_mail *mail)
         return;
     }
     if (list_empty(&io->outgoing))
-        deferred_add(&io->shared->core->timers, &io->dispatch, turn_ends);
+        deferred_add(&io->shared->core->timers, &io->dispatch, send_outgoing);
     list_append(&io->outgoing, &mail->node);
     if (++io->outgoing_count >= OUTGOING_MAX)
         send_down(io);
@@ -228,7 +228,7 @@ struct admission *io_thread_admission(const struct io_thread *io, enum listener_
     return io->shared->terminals;
 }
 
-static void turn_away(int descriptor, const char *source, enum refusal refusal)
+static void refuse_connection(int descriptor, const char *source, enum refusal refusal)
 {
     struct linger abrupt = { .l_onoff = 1 };
 
@@ -255,7 +255,7 @@ static void accepted(struct listener *listener, int descriptor, const struct soc
     refusal =
         admission_admit(io_thread_admission(io, kind), &candidate, io->loop.timers.mono_ms, &slot);
     if (refusal != REFUSAL_NONE)
-        turn_away(descriptor, source.name, refusal);
+        refuse_connection(descriptor, source.name, refusal);
     else if (kind == LISTENER_API)
         api_connection_begin(io, &candidate, slot, from);
     else

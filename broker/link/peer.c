@@ -63,7 +63,7 @@ static void report_bad(struct peer *peer, const struct berth_error *error)
     up_post(io_thread_of(peer), mail);
 }
 
-static void credit_came(struct berth_timer *timer)
+static void credit_restored(struct berth_timer *timer)
 {
     struct peer *peer = container_of(timer, struct peer, wait);
 
@@ -93,7 +93,7 @@ static int take_credit(struct peer *peer, struct berth_error *error)
     }
     io->shared->counters.messages_delayed++;
     tls_pause(&peer->tls);
-    timer_start(&io->loop.timers, &peer->wait, -peer->credit_m / rate + 1, credit_came);
+    timer_start(&io->loop.timers, &peer->wait, -peer->credit_m / rate + 1, credit_restored);
     return 0;
 }
 
@@ -144,7 +144,7 @@ static int on_bytes(struct tls_peer *tls, const void *bytes, size_t size)
 
 /* ---- begin and end ---- */
 
-static void stayed_too_long(struct berth_timer *timer)
+static void joining_expired(struct berth_timer *timer)
 {
     struct peer *peer = container_of(timer, struct peer, life);
 
@@ -156,7 +156,7 @@ static void may_stay(struct peer *peer)
 {
     struct io_thread *io = io_thread_of(peer);
 
-    timer_start(&io->loop.timers, &peer->life, io->shared->joining_ms, stayed_too_long);
+    timer_start(&io->loop.timers, &peer->life, io->shared->joining_ms, joining_expired);
 }
 
 static bool on_open(struct tls_peer *tls)

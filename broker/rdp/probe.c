@@ -150,7 +150,7 @@ static void fingerprint_read(struct attempt *attempt)
     succeeded(attempt);
 }
 
-static void shake_hands(struct attempt *attempt)
+static void handshake(struct attempt *attempt)
 {
     char reason[120] = "";
     int r;
@@ -179,7 +179,7 @@ static void begin_tls(struct attempt *attempt)
     SSL_set_bio(attempt->ssl, in, out);
     SSL_set_connect_state(attempt->ssl);
     attempt->doing = "agreeing on TLS";
-    shake_hands(attempt);
+    handshake(attempt);
 }
 
 /* ---- bytes ---- */
@@ -213,7 +213,7 @@ static void take_tls(struct attempt *attempt, const char *bytes, size_t size)
     }
     if (BIO_write(SSL_get_rbio(attempt->ssl), bytes, (int)size) != (int)size)
         berth_out_of_memory();
-    shake_hands(attempt);
+    handshake(attempt);
 }
 
 static void give_buffer(uv_handle_t *handle, berth_unused size_t wanted, uv_buf_t *buffer)
@@ -223,7 +223,7 @@ static void give_buffer(uv_handle_t *handle, berth_unused size_t wanted, uv_buf_
     *buffer = uv_buf_init(attempt->probe->loop->read_buffer, LOOP_READ_BUFFER);
 }
 
-static void got_bytes(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
+static void bytes_received(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
 {
     struct attempt *attempt = stream->data;
 
@@ -253,7 +253,7 @@ static void connected(uv_connect_t *connect, int status)
     if (!send_bytes(attempt, x224_request, sizeof(x224_request)))
         fail(attempt, "it does not accept data", "");
     else
-        (void)uv_read_start((uv_stream_t *)&attempt->tcp, give_buffer, got_bytes);
+        (void)uv_read_start((uv_stream_t *)&attempt->tcp, give_buffer, bytes_received);
 }
 
 /* ---- the interface ---- */

@@ -112,8 +112,8 @@ enum sql_status decisions_commit(struct decisions *decisions, struct berth_error
 
 /* ---- one decision ---- */
 
-static enum sql_status gone(struct decisions *decisions, const struct change *change,
-                            struct berth_error *reterr)
+static enum sql_status fail_changed(struct decisions *decisions, const struct change *change,
+                                    struct berth_error *reterr)
 {
     int64_t version = row_sql_version(decisions->rows, change->kind, change->row.id);
     char label[160];
@@ -154,7 +154,7 @@ static enum sql_status write_row(struct decisions *decisions, const struct chang
     }
     if (rc != SQLITE_DONE)
         return sql_failed(decisions->db, rc, entity_row(change->kind)->table, reterr);
-    return touched ? SQL_OK : gone(decisions, change, reterr);
+    return touched ? SQL_OK : fail_changed(decisions, change, reterr);
 }
 
 /* The order of rows in a decision is arbitrary. Written in that order, the new connection of a

@@ -13,12 +13,12 @@
  */
 static _Thread_local int system_error;
 
-static void before(void)
+static void clear_errno(void)
 {
     errno = 0;
 }
 
-static int after(int rc)
+static int record_errno(int rc)
 {
     system_error = rc == SQLITE_OK || rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : errno;
     return rc;
@@ -137,8 +137,9 @@ int sql_open(const char *path, enum sql_use use, sqlite3 **ret, struct berth_err
     sqlite3 *db = NULL;
     int rc;
 
-    before();
-    rc = after(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL));
+    clear_errno();
+    rc =
+        record_errno(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL));
     if (!db)
         berth_out_of_memory();
     if (rc != SQLITE_OK)
@@ -158,34 +159,34 @@ int sql_prepare(sqlite3 *db, const char *text, sqlite3_stmt **ret, struct berth_
 {
     int rc;
 
-    before();
-    rc = after(sqlite3_prepare_v3(db, text, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL));
+    clear_errno();
+    rc = record_errno(sqlite3_prepare_v3(db, text, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL));
 
     return rc == SQLITE_OK ? 0 : sql_fail(db, rc, text, reterr);
 }
 
 int sql_exec(sqlite3 *db, const char *text)
 {
-    before();
-    return after(sqlite3_exec(db, text, NULL, NULL, NULL));
+    clear_errno();
+    return record_errno(sqlite3_exec(db, text, NULL, NULL, NULL));
 }
 
 int sql_step(sqlite3_stmt *statement)
 {
-    before();
-    return after(sqlite3_step(statement));
+    clear_errno();
+    return record_errno(sqlite3_step(statement));
 }
 
 int sql_checkpoint(sqlite3 *db, int how, int *ret_frames, int *ret_folded)
 {
-    before();
-    return after(sqlite3_wal_checkpoint_v2(db, "main", how, ret_frames, ret_folded));
+    clear_errno();
+    return record_errno(sqlite3_wal_checkpoint_v2(db, "main", how, ret_frames, ret_folded));
 }
 
 int sql_backup_step(sqlite3_backup *backup, int pages)
 {
-    before();
-    return after(sqlite3_backup_step(backup, pages));
+    clear_errno();
+    return record_errno(sqlite3_backup_step(backup, pages));
 }
 
 int sql_run(sqlite3 *db, const char *text, struct berth_error *reterr)

@@ -126,7 +126,7 @@ static void checkpoint(struct writer *writer)
 }
 
 /* Can a file grow by the size of a few batches? */
-static bool has_room(const struct store *store)
+static bool has_disk_space(const struct store *store)
 {
     char path[FOLDER_PATH + 8];
     bool has_space;
@@ -149,7 +149,7 @@ static void probe(struct writer *writer)
 
     writer->probe_at_ms = clock_mono_ms() + PROBE_EVERY_MS;
     checkpoint(writer);
-    if (!has_room(writer->store))
+    if (!has_disk_space(writer->store))
         return;
     status = in_transaction(writer, trial_write, &error);
     if (status == SQL_OK)

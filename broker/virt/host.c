@@ -109,7 +109,7 @@ static void take_event(struct virt_host *host, const json_t *json)
 
 static void heartbeat_due(struct berth_timer *timer);
 
-static void take_pong(struct virt_host *host)
+static void pong_received(struct virt_host *host)
 {
     host->ping = 0;
     timer_start(timers(host), &host->heartbeat, HEARTBEAT_INTERVAL_MS, heartbeat_due);
@@ -133,7 +133,7 @@ static void take_frame(void *owner, const char *frame, size_t size)
     if (event)
         take_event(host, event);
     else if (id && id == host->ping)
-        take_pong(host);
+        pong_received(host);
     else if (id)
         calls_answer(host, id, json);
     else

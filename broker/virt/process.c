@@ -89,7 +89,7 @@ static void give_buffer(uv_handle_t *handle, berth_unused size_t wanted, uv_buf_
     *buffer = uv_buf_init(process->child.loop->read_buffer, LOOP_READ_BUFFER);
 }
 
-static void got_bytes(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
+static void bytes_received(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
 {
     struct process *process = stream->data;
     struct berth_error error = { 0 };
@@ -161,7 +161,7 @@ int process_start(struct berth_loop *loop, const struct process_setup *setup, st
         return r;
     }
     process->owner = setup->owner;
-    (void)uv_read_start((uv_stream_t *)&process->socket, give_buffer, got_bytes);
+    (void)uv_read_start((uv_stream_t *)&process->socket, give_buffer, bytes_received);
     *ret = process;
     return 0;
 }

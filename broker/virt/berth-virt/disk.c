@@ -186,7 +186,7 @@ int disk_make(struct virt_request *request, const char *storage, const char *vol
 
     r = make_overlay(request, pool, volume, image);
     if (r >= 0)
-        machine_history_did(request->args.uuid, history_machine_event_DISK);
+        machine_history_done(request->args.uuid, history_machine_event_DISK);
     return r;
 }
 

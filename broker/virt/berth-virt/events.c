@@ -82,8 +82,9 @@ static void note(virDomainPtr domain, int event)
     if (event != VIR_DOMAIN_EVENT_STARTED && event != VIR_DOMAIN_EVENT_STOPPED)
         return;
     (void)virDomainGetUUIDString(domain, uuid);
-    machine_history_heard(uuid, event == VIR_DOMAIN_EVENT_STARTED ? history_machine_event_STARTED
-                                                                  : history_machine_event_STOPPED);
+    machine_history_reported(uuid, event == VIR_DOMAIN_EVENT_STARTED
+                                       ? history_machine_event_STARTED
+                                       : history_machine_event_STOPPED);
 }
 
 static int on_life(berth_unused virConnectPtr connection, virDomainPtr domain, int event,
@@ -99,7 +100,7 @@ static int on_life(berth_unused virConnectPtr connection, virDomainPtr domain, i
 }
 
 /* Was a reboot of this machine reported a moment ago? Only called on the event thread. */
-static bool told_lately(virDomainPtr domain)
+static bool reported_recently(virDomainPtr domain)
 {
     static struct {
         unsigned char uuid[VIR_UUID_BUFLEN];
@@ -127,7 +128,7 @@ static bool told_lately(virDomainPtr domain)
 
 static void on_reboot(berth_unused virConnectPtr connection, virDomainPtr domain, void *context)
 {
-    if (!told_lately(domain))
+    if (!reported_recently(domain))
         tell(context, domain, "rebooted", "");
 }
 
@@ -143,7 +144,7 @@ bool events_register(struct events *events, virConnectPtr connection, struct out
 {
     const struct {
         int id;
-        virConnectDomainEventGenericCallback heard;
+        virConnectDomainEventGenericCallback callback;
     } wanted[EVENTS_KINDS] = {
         { VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_life) },
         { VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_CALLBACK(on_reboot) },
@@ -152,7 +153,7 @@ bool events_register(struct events *events, virConnectPtr connection, struct out
 
     for (size_t i = 0; i < EVENTS_KINDS; i++) {
         events->registered[i] = virConnectDomainEventRegisterAny(connection, NULL, wanted[i].id,
-                                                                 wanted[i].heard, out, NULL);
+                                                                 wanted[i].callback, out, NULL);
     }
     return events->registered[0] >= 0;
 }

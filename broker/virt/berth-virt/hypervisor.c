@@ -208,7 +208,7 @@ static int wait_until_lost(struct hypervisor *hypervisor)
 /* Close a connection that ended cleanly after a while without events; closing one whose peer hangs
  * may hang as well, so it is abandoned (some kilobytes).
  */
-static void give_up(struct hypervisor *hypervisor, int reason)
+static void abandon_connection(struct hypervisor *hypervisor, int reason)
 {
     const struct timespec quiet = { .tv_sec = QUIET_MS / 1000 };
     virConnectPtr connection;
@@ -238,7 +238,7 @@ static void *run_connection(void *context)
             wait_ms = BACKOFF_FIRST_MS;
             reason = wait_until_lost(hypervisor);
             tell(hypervisor, "closed", close_reason(reason));
-            give_up(hypervisor, reason);
+            abandon_connection(hypervisor, reason);
             continue; /* a restarted daemon is reachable at once */
         }
         back_off(hypervisor, wait_ms);

@@ -220,7 +220,7 @@ void lanes_submit(struct lanes *lanes, struct virt_request *request)
     const struct lane *busy;
 
     request->out = lanes->out;
-    request->said.id = request->id;
+    request->out_call.id = request->id;
     request->received_ms = now_ms();
     (void)pthread_mutex_lock(&lanes->lock);
     busy = working_on(lanes, kind, request->args.uuid);
@@ -266,7 +266,7 @@ bool lanes_watch(struct lanes *lanes)
             continue;
         lane->abandoned = true;
         lanes->abandoned++;
-        out_abandon(lanes->out, &lane->now->said);
+        out_abandon(lanes->out, &lane->now->out_call);
         add_lane(lanes, lane->kind);
     }
     refuse_late(lanes, now);

@@ -90,7 +90,7 @@ struct chain {
 };
 
 /* The backing file of `path`; "" when it has none. 0 when there is no such file. */
-static int below(struct virt_request *request, const char *path, char *ret, size_t size)
+static int backing_file_of(struct virt_request *request, const char *path, char *ret, size_t size)
 {
     berth_cleanup(dir_pool_close) struct dir_pool dir_pool = { 0 };
     virStorageVolPtr volume = NULL;
@@ -147,7 +147,7 @@ static int walk(struct virt_request *request, const struct chain *chain, const c
 
         if (own >= 0)
             return reached(request, chain, own, &passed);
-        r = below(request, path, next, sizeof(next));
+        r = backing_file_of(request, path, next, sizeof(next));
         if (r == 0)
             return passed.count == 0;
         if (r > 0)

@@ -95,7 +95,7 @@ static const char *without_stamp(const char *line, const char *end)
 }
 
 /* QEMU's output in a message of libvirt, or NULL. */
-static const char *words_of_qemu(const char *message, size_t *ret_length)
+static const char *qemu_output(const char *message, size_t *ret_length)
 {
     const char *rest = after(message, "qemu unexpectedly closed the monitor");
     const char *line;
@@ -118,7 +118,7 @@ void libvirt_error_sentence(const char *message, char *ret, size_t size)
     const char *bare = after(message, "internal error: ");
     const char *text = bare ? bare : message;
     size_t length = strlen(text);
-    const char *said = words_of_qemu(text, &length);
+    const char *said = qemu_output(text, &length);
 
     if (said)
         text = said;

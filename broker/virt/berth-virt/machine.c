@@ -100,7 +100,7 @@ static int define(struct virt_request *request, const char *xml)
     domain = virDomainDefineXML(request->connection, xml);
     if (!domain)
         return libvirt_fail(&request->error, "domain '%s'", request->args.name);
-    machine_history_did(request->args.uuid, history_machine_event_DEFINED);
+    machine_history_done(request->args.uuid, history_machine_event_DEFINED);
     return 0;
 }
 
@@ -148,9 +148,10 @@ static int power_on(const struct virt_request *request, virDomainPtr domain)
 
     if (!request->args.keep_saved && drop_saved(domain) < 0)
         return -1;
-    machine_history_did(uuid, history_machine_event_START);
+    machine_history_done(uuid, history_machine_event_START);
     r = virDomainCreate(domain);
-    machine_history_did(uuid, r < 0 ? history_machine_event_FAILED : history_machine_event_STARTED);
+    machine_history_done(uuid,
+                         r < 0 ? history_machine_event_FAILED : history_machine_event_STARTED);
     return r;
 }
 
@@ -159,7 +160,7 @@ static int power_off(const struct virt_request *request, virDomainPtr domain)
     int r = virDomainDestroy(domain);
 
     if (r == 0)
-        machine_history_did(request->args.uuid, history_machine_event_STOPPED);
+        machine_history_done(request->args.uuid, history_machine_event_STOPPED);
     return r;
 }
 
@@ -168,7 +169,7 @@ static int power_off(const struct virt_request *request, virDomainPtr domain)
  * with snapshots cannot be undefined and stays as it is; after a crash between the two calls,
  * `create` defines the machine again with its disk.
  */
-static int define_anew(struct virt_request *request, virDomainPtr domain)
+static int redefine(struct virt_request *request, virDomainPtr domain)
 {
     unsigned keep = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_KEEP_NVRAM;
     berth_cleanup(virt_request_domain_freep) virDomainPtr fresh = NULL;
@@ -186,16 +187,16 @@ static int define_anew(struct virt_request *request, virDomainPtr domain)
     return 0;
 }
 
-static int start_anew(struct virt_request *request, virDomainPtr domain)
+static int start_redefined(struct virt_request *request, virDomainPtr domain)
 {
     const struct timespec settle = { .tv_nsec = 300 * 1000000L };
     int r;
 
     /* berthd must see one start only; the events of the redefinition arrive within moments. */
-    out_mute(request->out, &request->said, request->args.uuid);
-    r = define_anew(request, domain);
+    out_mute(request->out, &request->out_call, request->args.uuid);
+    r = redefine(request, domain);
     (void)nanosleep(&settle, NULL);
-    out_unmute(request->out, &request->said);
+    out_unmute(request->out, &request->out_call);
     return r;
 }
 
@@ -248,7 +249,7 @@ int machine_start(struct virt_request *request)
     if (r < 0)
         return r;
     if (power_on(request, domain) == 0)
-        return guest_agent_is_blocked(domain) ? start_anew(request, domain) : 0;
+        return guest_agent_is_blocked(domain) ? start_redefined(request, domain) : 0;
     r = libvirt_fail(&request->error, "start of '%s'", request->machine);
     /* It may have been started between the check and the call. */
     return r == BERTH_E_STATE && virDomainIsActive(domain) == 1 ? 0 : r;
@@ -281,7 +282,7 @@ static int request_shutdown(struct virt_request *request, virDomainPtr domain)
     for (int waited = 0; waited < SHUTDOWN_MS; waited += SHUTDOWN_LOOK_MS) {
         r = virt_request_is_active(request, domain);
         if (r == 0)
-            machine_history_did(request->args.uuid, history_machine_event_STOPPED);
+            machine_history_done(request->args.uuid, history_machine_event_STOPPED);
         if (r <= 0)
             return r;
         (void)nanosleep(&pause, NULL);
@@ -485,7 +486,7 @@ int machine_refresh(struct virt_request *request)
         r = verify(request, &names, wanted);
     if (r < 0)
         return r;
-    machine_history_did(args->uuid, history_machine_event_DISK);
+    machine_history_done(args->uuid, history_machine_event_DISK);
     return disk_drop(request, storage, names.name[!wanted]);
 }
 
@@ -526,7 +527,7 @@ static int delete_machine(struct virt_request *request, virDomainPtr domain, cha
     if (r >= 0)
         r = undefine(request, domain, xml);
     if (r >= 0)
-        machine_history_did(args->uuid, history_machine_event_REMOVED);
+        machine_history_done(args->uuid, history_machine_event_REMOVED);
     return r;
 }
 

@@ -33,12 +33,12 @@ static void note(const char *uuid, enum history_machine_event event, int64_t by)
     history->take(history, &line);
 }
 
-void machine_history_did(const char *uuid, enum history_machine_event event)
+void machine_history_done(const char *uuid, enum history_machine_event event)
 {
     note(uuid, event, getpid());
 }
 
-void machine_history_heard(const char *uuid, enum history_machine_event event)
+void machine_history_reported(const char *uuid, enum history_machine_event event)
 {
     note(uuid, event, 0);
 }

@@ -14,9 +14,9 @@
 void machine_history_open(const char *path, const char *host);
 
 /* This process did this, or is about to. */
-void machine_history_did(const char *uuid, enum history_machine_event event);
+void machine_history_done(const char *uuid, enum history_machine_event event);
 
 /* The hypervisor reported this, by an event or in a list. */
-void machine_history_heard(const char *uuid, enum history_machine_event event);
+void machine_history_reported(const char *uuid, enum history_machine_event event);
 
 #endif

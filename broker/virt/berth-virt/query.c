@@ -121,14 +121,14 @@ static bool tell_listed(struct virt_request *request, virDomainPtr domain,
     event.running = virDomainGetID(domain) != (unsigned)-1;
     (void)virDomainGetUUIDString(domain, event.uuid);
     (void)snprintf(event.name, sizeof(event.name), "%.79s", virDomainGetName(domain));
-    if (!out_listed(request->out, &request->said, &event))
+    if (!out_listed(request->out, &request->out_call, &event))
         return false;
     if (event.running)
-        machine_history_heard(event.uuid, history_machine_event_SEEN);
+        machine_history_reported(event.uuid, history_machine_event_SEEN);
     if (!event.running || !info->agent_up)
         return true;
     (void)snprintf(event.what, sizeof(event.what), "agent-up");
-    return out_listed(request->out, &request->said, &event);
+    return out_listed(request->out, &request->out_call, &event);
 }
 
 static int list_domains(struct virt_request *request)
@@ -159,9 +159,9 @@ int query_list(struct virt_request *request)
     int r;
 
     /* No change is missed: events were registered before and are sent after the list. */
-    out_hold_events(request->out, &request->said);
+    out_hold_events(request->out, &request->out_call);
     r = list_domains(request);
-    out_release_events(request->out, &request->said);
+    out_release_events(request->out, &request->out_call);
     return r;
 }
 
@@ -186,7 +186,7 @@ int query_inspect(struct virt_request *request)
 /* ---- addresses ---- */
 
 /* An address that another machine can use: 2 = IPv4, 1 = IPv6, 0 = none. */
-static int usefulness(const char *address)
+static int address_rank(const char *address)
 {
     struct in6_addr six;
     struct in_addr four;
@@ -206,7 +206,7 @@ static int usefulness(const char *address)
 static void pick_address(const virDomainInterface *interface, int *best, struct virt_result *result)
 {
     for (unsigned i = 0; i < interface->naddrs; i++) {
-        int worth = usefulness(interface->addrs[i].addr);
+        int worth = address_rank(interface->addrs[i].addr);
 
         if (worth <= *best)
             continue;
@@ -337,7 +337,7 @@ static void tell_orphan(struct virt_request *request, const struct used *used, c
     if (bsearch(&name, used->names, used->count, sizeof(*used->names), by_text))
         return;
     (void)snprintf(event.name, sizeof(event.name), "%s", name);
-    (void)out_listed(request->out, &request->said, &event);
+    (void)out_listed(request->out, &request->out_call, &event);
     request->result.count++;
 }
 

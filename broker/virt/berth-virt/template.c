@@ -55,13 +55,14 @@ static bool is_encrypted(const xmlNode *disk)
     return has(disk, "encryption") || has(xml_child(disk, "source", NULL), "encryption");
 }
 
-static bool connects(const xmlNode *element)
+/* QEMU connects, and does not listen: several machines may do that. */
+static bool is_connecting(const xmlNode *element)
 {
     return xml_is(xml_child(element, "source", NULL), "mode", "connect");
 }
 
 /* A character device on a path or port of the host. */
-static bool is_tied(const xmlNode *element)
+static bool is_host_chardev(const xmlNode *element)
 {
     static const char *const paths[] = { "file", "dev", "pipe", "nmdm", NULL };
     static const char *const sockets[] = { "tcp", "unix", NULL };
@@ -73,7 +74,7 @@ static bool is_tied(const xmlNode *element)
         return false;
     if (xml_is(element, "type", "unix") && made_by_libvirt)
         return false; /* libvirt makes a socket for each machine when none is named */
-    return !connects(element);
+    return !is_connecting(element);
 }
 
 static bool is_of_this_host(const xmlNode *element)
@@ -86,7 +87,7 @@ static bool is_of_this_host(const xmlNode *element)
 }
 
 /* An interface on a socket or file of the host. */
-static bool opens_something(const xmlNode *interface)
+static bool uses_host_socket(const xmlNode *interface)
 {
     static const char *const kinds[] = { "server", "udp", NULL };
 
@@ -95,7 +96,7 @@ static bool opens_something(const xmlNode *interface)
 }
 
 /* A network filter with the address of one machine. */
-static bool names_an_address(const xmlNode *interface)
+static bool filters_address(const xmlNode *interface)
 {
     static const char *const names[] = { "IP", "IPV6", "MAC", NULL };
     const xmlNode *parameter =
@@ -126,7 +127,7 @@ static bool is_bound(const xmlNode *rng)
     return xml_is(backend, "type", "file") || xml_is(backend, "type", "pipe");
 }
 
-static bool is_at_a_bus(const xmlNode *graphics)
+static bool has_dbus_address(const xmlNode *graphics)
 {
     return xml_is(graphics, "type", "dbus") && xmlHasProp(graphics, BAD_CAST "address");
 }
@@ -172,17 +173,17 @@ static const struct {
     { "hostdev",    always,            "is a device of the host, which only one machine can have; take it out" },
     { "interface",  is_of_this_host,   "is a device or socket of the host, which only one machine can have; use a network or a bridge" },
     { "disk",       is_nvme,           "is a device of the host, which only one machine can have; take it out" },
-    { "interface",  opens_something,   "opens a port or a file of the host, which only one machine can have; use a network or a bridge, without <portForward> and logFile" },
-    { "interface",  names_an_address,  "has a filter with the address of one machine; take that <parameter> out" },
+    { "interface",  uses_host_socket,  "opens a port or a file of the host, which only one machine can have; use a network or a bridge, without <portForward> and logFile" },
+    { "interface",  filters_address,   "has a filter with the address of one machine; take that <parameter> out" },
     { "rng",        is_bound,          "opens a port or a file of the host, which only one machine can have; use <backend model='random'>" },
-    { "graphics",   is_at_a_bus,       "is at one bus of the host, where only one machine can have its name; take 'address' out" },
+    { "graphics",   has_dbus_address,  "is at one bus of the host, where only one machine can have its name; take 'address' out" },
     { "filesystem", may_be_written,    "would be written by every desktop; make it <readonly/> or take it out" },
-    { "serial",     is_tied,           "is a path or port of the host, which only one machine can have; use type='pty' or take it out" },
-    { "parallel",   is_tied,           "is a path or port of the host, which only one machine can have; use type='pty' or take it out" },
-    { "console",    is_tied,           "is a path or port of the host, which only one machine can have; use type='pty' or take it out" },
-    { "channel",    is_tied,           "is a path or port of the host, which only one machine can have; use type='unix' without a source, or take it out" },
-    { "redirdev",   is_tied,           "is a path or port of the host, which only one machine can have; use type='spicevmc' or take it out" },
-    { "smartcard",  is_tied,           "is a path or port of the host, which only one machine can have; take it out" },
+    { "serial",     is_host_chardev,   "is a path or port of the host, which only one machine can have; use type='pty' or take it out" },
+    { "parallel",   is_host_chardev,   "is a path or port of the host, which only one machine can have; use type='pty' or take it out" },
+    { "console",    is_host_chardev,   "is a path or port of the host, which only one machine can have; use type='pty' or take it out" },
+    { "channel",    is_host_chardev,   "is a path or port of the host, which only one machine can have; use type='unix' without a source, or take it out" },
+    { "redirdev",   is_host_chardev,   "is a path or port of the host, which only one machine can have; use type='spicevmc' or take it out" },
+    { "smartcard",  is_host_chardev,   "is a path or port of the host, which only one machine can have; take it out" },
     { "tpm",        is_shared_device,  "is a TPM that only one machine can have; use <backend type='emulator'/>" },
     { "memory",     is_kept_in_a_file, "is kept in a file that every desktop would write; take it out" },
     { "shmem",      always,            "is memory that all desktops would share; take it out" },
@@ -304,7 +305,8 @@ static void set_character_devices(const xmlNode *devices)
         for (xmlNode *node = xml_child(devices, names[i], NULL); node; node = xml_next(node)) {
             xml_drop(xml_child(node, "log", NULL));
             xml_unset(node, "tty");
-            if (xml_is(node, "type", "pty") || (xml_is(node, "type", "unix") && !connects(node)))
+            if (xml_is(node, "type", "pty") ||
+                (xml_is(node, "type", "unix") && !is_connecting(node)))
                 drop_all(node, "source");
         }
     }

@@ -20,7 +20,7 @@ struct virt_request {
     int64_t received_ms;      /* when it came, on the monotonic clock */
     virConnectPtr connection; /* the lane's */
     struct out *out;          /* for calls that send events besides their answer */
-    struct out_call said;     /* its state in `out` */
+    struct out_call out_call; /* its state in `out` */
     bool events;              /* open: life-cycle events were registered */
     char machine[64];         /* name of the machine, for errors; see virt_request_note_name */
     struct virt_args args;

@@ -11,7 +11,7 @@
 
 /* Out of memory ends the program, as everywhere in Berth; libxml2 returns NULL here for no other
  * reason. */
-static void *sure(void *created)
+static void *or_out_of_memory(void *created)
 {
     if (!created) {
         (void)fputs("berth-virt: out of memory\n", stderr);
@@ -57,7 +57,7 @@ xmlDoc *xml_parse(const char *text, size_t size, size_t max, const char *root,
         return NULL;
     }
 
-    parser = sure(xmlNewParserCtxt());
+    parser = or_out_of_memory(xmlNewParserCtxt());
     doc = xmlCtxtReadMemory(parser, text, (int)size, NULL, NULL, OPTIONS);
     if (!doc) {
         (void)berth_fail(reterr, BERTH_E_INVALID, "XML: line %d: %s", parser->lastError.line,
@@ -74,7 +74,7 @@ char *xml_text(xmlDoc *doc)
     int size = 0;
 
     xmlDocDumpMemoryEnc(doc, &text, &size, "UTF-8");
-    copy = berth_strdup(sure(text));
+    copy = berth_strdup(or_out_of_memory(text));
     xmlFree(text);
     return copy;
 }
@@ -110,7 +110,7 @@ xmlNode *xml_next(const xmlNode *node)
 
 xmlNode *xml_add(xmlNode *parent, const char *name)
 {
-    return sure(xmlNewChild(parent, NULL, BAD_CAST name, NULL));
+    return or_out_of_memory(xmlNewChild(parent, NULL, BAD_CAST name, NULL));
 }
 
 xmlNode *xml_child_made(xmlNode *parent, const char *name)
@@ -129,7 +129,7 @@ void xml_set_text(xmlNode *node, const char *text)
 
 void xml_set(xmlNode *node, const char *attribute, const char *value)
 {
-    (void)sure(xmlSetProp(node, BAD_CAST attribute, BAD_CAST value));
+    (void)or_out_of_memory(xmlSetProp(node, BAD_CAST attribute, BAD_CAST value));
 }
 
 void xml_set_number(xmlNode *node, const char *attribute, uint64_t value)
