@@ -146,8 +146,8 @@ struct api {
     struct berth_deferred rerun;     /* run the library again, because a request was resumed */
     bool stopping;
 
-    struct list
-        arriving; /* struct http_client: passed to the library, which has not reported it yet */
+    /* struct http_client: passed to the library, which has not reported it yet */
+    struct list arriving;
     struct list clients; /* struct http_client: reported by the library and not closed */
     struct list requests;
     struct list streams;

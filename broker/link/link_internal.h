@@ -18,7 +18,7 @@ struct link_peer {
     unsigned in; /* enum msg_in: the state it is in */
     int faults;
     bool lapsed;   /* it was sent presence_unknown: messages that it sent before may still arrive */
-    bool admitted; /* the flows were told of it */
+    bool admitted; /* the flows know of it */
     bool closing;  /* being closed: further messages are dropped */
     char address[64];
     struct upload *upload; /* the log upload that it is sending, or NULL */

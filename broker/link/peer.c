@@ -187,7 +187,7 @@ static bool on_open(struct tls_peer *tls)
     return true;
 }
 
-static void tell_closed(struct peer *peer, const struct berth_error *why)
+static void report_closed(struct peer *peer, const struct berth_error *why)
 {
     struct io_thread *io = io_thread_of(peer);
     struct up_mail *mail = up_new(io, UP_CLOSED, peer->id, NULL);
@@ -213,7 +213,7 @@ static void on_closed(struct tls_peer *tls, const struct berth_error *why)
     admission_release(admission_of(peer), peer->slot, peer_penalty(why->code, innocent),
                       clock_mono_ms());
     if (peer->known)
-        tell_closed(peer, why);
+        report_closed(peer, why);
     else if (!innocent)
         peer_note_failure(io, peer->source, why);
     timer_stop(&io->loop.timers, &peer->wait);

@@ -13,7 +13,7 @@ struct peer {
     struct tls_peer tls; /* tls.owner is the I/O thread, tls.node in io->all */
     uint64_t id;
     bool joining;
-    bool known; /* the core was told of it */
+    bool known; /* reported to the core */
     bool asked; /* admission_established was true; joining: after its first message */
     struct admission_slot *slot;
     char source[ADMISSION_SOURCE_TEXT];

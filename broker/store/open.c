@@ -80,7 +80,7 @@ int open_migrated(const char *folder, const struct schema *schema, bool precious
     if (r == 0)
         r = schema_migrate(db, schema, version, reterr);
     if (r < 0) {
-        (void)sqlite3_close(db); /* the first failure is the one to tell */
+        (void)sqlite3_close(db); /* report the first failure */
         return r;
     }
     *ret = db;
@@ -125,7 +125,7 @@ int open_main(const char *folder, sqlite3 **ret, struct berth_error *reterr)
     if (r == 0)
         r = sql_run(db, "PRAGMA secure_delete = FAST", reterr);
     if (r < 0) {
-        (void)sqlite3_close(db); /* the first failure is the one to tell */
+        (void)sqlite3_close(db); /* report the first failure */
         return r;
     }
     *ret = db;

@@ -26,8 +26,8 @@ static struct berth_timers *timers(const struct virt_host *host)
     return &host->virt->loop->timers;
 }
 
-static void tell_host(struct virt_host *host, bool up, const struct virt_result *facts,
-                      const char *reason)
+static void notify_listener(struct virt_host *host, bool up, const struct virt_result *facts,
+                            const char *reason)
 {
     const struct virt_listener *listener = &host->virt->listener;
 
@@ -55,11 +55,11 @@ void host_opened(struct virt_host *host, int code, const struct virt_result *fac
         ask_open(host); /* a "closed" that arrived before the answer */
     } else if (code < 0) {
         host->phase = HOST_DISCONNECTED;
-        tell_host(host, false, NULL, berth_error_text(error));
+        notify_listener(host, false, NULL, berth_error_text(error));
     } else {
         host->phase = HOST_UP;
         host->up_since_ms = timers(host)->mono_ms;
-        tell_host(host, true, facts, "");
+        notify_listener(host, true, facts, "");
     }
 }
 
@@ -71,11 +71,11 @@ static void hypervisor_closed(struct virt_host *host, const char *reason)
     if (!was_up && host->phase != HOST_DISCONNECTED)
         return; /* the answer to our "open" follows */
     if (!was_up) {
-        tell_host(host, false, NULL, reason); /* the reason of a failed reconnect */
+        notify_listener(host, false, NULL, reason); /* the reason of a failed reconnect */
         return;
     }
     host->phase = HOST_DISCONNECTED;
-    tell_host(host, false, NULL, reason);
+    notify_listener(host, false, NULL, reason);
     if (!host->stopped)
         calls_fail_waiting(host, BERTH_E_HOST_DOWN, reason);
 }
@@ -172,7 +172,7 @@ static void without_process(struct virt_host *host, const char *why)
     schedule_restart(host);
     log_event(EV_VIRT_RESTARTED, "host", host->name, "reason", why);
     if (was_up)
-        tell_host(host, false, NULL, why);
+        notify_listener(host, false, NULL, why);
     if (!host->stopped)
         calls_fail_sent(host, BERTH_E_UNKNOWN_OUTCOME, why);
     if (!host->stopped)
@@ -225,7 +225,7 @@ static void start(struct virt_host *host)
     if (r < 0) {
         log_failure(EV_HOST_FAILED, &error, host->name);
         schedule_restart(host);
-        tell_host(host, false, NULL, berth_error_text(&error));
+        notify_listener(host, false, NULL, berth_error_text(&error));
         return;
     }
     host->starts++;

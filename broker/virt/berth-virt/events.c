@@ -61,7 +61,7 @@ const char *events_word(int event, int detail, const char **ret_reason)
     }
 }
 
-static void tell(struct out *out, virDomainPtr domain, const char *what, const char *reason)
+static void send_event(struct out *out, virDomainPtr domain, const char *what, const char *reason)
 {
     struct virt_event event = { .running = strcmp(what, "started") == 0 ||
                                            strcmp(what, "rebooted") == 0 ||
@@ -95,7 +95,7 @@ static int on_life(berth_unused virConnectPtr connection, virDomainPtr domain, i
 
     note(domain, event);
     if (what)
-        tell(context, domain, what, reason);
+        send_event(context, domain, what, reason);
     return 0;
 }
 
@@ -129,7 +129,7 @@ static bool reported_recently(virDomainPtr domain)
 static void on_reboot(berth_unused virConnectPtr connection, virDomainPtr domain, void *context)
 {
     if (!reported_recently(domain))
-        tell(context, domain, "rebooted", "");
+        send_event(context, domain, "rebooted", "");
 }
 
 static void on_agent(berth_unused virConnectPtr connection, virDomainPtr domain, int state,
@@ -137,7 +137,7 @@ static void on_agent(berth_unused virConnectPtr connection, virDomainPtr domain,
 {
     bool up = state == VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED;
 
-    tell(context, domain, up ? "agent-up" : "agent-down", "");
+    send_event(context, domain, up ? "agent-up" : "agent-down", "");
 }
 
 bool events_register(struct events *events, virConnectPtr connection, struct out *out)

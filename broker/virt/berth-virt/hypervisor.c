@@ -128,7 +128,7 @@ static void back_off(struct hypervisor *hypervisor, int64_t ms)
     (void)pthread_mutex_unlock(&hypervisor->lock);
 }
 
-static void tell(struct hypervisor *hypervisor, const char *what, const char *reason)
+static void report(struct hypervisor *hypervisor, const char *what, const char *reason)
 {
     struct virt_event event = { .what = "" };
 
@@ -152,7 +152,7 @@ static void note_failure(struct hypervisor *hypervisor, const struct berth_error
     (void)pthread_cond_broadcast(&hypervisor->changed);
     (void)pthread_mutex_unlock(&hypervisor->lock);
     if (is_new)
-        tell(hypervisor, "closed", error->text);
+        report(hypervisor, "closed", error->text);
 }
 
 static bool try_open(struct hypervisor *hypervisor)
@@ -234,10 +234,10 @@ static void *run_connection(void *context)
         if (try_open(hypervisor)) {
             int reason;
 
-            tell(hypervisor, "open", "");
+            report(hypervisor, "open", "");
             wait_ms = BACKOFF_FIRST_MS;
             reason = wait_until_lost(hypervisor);
-            tell(hypervisor, "closed", close_reason(reason));
+            report(hypervisor, "closed", close_reason(reason));
             abandon_connection(hypervisor, reason);
             continue; /* a restarted daemon is reachable at once */
         }

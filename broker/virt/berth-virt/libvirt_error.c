@@ -118,10 +118,10 @@ void libvirt_error_sentence(const char *message, char *ret, size_t size)
     const char *bare = after(message, "internal error: ");
     const char *text = bare ? bare : message;
     size_t length = strlen(text);
-    const char *said = qemu_output(text, &length);
+    const char *output = qemu_output(text, &length);
 
-    if (said)
-        text = said;
+    if (output)
+        text = output;
     else
         length = strlen(text);
     if (length < size) {

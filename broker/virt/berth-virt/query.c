@@ -110,7 +110,7 @@ static int read_info(struct virt_request *request, virDomainPtr domain, struct d
 }
 
 /* False: the call was abandoned. */
-static bool tell_listed(struct virt_request *request, virDomainPtr domain,
+static bool send_listed(struct virt_request *request, virDomainPtr domain,
                         const struct domain_info *info)
 {
     struct virt_event event = { .what = "listed",
@@ -147,7 +147,7 @@ static int list_domains(struct virt_request *request)
             return r;
         if (r == 0)
             continue;
-        if (!tell_listed(request, domains.all[i], &info))
+        if (!send_listed(request, domains.all[i], &info))
             return 0;
         request->result.count++;
     }
@@ -328,7 +328,7 @@ static int find_used(struct virt_request *request, struct used *used)
     return 0;
 }
 
-static void tell_orphan(struct virt_request *request, const struct used *used, const char *name)
+static void send_orphan(struct virt_request *request, const struct used *used, const char *name)
 {
     struct virt_event event = { .what = "orphan" };
 
@@ -364,7 +364,7 @@ int query_orphans(struct virt_request *request)
     r = find_used(request, &used);
     for (int i = 0; i < count; i++) {
         if (r == 0)
-            tell_orphan(request, &used, virStorageVolGetName(volumes[i]));
+            send_orphan(request, &used, virStorageVolGetName(volumes[i]));
         (void)virStorageVolFree(volumes[i]);
     }
     free(volumes);
