@@ -304,7 +304,7 @@ TEST(references, a_rule_without_its_subject_or_with_another_kind_is_refused)
 
     world_run_s(w, 10);
     EXPECT_ERR(rule(w, effect_DENY, subject_kind_GROUP, ""), BERTH_E_INVALID);
-    EXPECT_SAYS(world_await_text(), "which group?");
+    EXPECT_SAYS(world_await_text(), "the group is missing");
     EXPECT_ERR(rule(w, effect_DENY, subject_kind_GROUP, "temps"), BERTH_E_NOT_FOUND);
     EXPECT_SAYS(world_await_text(), "there is no group 'temps'");
     EXPECT_ERR(rule(w, effect_DENY, subject_kind_TAG, "two words"), BERTH_E_INVALID);
