@@ -83,7 +83,7 @@ static bool start_is_in_flight(struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->hosts_count; i++) {
         list_each (&world_host(sim->w, site_host(i))->jobs, node)
-            if (list_entry(node, struct admin_op, node)->starts)
+            if (list_entry(node, struct hypervisor_job, node)->starts)
                 return true;
     }
     return false;
