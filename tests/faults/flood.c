@@ -355,7 +355,7 @@ int main(int argc, char **argv)
 {
     if (take_arguments(argc, argv) < 0) {
         (void)fprintf(stderr,
-                      "usage: berth-flood HOST PORT SECONDS SOURCES [HABIT N]... [rate N]\n");
+                      "usage: berth-flood HOST PORT SECONDS SOURCES [BEHAVIOUR N]... [rate N]\n");
         return 2;
     }
     (void)signal(SIGPIPE, SIG_IGN);
