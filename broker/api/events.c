@@ -317,7 +317,7 @@ static void send_observed(struct stream *stream, const struct record *record, co
     stream->api->events_sent++;
 }
 
-static void send_observed_fact(struct api *api, const struct notice *notice)
+static void publish_observed(struct api *api, const struct notice *notice)
 {
     const struct record *record = collection_runtime(notice->entity);
     struct entity *entity = core_find(api->context->core, notice->entity, notice->id);
@@ -348,7 +348,7 @@ static void on_notice(struct notice_listener *listener, const struct notice *not
         tail_read(api);
         break;
     case NOTICE_OBSERVED:
-        send_observed_fact(api, notice);
+        publish_observed(api, notice);
         break;
     case NOTICE_FREED:
         break;
