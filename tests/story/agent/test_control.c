@@ -162,7 +162,7 @@ TEST(control, who_is_not_the_one_of_the_invitation_may_be_of_another_site)
 
     asks(scene);
     fixture_refuse(scene->fixture, "join", "CERTIFICATE", "unknown authority");
-    HEARS(scene, "unknown authority; the invitation is of another site, or a clock is wrong");
+    HEARS(scene, "unknown authority; the invitation is from another site, or a clock is wrong");
     leave(scene);
 }
 

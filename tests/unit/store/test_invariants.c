@@ -203,7 +203,7 @@ TEST(invariant, history_outlives_what_it_speaks_of)
     /* Not while it is in use. */
     EXPECT_ERR(drop_row(ward.w, ENTITY_desktop, &desktop), BERTH_E_CONFLICT);
     EXPECT_SAYS(ward.w->error.text, "desktop 'thing-0': a");
-    EXPECT_SAYS(ward.w->error.text, "has its");
+    EXPECT_SAYS(ward.w->error.text, "must have");
 
     /* A terminal may go while its last session lives on; what the memory still names does no harm.
      */

@@ -68,7 +68,7 @@ TEST(backing_name, what_is_no_description_of_a_file_is_refused)
 {
     expect_name("json:", "cannot be read");
     expect_name("json:{\"driver\":\"file\"", "cannot be read");
-    expect_name("json:[[[[[[[[[[[[]]]]]]]]]]]]", "cannot be read: JSON is nested deeper");
+    expect_name("json:[[[[[[[[[[[[]]]]]]]]]]]]", "cannot be read: JSON: nested deeper");
     expect_name("json:[]", "without a driver");
     expect_name("json:{}", "without a driver");
     expect_name("json:{\"driver\":7}", "without a driver");

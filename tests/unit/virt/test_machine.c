@@ -541,7 +541,7 @@ TEST(machine, what_is_missing_is_named)
     EXPECT_SAYS(world->error.text, "no storage pool 'attic'; define it on the host");
     (void)snprintf(args.storage, sizeof(args.storage), "vg0");
     EXPECT_ERR(run(world, VIRT_create, &args), BERTH_E_CONFIG);
-    EXPECT_SAYS(world->error.text, "storage pool 'vg0' is of type 'logical', which holds no files");
+    EXPECT_SAYS(world->error.text, "storage pool 'vg0' is of type 'logical', which has no files");
     world_free(world);
 }
 
