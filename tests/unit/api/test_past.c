@@ -350,7 +350,7 @@ TEST(past, who_lost_the_right_during_the_read_is_shown_nothing)
     (void)UNTIL(waiting(), world_turn());
     /* Without a turn between: the answer would be faster than a request that disables. */
     container_of(entity, struct admin, base)->row.disabled = true;
-    EXPECT(raw_says(descriptor, "", "the right to ask this ended", out, sizeof(out)));
+    EXPECT(raw_says(descriptor, "", "expired before the request was complete", out, sizeof(out)));
     EXPECT_SAYS(out, "HTTP/1.1 401");
     (void)close(descriptor);
 }
