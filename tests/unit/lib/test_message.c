@@ -73,7 +73,8 @@ TEST(message, what_is_not_permitted_is_refused_with_a_reason)
         { "{\"type\":\"bye\",\"presence_id\":\"0123456789012345678901234567890123456789\"}",
           BERTH_E_INVALID, "the limit of 39" },
         { "{\"type\":\"bye\",\"presence_id\":\"a\\nb\"}", BERTH_E_INVALID, "control" },
-        { "{\"type\":\"sign_on\",\"evidence\":[{},{},{},{},{}]}", BERTH_E_INVALID, "the limit of 4" },
+        { "{\"type\":\"sign_on\",\"evidence\":[{},{},{},{},{}]}", BERTH_E_INVALID,
+          "the limit of 4" },
         { "{\"type\":\"bye\",\"x\":[[[[[[[[[[1]]]]]]]]]]}", BERTH_E_PROTOCOL, "deeper" },
     };
 
