@@ -138,7 +138,7 @@ TEST(upload, pieces_out_of_place_or_too_large_end_it)
     say_begin(7, 5, sha256);
     (void)answer(5);
     say_chunk(7, 0, "123456", 6);
-    EXPECT_SAYS(answer(6), "no base64 of 1 to 12288 bytes within the file");
+    EXPECT_SAYS(answer(6), "not base64 of 1 to 12288 bytes within the file");
     EXPECT_INT(stats_now().upload_bytes, 0);
     finish();
 }
