@@ -35,22 +35,26 @@ static uint64_t image_bytes(struct errand *errand, const char *image)
 }
 
 /* What it lies on, or "". What was cut off while it was made has no backing file. */
-static void backing_of(virStorageVolPtr volume, char *ret, size_t size)
+static int backing_of(struct errand *errand, virStorageVolPtr volume, const char *name, char *ret,
+                      size_t size)
 {
     char *text = virStorageVolGetXMLDesc(volume, 0);
 
     ret[0] = '\0';
-    if (text)
-        volume_xml_backing(text, strlen(text), ret, size);
+    if (!text)
+        return fault(&errand->error, "disk '%s'", name);
+    volume_xml_backing(text, strlen(text), ret, size);
     free(text);
+    return 0;
 }
 
-static bool is_overlay(virStorageVolPtr volume)
+/* 1 when it is whole, 0 when it is half-made, or a code when that cannot be told. */
+static int is_overlay(struct errand *errand, virStorageVolPtr volume, const char *name)
 {
     char backing[1024];
+    int r = backing_of(errand, volume, name, backing, sizeof(backing));
 
-    backing_of(volume, backing, sizeof(backing));
-    return backing[0];
+    return fault_is_passing(r) ? r : backing[0] != '\0';
 }
 
 static int check_name(struct errand *errand, const char *volume)
@@ -134,6 +138,7 @@ static int make_overlay(struct errand *errand, virStoragePoolPtr pool, const cha
     char *xml = volume_xml_make(volume, image, image_bytes(errand, image));
     char backing[1024];
     char storage[64]; /* asked for now: libvirt forgets a failure when it is asked for anything */
+    int r;
 
     (void)snprintf(storage, sizeof(storage), "%s", virStoragePoolGetName(pool));
     made = virStorageVolCreateXML(pool, xml, 0);
@@ -144,7 +149,9 @@ static int make_overlay(struct errand *errand, virStoragePoolPtr pool, const cha
         return storage_blame(
             errand,
             fault(&errand->error, "image '%s': disk '%s' cannot be made on it", image, volume));
-    backing_of(made, backing, sizeof(backing));
+    r = backing_of(errand, made, volume, backing, sizeof(backing));
+    if (r < 0)
+        return storage_blame(errand, r);
     if (strcmp(backing, image) == 0)
         return 0;
     (void)virStorageVolDelete(made, 0);
@@ -175,8 +182,9 @@ int disk_make(struct errand *errand, const char *storage, const char *volume, co
     if (r < 0)
         return r;
     there = virStorageVolLookupByName(pool, volume);
-    if (there && is_overlay(there))
-        return 0;
+    r = there ? is_overlay(errand, there, volume) : 0;
+    if (r != 0)
+        return r < 0 ? r : 0;
     if (there && virStorageVolDelete(there, 0) < 0)
         return fault(&errand->error, "disk '%s' is half-made and cannot be deleted", volume);
 

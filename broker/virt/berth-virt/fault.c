@@ -54,6 +54,11 @@ int fault_class(int code, int domain)
     return BERTH_E_HOST;
 }
 
+bool fault_is_passing(int code)
+{
+    return code == BERTH_E_HOST_DOWN || code == BERTH_E_BUSY;
+}
+
 /* ---- libvirt's sentences ---- */
 
 /* What is shown of a sentence, so that what stands before it fits beside it everywhere. */

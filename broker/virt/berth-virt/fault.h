@@ -30,6 +30,10 @@ int fault(struct berth_error *reterr, const char *format, ...) berth_printf(2, 3
  */
 bool fault_backing(const char *message, char *ret_file, size_t size, char ret_why[64]);
 
+/* A code that says nothing of what was asked for, only that nobody could tell: the connection was
+ * lost, or the host was busy. It stays what it is, whatever else would be to blame. */
+bool fault_is_passing(int code);
+
 /* Is the last libvirt error of this thread this one? (VIR_ERR_...) */
 bool fault_is(int code);
 

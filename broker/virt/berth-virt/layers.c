@@ -33,6 +33,14 @@ static int add(struct errand *errand, struct layers *layers, const char *path)
 
 /* ---- files that may lie in any folder of the host ---- */
 
+/* It is the machine's fault, unless nobody could tell. The error is filled already. */
+static int machine_blame(struct errand *errand)
+{
+    if (!fault_is_passing(errand->error.code))
+        errand->error.code = BERTH_E_DESKTOP;
+    return errand->error.code;
+}
+
 /* 1 and *ret, 0 when there is no such file, or a code. */
 static int volume_at(struct errand *errand, const char *path, struct folder *folder,
                      virStorageVolPtr *ret)
@@ -42,7 +50,7 @@ static int volume_at(struct errand *errand, const char *path, struct folder *fol
         return 1;
     if (folder_open(errand, path, folder) < 0) {
         (void)berth_fail_in(&errand->error, "'%s': its disk '%s'", errand->machine, path);
-        return errand->error.code = BERTH_E_DESKTOP;
+        return machine_blame(errand);
     }
     *ret = virStorageVolLookupByName(folder->pool, strrchr(path, '/') + 1);
     if (*ret)
@@ -68,7 +76,7 @@ static int drop_file(struct errand *errand, const char *path)
                         "'%s': its snapshot file '%s' holds what its user wrote; "
                         "delete it by hand",
                         errand->machine, path);
-    return errand->error.code = BERTH_E_DESKTOP;
+    return machine_blame(errand);
 }
 
 int layers_drop(struct errand *errand, const struct layers *layers)
@@ -101,9 +109,11 @@ static int below(struct errand *errand, const char *path, char *ret, size_t size
     if (r != 1)
         return r;
     xml = virStorageVolGetXMLDesc(volume, 0);
+    if (!xml) /* before the volume is given back: libvirt forgets the failure with that */
+        r = fault(&errand->error, "'%s': its disk '%s'", errand->machine, path);
     (void)virStorageVolFree(volume);
     if (!xml)
-        return fault(&errand->error, "'%s': its disk '%s'", errand->machine, path);
+        return r;
     volume_xml_backing(xml, strlen(xml), ret, size);
     free(xml);
     return 1;

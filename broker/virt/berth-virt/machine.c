@@ -231,6 +231,20 @@ static int readdress(struct errand *errand, virDomainPtr domain)
     return define(errand, moved);
 }
 
+/* It could not be switched on or off, which r says. Somebody else may have done it between the look
+ * and the call. */
+static int look_again(struct errand *errand, virDomainPtr domain, int r, bool on)
+{
+    int active;
+
+    if (r != BERTH_E_STATE)
+        return r;
+    active = errand_is_active(errand, domain);
+    if (active < 0)
+        return active;
+    return active == on ? 0 : r;
+}
+
 int machine_start(struct errand *errand)
 {
     berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
@@ -250,8 +264,7 @@ int machine_start(struct errand *errand)
     if (power_on(errand, domain) == 0)
         return guest_agent_is_barred(domain) ? start_anew(errand, domain) : 0;
     r = fault(&errand->error, "start of '%s'", errand->machine);
-    /* Somebody else may have started it between the look and the call. */
-    return r == BERTH_E_STATE && virDomainIsActive(domain) == 1 ? 0 : r;
+    return look_again(errand, domain, r, true);
 }
 
 static int switch_off(struct errand *errand, virDomainPtr domain)
@@ -263,7 +276,7 @@ static int switch_off(struct errand *errand, virDomainPtr domain)
     if (power_off(errand, domain) == 0 || fault_is(VIR_ERR_NO_DOMAIN))
         return 0;
     r = fault(&errand->error, "switching '%s' off", errand->machine);
-    return r == BERTH_E_STATE && virDomainIsActive(domain) == 0 ? 0 : r;
+    return look_again(errand, domain, r, false);
 }
 
 /* Ask the guest and wait. The state is looked at rather than the event awaited: it works with every

@@ -16,7 +16,7 @@ void storage_pool_freep(virStoragePoolPtr *pool)
 
 int storage_blame(struct errand *errand, int r)
 {
-    return r == BERTH_E_HOST_DOWN || r == BERTH_E_BUSY ? r : (errand->error.code = BERTH_E_CONFIG);
+    return fault_is_passing(r) ? r : (errand->error.code = BERTH_E_CONFIG);
 }
 
 int storage_is_inactive(struct berth_error *reterr, const char *name, const char *why)
@@ -65,14 +65,18 @@ static int check_type(struct errand *errand, virStoragePoolPtr pool, const char 
 static int start(struct errand *errand, virStoragePoolPtr pool, const char *name)
 {
     struct berth_error why = { 0 };
+    int active;
     int r;
 
     if (virStoragePoolIsActive(pool) != 0 || virStoragePoolCreate(pool, 0) == 0)
         return 0;
     r = fault(&why, "it does not start");
-    if (virStoragePoolIsActive(pool) == 1)
+    active = virStoragePoolIsActive(pool);
+    if (active == 1)
         return 0; /* another lane was first */
-    if (r == BERTH_E_HOST_DOWN || r == BERTH_E_BUSY) {
+    if (active < 0)
+        r = fault(&why, "storage pool '%s'", name);
+    if (fault_is_passing(r)) {
         errand->error = why;
         return r;
     }
