@@ -57,6 +57,22 @@ static int is_overlay(struct errand *errand, virStorageVolPtr volume, const char
     return fault_is_passing(r) ? r : backing[0] != '\0';
 }
 
+/* A call whose connection was lost may still be at it: it is through when this one is repeated. */
+static int still_being_made(struct errand *errand, const char *volume)
+{
+    return berth_fail(&errand->error, BERTH_E_BUSY, "disk '%s' is still being made", volume);
+}
+
+static int drop_half(struct errand *errand, virStorageVolPtr half, const char *volume)
+{
+    int r;
+
+    if (virStorageVolDelete(half, 0) == 0 || fault_is(VIR_ERR_NO_STORAGE_VOL))
+        return 0;
+    r = fault(&errand->error, "disk '%s' is half-made and cannot be deleted", volume);
+    return r == BERTH_E_STATE ? still_being_made(errand, volume) : r;
+}
+
 static int check_name(struct errand *errand, const char *volume)
 {
     if (strncmp(volume, DISK_PREFIX, strlen(DISK_PREFIX)) == 0)
@@ -143,6 +159,8 @@ static int make_overlay(struct errand *errand, virStoragePoolPtr pool, const cha
     (void)snprintf(storage, sizeof(storage), "%s", virStoragePoolGetName(pool));
     made = virStorageVolCreateXML(pool, xml, 0);
     free(xml);
+    if (!made && fault_is(VIR_ERR_STORAGE_VOL_EXIST))
+        return still_being_made(errand, volume);
     if (!made && (image_is_at_fault(errand, image) || storage_is_at_fault(errand, storage)))
         return errand->error.code;
     if (!made)
@@ -185,8 +203,9 @@ int disk_make(struct errand *errand, const char *storage, const char *volume, co
     r = there ? is_overlay(errand, there, volume) : 0;
     if (r != 0)
         return r < 0 ? r : 0;
-    if (there && virStorageVolDelete(there, 0) < 0)
-        return fault(&errand->error, "disk '%s' is half-made and cannot be deleted", volume);
+    r = there ? drop_half(errand, there, volume) : 0;
+    if (r < 0)
+        return r;
 
     r = make_overlay(errand, pool, volume, image);
     if (r >= 0)
