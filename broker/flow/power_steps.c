@@ -284,6 +284,20 @@ static int found_off(struct flow *flow)
                      host ? host->row.name : "?", work->desktop->row.name);
 }
 
+/* The description of a machine goes and comes while its disk is made anew, and the host was lost
+ * between the two. That is not the machine's fault: it is looked at as one that its host lost.
+ */
+static int nothing_to_refresh(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+    const struct host *host = host_of(work);
+
+    return flow_fail(flow, BERTH_E_UNKNOWN_OUTCOME,
+                     "the disk of desktop '%s' was being made anew, and host '%s' does not know "
+                     "its machine any more",
+                     work->desktop->row.name, host ? host->row.name : "?");
+}
+
 static int still_to_come_up(struct flow *flow)
 {
     struct work *work = work_of(flow);
@@ -322,6 +336,8 @@ static int inspected(struct flow *flow)
     case MACHINE_OFF:
         return work->result.running ? STOP : STOPPED;
     case MACHINE_REFRESH:
+        if (!work->result.known)
+            return nothing_to_refresh(flow);
         return REFRESH; /* whether the disk is new cannot be seen; making it anew again does no harm
                          */
     case MACHINE_GONE:
