@@ -66,6 +66,9 @@ int survey_host(struct errand *errand)
                    library_text);
     result->memory_mib = (int64_t)(node.memory / 1024);
     result->capabilities = capabilities(errand);
+    /* What was not answered must not be taken for what it cannot do. */
+    if (virConnectIsAlive(errand->connection) != 1)
+        return berth_fail(&errand->error, BERTH_E_HOST_DOWN, "host: the connection was lost");
     return 0;
 }
 

@@ -197,6 +197,7 @@ struct world {
     struct virt_args args;
     char template[64], uri[192];
     struct berth_error error; /* of the last call */
+    struct virt_result result;
 };
 
 static struct world *world_new(void)
@@ -249,6 +250,7 @@ static int run(struct world *world, virConnectPtr connection, enum virt_call cal
     errand->out = world->out;
     r = errand_function(call)(errand);
     world->error = errand->error;
+    world->result = errand->result;
     errand_free(errand);
     return r;
 }
@@ -318,11 +320,19 @@ static void on_with_a_layer(struct world *world)
 
 typedef void state_fn(struct world *world);
 
+static bool is_same(const struct virt_result *a, const struct virt_result *b)
+{
+    return a->known == b->known && a->running == b->running && a->capabilities == b->capabilities &&
+           strcmp(a->text, b->text) == 0;
+}
+
 /* false: the call was through before request `number`. */
 static bool loses(struct world *world, enum virt_call call, int number)
 {
     virConnectPtr connection = virConnectOpen(world->uri);
     const char *name = virt_call_row(call)->name;
+    struct virt_result told;
+    bool through;
     int r;
 
     EXPECT(connection);
@@ -334,7 +344,8 @@ static bool loses(struct world *world, enum virt_call call, int number)
         return false;
     }
     (void)virConnectClose(connection);
-    /* Done all the same: what was lost did not matter to it. */
+    told = world->result;
+    through = r >= 0; /* what was lost did not matter to it */
     if (r < 0 && r != BERTH_E_HOST_DOWN)
         fail_msg("%s, lost at request %d: %s, '%s'", name, number, berth_error_row(r)->symbol,
                  berth_error_text(&world->error));
@@ -345,6 +356,8 @@ static bool loses(struct world *world, enum virt_call call, int number)
     else if (r < 0)
         fail_msg("%s, repeated after it was lost at request %d: '%s'", name, number,
                  berth_error_text(&world->error));
+    if (through && !is_same(&told, &world->result))
+        fail_msg("%s, lost at request %d: it tells less, and calls that a success", name, number);
     return true;
 }
 
@@ -398,6 +411,11 @@ TEST(connection_lost, while_a_machine_is_asked_for)
 {
     lose(on, VIRT_inspect, false);
     lose(on, VIRT_address, false);
+}
+
+TEST(connection_lost, while_a_host_is_asked_what_it_can_do)
+{
+    lose(not_there, VIRT_open, false);
 }
 
 TEST_MAIN()
