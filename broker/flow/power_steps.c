@@ -288,6 +288,20 @@ static int found_off(struct flow *flow)
                      host ? host->row.name : "?", work->desktop->row.name);
 }
 
+/* The description of a machine goes and comes while its disk is made anew, and the host was lost
+ * between the two. That is not the machine's fault: it is looked at as one that its host lost.
+ */
+static int nothing_to_refresh(struct flow *flow)
+{
+    struct power_work *work = power_work_of(flow);
+    const struct host *host = host_of(work);
+
+    return flow_fail(flow, BERTH_E_UNKNOWN_OUTCOME,
+                     "the disk of desktop '%s' was being made anew, and host '%s' does not know "
+                     "its machine any more",
+                     work->desktop->row.name, host ? host->row.name : "?");
+}
+
 static int still_to_come_up(struct flow *flow)
 {
     struct power_work *work = power_work_of(flow);
@@ -326,6 +340,8 @@ static int inspected(struct flow *flow)
     case MACHINE_OFF:
         return work->result.running ? STOP : STOPPED;
     case MACHINE_REFRESH:
+        if (!work->result.known)
+            return nothing_to_refresh(flow);
         return REFRESH; /* whether the disk is new cannot be seen; creating it again does no harm */
     case MACHINE_GONE:
         return DELETE; /* the domain may be gone while the disk is still there */

@@ -73,15 +73,29 @@ host_is_not() {
     ! host_is "$1" "$2"
 }
 
+running() {
+    direct list --name | sed '/^$/d' | sort
+}
+
 at_rest() {
     host_is here up && (($(ctl pool status ward-3 --json | jq .spare) >= want)) &&
-        [[ $(guests) == "$(known_running)" && $(direct list --name | sed '/^$/d' | sort) == "$(known_running)" ]]
+        [[ $(guests) == "$(known_running)" && $(running) == "$(known_running)" ]]
+}
+
+# Everything that at_rest compares, and why the broker sees it so; one line, for a violation is one.
+what_differs() {
+    printf 'spares wanted: %s; processes: %s; running at libvirt: %s; ready at the broker: %s; ' \
+        "$want" "$(guests | xargs)" "$(running | xargs)" "$(known_running | xargs)"
+    printf 'host: %s; pool: %s; desktops: %s' "$(ctl host show here --json | jq -c .runtime)" \
+        "$(ctl pool status ward-3 --json | jq -c .)" \
+        "$(ctl desktop list --json | jq -c '[.items[] | select(.name | startswith("ward-3")) | {name} + .live]')"
 }
 
 # Running machines, as processes and in libvirt's list, are those that the broker knows; every defined one has a desktop.
 judge() {
-    local twice extra
+    local twice extra before=$FIXTURE_VIOLATIONS
     eventually "$1: what runs is what the broker knows" at_rest
+    ((FIXTURE_VIOLATIONS == before)) || say "not so: $1: $(what_differs)"
     twice=$(guests | uniq -d | wc -l)
     double_starts=$((double_starts + twice))
     ((twice == 0)) || violation "$1: no machine runs twice: $(guests | uniq -d | xargs)"
@@ -104,7 +118,7 @@ fewer() {
     for name in $(ctl desktop list --json | jq -r '.items[] | select(.name | startswith("ward-3")) | .name' | tail -n +2); do
         ctl desktop delete "$name" --yes >/dev/null 2>&1 || true # the broker may delete it by itself
     done
-    require "at rest before the next round" at_rest
+    wait_for at_rest || die "not at rest before the next round: $(what_differs)"
 }
 
 daemon() {

@@ -359,6 +359,22 @@ TEST(power, a_version_published_during_a_refresh_is_not_taken_for_what_the_disk_
     THE_END(w);
 }
 
+/* The connection was lost after the old description went and before the new one was there. */
+TEST(power, a_machine_that_is_gone_in_the_middle_of_its_refresh_is_replaced)
+{
+    struct world *w = until_a_refresh(13);
+
+    world_host_down(w, "kvm1", true);
+    machine_lose(world_machine(w, "ward-3-001"));
+    world_run_s(w, 5);
+    world_host(w, "kvm1")->slow_ms = 0;
+    world_host_down(w, "kvm1", false);
+    world_run_s(w, 90);
+    EXPECT(!world_desktop(w, "ward-3-001"));
+    EXPECT_INT(world_spares(w, "ward-3"), 1);
+    THE_END(w);
+}
+
 TEST(power, a_version_deleted_during_a_refresh_to_it_leaves_no_desktop_on_it)
 {
     struct world *w = world_new(12, WARD ONE);

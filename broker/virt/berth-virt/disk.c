@@ -35,22 +35,43 @@ static uint64_t image_bytes(struct virt_request *request, const char *image)
 }
 
 /* Its backing file, or "". A disk whose creation was interrupted has none. */
-static void backing_of(virStorageVolPtr volume, char *ret, size_t size)
+static int backing_of(struct virt_request *request, virStorageVolPtr volume, const char *name,
+                      char *ret, size_t size)
 {
     char *text = virStorageVolGetXMLDesc(volume, 0);
 
     ret[0] = '\0';
-    if (text)
-        volume_xml_backing(text, strlen(text), ret, size);
+    if (!text)
+        return libvirt_fail(&request->error, "disk '%s'", name);
+    volume_xml_backing(text, strlen(text), ret, size);
     free(text);
+    return 0;
 }
 
-static bool is_overlay(virStorageVolPtr volume)
+/* 1 when it is whole, 0 when it is incomplete, or a code when that cannot be told. */
+static int is_overlay(struct virt_request *request, virStorageVolPtr volume, const char *name)
 {
     char backing[1024];
+    int r = backing_of(request, volume, name, backing, sizeof(backing));
 
-    backing_of(volume, backing, sizeof(backing));
-    return backing[0];
+    return libvirt_error_is_passing(r) ? r : backing[0] != '\0';
+}
+
+/* A call whose connection was lost may still be at it: it is through when this one is repeated. */
+static int still_being_made(struct virt_request *request, const char *volume)
+{
+    return berth_fail(&request->error, BERTH_E_BUSY, "disk '%s' is still being made", volume);
+}
+
+static int drop_incomplete(struct virt_request *request, virStorageVolPtr incomplete,
+                           const char *volume)
+{
+    int r;
+
+    if (virStorageVolDelete(incomplete, 0) == 0 || libvirt_error_is(VIR_ERR_NO_STORAGE_VOL))
+        return 0;
+    r = libvirt_fail(&request->error, "disk '%s' is incomplete and cannot be deleted", volume);
+    return r == BERTH_E_STATE ? still_being_made(request, volume) : r;
 }
 
 static int check_name(struct virt_request *request, const char *volume)
@@ -135,17 +156,22 @@ static int make_overlay(struct virt_request *request, virStoragePoolPtr pool, co
     char *xml = volume_xml_make(volume, image, image_bytes(request, image));
     char backing[1024];
     char storage[64]; /* fetched now: the next call resets libvirt's last error */
+    int r;
 
     (void)snprintf(storage, sizeof(storage), "%s", virStoragePoolGetName(pool));
     created = virStorageVolCreateXML(pool, xml, 0);
     free(xml);
+    if (!created && libvirt_error_is(VIR_ERR_STORAGE_VOL_EXIST))
+        return still_being_made(request, volume);
     if (!created && (image_is_at_fault(request, image) || storage_is_at_fault(request, storage)))
         return request->error.code;
     if (!created)
         return storage_config_error(
             request, libvirt_fail(&request->error, "image '%s': cannot create disk '%s' on it",
                                   image, volume));
-    backing_of(created, backing, sizeof(backing));
+    r = backing_of(request, created, volume, backing, sizeof(backing));
+    if (r < 0)
+        return storage_config_error(request, r);
     if (strcmp(backing, image) == 0)
         return 0;
     (void)virStorageVolDelete(created, 0);
@@ -178,11 +204,12 @@ int disk_make(struct virt_request *request, const char *storage, const char *vol
     if (r < 0)
         return r;
     there = virStorageVolLookupByName(pool, volume);
-    if (there && is_overlay(there))
-        return 0;
-    if (there && virStorageVolDelete(there, 0) < 0)
-        return libvirt_fail(&request->error, "disk '%s' is incomplete and cannot be deleted",
-                            volume);
+    r = there ? is_overlay(request, there, volume) : 0;
+    if (r != 0)
+        return r < 0 ? r : 0;
+    r = there ? drop_incomplete(request, there, volume) : 0;
+    if (r < 0)
+        return r;
 
     r = make_overlay(request, pool, volume, image);
     if (r >= 0)

@@ -33,6 +33,14 @@ static int add(struct virt_request *request, struct layers *layers, const char *
 
 /* ---- files in any folder of the host ---- */
 
+/* It is the machine's fault, unless nobody could tell. The error is filled already. */
+static int machine_blame(struct virt_request *request)
+{
+    if (!libvirt_error_is_passing(request->error.code))
+        request->error.code = BERTH_E_DESKTOP;
+    return request->error.code;
+}
+
 /* 1 and *ret, 0 when there is no such file, or a code. */
 static int volume_at(struct virt_request *request, const char *path, struct dir_pool *dir_pool,
                      virStorageVolPtr *ret)
@@ -42,7 +50,7 @@ static int volume_at(struct virt_request *request, const char *path, struct dir_
         return 1;
     if (dir_pool_open(request, path, dir_pool) < 0) {
         (void)berth_fail_in(&request->error, "'%s': its disk '%s'", request->machine, path);
-        return request->error.code = BERTH_E_DESKTOP;
+        return machine_blame(request);
     }
     *ret = virStorageVolLookupByName(dir_pool->pool, strrchr(path, '/') + 1);
     if (*ret)
@@ -68,7 +76,7 @@ static int drop_file(struct virt_request *request, const char *path)
                         "'%s': its snapshot file '%s' contains data of its user; "
                         "delete it by hand",
                         request->machine, path);
-    return request->error.code = BERTH_E_DESKTOP;
+    return machine_blame(request);
 }
 
 int layers_drop(struct virt_request *request, const struct layers *layers)
@@ -101,9 +109,11 @@ static int backing_file_of(struct virt_request *request, const char *path, char 
     if (r != 1)
         return r;
     xml = virStorageVolGetXMLDesc(volume, 0);
+    if (!xml) /* before the volume is given back: libvirt forgets the failure with that */
+        r = libvirt_fail(&request->error, "'%s': its disk '%s'", request->machine, path);
     (void)virStorageVolFree(volume);
     if (!xml)
-        return libvirt_fail(&request->error, "'%s': its disk '%s'", request->machine, path);
+        return r;
     volume_xml_backing(xml, strlen(xml), ret, size);
     free(xml);
     return 1;

@@ -54,6 +54,11 @@ int libvirt_error_class(int code, int domain)
     return BERTH_E_HOST;
 }
 
+bool libvirt_error_is_passing(int code)
+{
+    return code == BERTH_E_HOST_DOWN || code == BERTH_E_BUSY;
+}
+
 /* ---- libvirt's messages ---- */
 
 /* Length of the message that is kept, so that it fits with its prefix into a struct berth_error. */

@@ -29,6 +29,10 @@ int libvirt_fail(struct berth_error *reterr, const char *format, ...) berth_prin
  */
 bool libvirt_error_backing(const char *message, char *ret_file, size_t size, char ret_why[64]);
 
+/* A code that says nothing of what was asked for, only that nobody could tell: the connection was
+ * lost, or the host was busy. It stays what it is, whatever else would be to blame. */
+bool libvirt_error_is_passing(int code);
+
 /* Is the last libvirt error of this thread this one? (VIR_ERR_...) */
 bool libvirt_error_is(int code);
 

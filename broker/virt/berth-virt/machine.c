@@ -232,6 +232,20 @@ static int readdress(struct virt_request *request, virDomainPtr domain)
     return define(request, moved);
 }
 
+/* It could not be switched on or off, which r says. Somebody else may have done it between the look
+ * and the call. */
+static int look_again(struct virt_request *request, virDomainPtr domain, int r, bool on)
+{
+    int active;
+
+    if (r != BERTH_E_STATE)
+        return r;
+    active = virt_request_is_active(request, domain);
+    if (active < 0)
+        return active;
+    return active == on ? 0 : r;
+}
+
 int machine_start(struct virt_request *request)
 {
     berth_cleanup(virt_request_domain_freep) virDomainPtr domain = NULL;
@@ -251,8 +265,7 @@ int machine_start(struct virt_request *request)
     if (power_on(request, domain) == 0)
         return guest_agent_is_blocked(domain) ? start_redefined(request, domain) : 0;
     r = libvirt_fail(&request->error, "start of '%s'", request->machine);
-    /* It may have been started between the check and the call. */
-    return r == BERTH_E_STATE && virDomainIsActive(domain) == 1 ? 0 : r;
+    return look_again(request, domain, r, true);
 }
 
 static int switch_off(struct virt_request *request, virDomainPtr domain)
@@ -264,7 +277,7 @@ static int switch_off(struct virt_request *request, virDomainPtr domain)
     if (power_off(request, domain) == 0 || libvirt_error_is(VIR_ERR_NO_DOMAIN))
         return 0;
     r = libvirt_fail(&request->error, "switching '%s' off", request->machine);
-    return r == BERTH_E_STATE && virDomainIsActive(domain) == 0 ? 0 : r;
+    return look_again(request, domain, r, false);
 }
 
 /* Ask the guest and wait. Polls the state instead of waiting for the event: that works with every

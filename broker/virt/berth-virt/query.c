@@ -66,6 +66,9 @@ int query_host(struct virt_request *request)
                    library_text);
     result->memory_mib = (int64_t)(node.memory / 1024);
     result->capabilities = capabilities(request);
+    /* What was not answered must not be taken for what it cannot do. */
+    if (virConnectIsAlive(request->connection) != 1)
+        return berth_fail(&request->error, BERTH_E_HOST_DOWN, "host: the connection was lost");
     return 0;
 }
 

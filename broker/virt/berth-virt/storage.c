@@ -16,7 +16,7 @@ void storage_pool_freep(virStoragePoolPtr *pool)
 
 int storage_config_error(struct virt_request *request, int r)
 {
-    return r == BERTH_E_HOST_DOWN || r == BERTH_E_BUSY ? r : (request->error.code = BERTH_E_CONFIG);
+    return libvirt_error_is_passing(r) ? r : (request->error.code = BERTH_E_CONFIG);
 }
 
 int storage_is_inactive(struct berth_error *reterr, const char *name, const char *why)
@@ -67,14 +67,18 @@ static int check_type(struct virt_request *request, virStoragePoolPtr pool, cons
 static int start(struct virt_request *request, virStoragePoolPtr pool, const char *name)
 {
     struct berth_error why = { 0 };
+    int active;
     int r;
 
     if (virStoragePoolIsActive(pool) != 0 || virStoragePoolCreate(pool, 0) == 0)
         return 0;
     r = libvirt_fail(&why, "it does not start");
-    if (virStoragePoolIsActive(pool) == 1)
+    active = virStoragePoolIsActive(pool);
+    if (active == 1)
         return 0; /* another lane has started it */
-    if (r == BERTH_E_HOST_DOWN || r == BERTH_E_BUSY) {
+    if (active < 0)
+        r = libvirt_fail(&why, "storage pool '%s'", name);
+    if (libvirt_error_is_passing(r)) {
         request->error = why;
         return r;
     }

@@ -1,6 +1,7 @@
 /* test_machine.c - the calls of berth-virt, on libvirt's test driver inside this process. */
 #include <dlfcn.h>
 #include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
 #include <unistd.h>
 
 #include "berth/frame.h"
@@ -44,6 +45,37 @@ int virDomainCreate(virDomainPtr domain)
 
     saved_at_start = virDomainHasManagedSaveImage(domain, 0);
     return own(domain);
+}
+
+/* Disks take no time here. Is each there already when it is to be made? */
+static bool made_meanwhile;
+
+/* No disk of this pool can be deleted: libvirt refuses it for one that is still being allocated. */
+static virStoragePoolPtr allocating;
+
+virStorageVolPtr virStorageVolCreateXML(virStoragePoolPtr pool, const char *xml, unsigned flags)
+{
+    virStorageVolPtr (*own)(virStoragePoolPtr, const char *, unsigned);
+    virStorageVolPtr made;
+
+    *(void **)&own = dlsym(RTLD_NEXT, "virStorageVolCreateXML");
+    made = own(pool, xml, flags);
+    if (!made || !made_meanwhile)
+        return made;
+    (void)virStorageVolFree(made);
+    made = own(pool, xml, flags);
+    EXPECT(!made);
+    virGetLastError()->code = VIR_ERR_STORAGE_VOL_EXIST; /* as drivers that have files say it */
+    return made;
+}
+
+int virStorageVolDelete(virStorageVolPtr volume, unsigned flags)
+{
+    int (*own)(virStorageVolPtr, unsigned);
+
+    *(void **)&own = dlsym(RTLD_NEXT, "virStorageVolDelete");
+    /* Refused by the same code: the pool is active. */
+    return allocating ? virStoragePoolDelete(allocating, 0) : own(volume, flags);
 }
 
 struct world {
@@ -508,6 +540,34 @@ TEST(machine, a_half_made_disk_is_made_anew_and_a_whole_one_is_kept)
 
     /* Its user's work is in it: another image is no reason to make it anew. */
     (void)snprintf(args.image, sizeof(args.image), "/berth/another.qcow2");
+    EXPECT_OK(run(world, VIRT_create, &args));
+    world_free(world);
+}
+
+/* The connection of an earlier call was lost; libvirt goes on with what it was told. */
+TEST(machine, a_disk_that_is_still_being_made_is_waited_for)
+{
+    static const char half[] = "<volume><name>berth-7.qcow2</name><capacity>1</capacity></volume>";
+    struct world *world = world_new();
+    struct virt_args args = args_of(world);
+    virStorageVolPtr volume;
+
+    /* It was told a moment after this one has looked. */
+    made_meanwhile = true;
+    EXPECT_ERR(run(world, VIRT_create, &args), BERTH_E_BUSY);
+    EXPECT_SAYS(world->error.text, "'berth-7.qcow2' is still being made");
+    made_meanwhile = false;
+    EXPECT_OK(run(world, VIRT_create, &args));
+    EXPECT_OK(run(world, VIRT_delete, &args));
+
+    /* It is at it, and until it is through the disk lies on nothing. */
+    allocating = virStoragePoolLookupByName(world->connection, "berth");
+    volume = virStorageVolCreateXML(allocating, half, 0);
+    EXPECT(volume);
+    EXPECT_ERR(run(world, VIRT_create, &args), BERTH_E_BUSY);
+    EXPECT_SAYS(world->error.text, "'berth-7.qcow2' is still being made");
+    (void)virStorageVolFree(volume);
+    (void)virStoragePoolFree(berth_take(allocating));
     EXPECT_OK(run(world, VIRT_create, &args));
     world_free(world);
 }
