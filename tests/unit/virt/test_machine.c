@@ -12,17 +12,8 @@
 #include "virt/berth-virt/fault.h"
 #include "virt/berth-virt/out.h"
 
+#include "template.h"
 #include "test.h"
-
-#define UUID "01234567-89ab-4def-8123-456789abcdef"
-
-static const char template[] =
-    "<domain type='test' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
-    "<name>x</name><memory unit='MiB'>64</memory><os><type>hvm</type></os><devices>"
-    "<disk type='file' device='disk'><source file='/x'/><target dev='vda'/></disk>"
-    "<interface type='network'><source network='default'/></interface></devices>"
-    "<qemu:commandline><qemu:arg value='-netdev'/><qemu:arg "
-    "value='user,id=n0'/></qemu:commandline></domain>";
 
 /* A driver of our own: a network in 127.16/16, so that the addresses it invents are real ones of
  * this machine. */
