@@ -48,28 +48,32 @@ static int backing_of(struct errand *errand, virStorageVolPtr volume, const char
     return 0;
 }
 
-/* 1 when it is whole, 0 when it is half-made, or a code when that cannot be told. */
-static int is_overlay(struct errand *errand, virStorageVolPtr volume, const char *name)
-{
-    char backing[1024];
-    int r = backing_of(errand, volume, name, backing, sizeof(backing));
-
-    return fault_is_passing(r) ? r : backing[0] != '\0';
-}
-
 /* A call whose connection was lost may still be at it: it is through when this one is repeated. */
 static int still_being_made(struct errand *errand, const char *volume)
 {
     return berth_fail(&errand->error, BERTH_E_BUSY, "disk '%s' is still being made", volume);
 }
 
-static int drop_half(struct errand *errand, virStorageVolPtr half, const char *volume)
+/* 1 when it is whole, 0 when it is half-made or gone, or a code when that cannot be told: then it
+ * may hold somebody's work, and BUSY has it looked at again. */
+static int is_overlay(struct errand *errand, virStorageVolPtr volume, const char *name)
+{
+    char backing[1024];
+    int r = backing_of(errand, volume, name, backing, sizeof(backing));
+
+    if (r == 0 || r == BERTH_E_NOT_FOUND)
+        return backing[0] != '\0';
+    return fault_is_passing(r) ? r : (errand->error.code = BERTH_E_BUSY);
+}
+
+/* What is not there is deleted. */
+static int delete_volume(struct errand *errand, virStorageVolPtr there, const char *volume)
 {
     int r;
 
-    if (virStorageVolDelete(half, 0) == 0 || fault_is(VIR_ERR_NO_STORAGE_VOL))
+    if (virStorageVolDelete(there, 0) == 0 || fault_is(VIR_ERR_NO_STORAGE_VOL))
         return 0;
-    r = fault(&errand->error, "disk '%s' is half-made and cannot be deleted", volume);
+    r = fault(&errand->error, "disk '%s' cannot be deleted", volume);
     return r == BERTH_E_STATE ? still_being_made(errand, volume) : r;
 }
 
@@ -203,7 +207,7 @@ int disk_make(struct errand *errand, const char *storage, const char *volume, co
     r = there ? is_overlay(errand, there, volume) : 0;
     if (r != 0)
         return r < 0 ? r : 0;
-    r = there ? drop_half(errand, there, volume) : 0;
+    r = there ? delete_volume(errand, there, volume) : 0;
     if (r < 0)
         return r;
 
@@ -228,7 +232,5 @@ int disk_drop(struct errand *errand, const char *storage, const char *volume)
     there = virStorageVolLookupByName(pool, volume);
     if (!there)
         return fault_is(VIR_ERR_NO_STORAGE_VOL) ? 0 : fault(&errand->error, "disk '%s'", volume);
-    if (virStorageVolDelete(there, 0) < 0 && !fault_is(VIR_ERR_NO_STORAGE_VOL))
-        return fault(&errand->error, "disk '%s'", volume);
-    return 0;
+    return delete_volume(errand, there, volume);
 }
