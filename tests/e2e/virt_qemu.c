@@ -109,7 +109,7 @@ static pid_t qemu_pid(void)
 static void skip_unless_all(void)
 {
     if (getenv("BERTH_TEST_RIGHTS_ONLY"))
-        skip();
+        skip(); /* virt.sh runs it, on the same guest and libvirt */
 }
 
 TEST(qemu, the_host_is_up_and_can_everything)

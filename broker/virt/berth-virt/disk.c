@@ -48,29 +48,32 @@ static int backing_of(struct virt_request *request, virStorageVolPtr volume, con
     return 0;
 }
 
-/* 1 when it is whole, 0 when it is incomplete, or a code when that cannot be told. */
-static int is_overlay(struct virt_request *request, virStorageVolPtr volume, const char *name)
-{
-    char backing[1024];
-    int r = backing_of(request, volume, name, backing, sizeof(backing));
-
-    return libvirt_error_is_passing(r) ? r : backing[0] != '\0';
-}
-
 /* A call whose connection was lost may still be at it: it is through when this one is repeated. */
 static int still_being_made(struct virt_request *request, const char *volume)
 {
     return berth_fail(&request->error, BERTH_E_BUSY, "disk '%s' is still being made", volume);
 }
 
-static int drop_incomplete(struct virt_request *request, virStorageVolPtr incomplete,
-                           const char *volume)
+/* 1 when it is whole, 0 when it is incomplete or gone, or a code when that cannot be told: then it
+ * may hold somebody's work, and BUSY has it looked at again. */
+static int is_overlay(struct virt_request *request, virStorageVolPtr volume, const char *name)
+{
+    char backing[1024];
+    int r = backing_of(request, volume, name, backing, sizeof(backing));
+
+    if (r == 0 || r == BERTH_E_NOT_FOUND)
+        return backing[0] != '\0';
+    return libvirt_error_is_passing(r) ? r : (request->error.code = BERTH_E_BUSY);
+}
+
+/* What is not there is deleted. */
+static int delete_volume(struct virt_request *request, virStorageVolPtr there, const char *volume)
 {
     int r;
 
-    if (virStorageVolDelete(incomplete, 0) == 0 || libvirt_error_is(VIR_ERR_NO_STORAGE_VOL))
+    if (virStorageVolDelete(there, 0) == 0 || libvirt_error_is(VIR_ERR_NO_STORAGE_VOL))
         return 0;
-    r = libvirt_fail(&request->error, "disk '%s' is incomplete and cannot be deleted", volume);
+    r = libvirt_fail(&request->error, "disk '%s' cannot be deleted", volume);
     return r == BERTH_E_STATE ? still_being_made(request, volume) : r;
 }
 
@@ -207,7 +210,7 @@ int disk_make(struct virt_request *request, const char *storage, const char *vol
     r = there ? is_overlay(request, there, volume) : 0;
     if (r != 0)
         return r < 0 ? r : 0;
-    r = there ? drop_incomplete(request, there, volume) : 0;
+    r = there ? delete_volume(request, there, volume) : 0;
     if (r < 0)
         return r;
 
@@ -234,7 +237,5 @@ int disk_drop(struct virt_request *request, const char *storage, const char *vol
         return libvirt_error_is(VIR_ERR_NO_STORAGE_VOL)
                    ? 0
                    : libvirt_fail(&request->error, "disk '%s'", volume);
-    if (virStorageVolDelete(there, 0) < 0 && !libvirt_error_is(VIR_ERR_NO_STORAGE_VOL))
-        return libvirt_fail(&request->error, "disk '%s'", volume);
-    return 0;
+    return delete_volume(request, there, volume);
 }

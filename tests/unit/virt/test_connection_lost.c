@@ -21,18 +21,10 @@
 #include "virt/wire.h"
 
 #include "daemon.h"
+#include "template.h"
 
-#define UUID "01234567-89ab-4def-8123-456789abcdef"
 #define STORAGE "default-pool"
 #define LAYER "nightly.qcow2"
-
-static const char template[] =
-    "<domain type='test' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
-    "<name>x</name><memory unit='MiB'>64</memory><os><type>hvm</type></os><devices>"
-    "<disk type='file' device='disk'><source file='/x'/><target dev='vda'/></disk>"
-    "<interface type='network'><source network='default'/></interface></devices>"
-    "<qemu:commandline><qemu:arg value='-netdev'/><qemu:arg "
-    "value='user,id=n0'/></qemu:commandline></domain>";
 
 /* ---- the relay ---- */
 
@@ -195,7 +187,7 @@ struct world {
     struct daemon daemon;
     struct out *out; /* nobody listens */
     struct virt_args args;
-    char template[64], uri[192];
+    char uri[192];
     struct berth_error error; /* of the last call */
     struct virt_result result;
 };
@@ -211,10 +203,6 @@ static struct world *world_new(void)
     relay_start(&world->daemon);
     (void)snprintf(world->uri, sizeof(world->uri), "test+unix:///default?socket=%s",
                    relay.address.sun_path);
-    (void)snprintf(world->template, sizeof(world->template), "%s/template.xml",
-                   world->daemon.folder);
-    file = fopen(world->template, "we");
-    EXPECT(file && fputs(template, file) >= 0 && fclose(file) == 0);
     world->out = out_new(-1);
     *args = (struct virt_args){ .uuid = UUID,
                                 .name = "ward-3-7",
@@ -227,7 +215,9 @@ static struct world *world_new(void)
                                 .forward_address = "10.0.0.5",
                                 .address = pool_address_FORWARDED,
                                 .force = true };
-    (void)snprintf(args->template, sizeof(args->template), "%s", world->template);
+    (void)snprintf(args->template, sizeof(args->template), "%s/template.xml", world->daemon.folder);
+    file = fopen(args->template, "we");
+    EXPECT(file && fputs(template, file) >= 0 && fclose(file) == 0);
     return world;
 }
 

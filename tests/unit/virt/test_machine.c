@@ -12,17 +12,8 @@
 #include "virt/berth-virt/out.h"
 #include "virt/berth-virt/virt_request.h"
 
+#include "template.h"
 #include "test.h"
-
-#define UUID "01234567-89ab-4def-8123-456789abcdef"
-
-static const char template[] =
-    "<domain type='test' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
-    "<name>x</name><memory unit='MiB'>64</memory><os><type>hvm</type></os><devices>"
-    "<disk type='file' device='disk'><source file='/x'/><target dev='vda'/></disk>"
-    "<interface type='network'><source network='default'/></interface></devices>"
-    "<qemu:commandline><qemu:arg value='-netdev'/><qemu:arg "
-    "value='user,id=n0'/></qemu:commandline></domain>";
 
 /* A driver of our own: a network in 127.16/16, so that the addresses it invents are real ones of
  * this machine. */
@@ -69,10 +60,30 @@ virStorageVolPtr virStorageVolCreateXML(virStoragePoolPtr pool, const char *xml,
     return made;
 }
 
+/* The host cannot read any disk for now. */
+static bool unreadable;
+
+char *virStorageVolGetXMLDesc(virStorageVolPtr volume, unsigned flags)
+{
+    char *(*own)(virStorageVolPtr, unsigned);
+    char *text;
+
+    *(void **)&own = dlsym(RTLD_NEXT, "virStorageVolGetXMLDesc");
+    text = own(unreadable ? NULL : volume, flags);
+    if (unreadable) {
+        virGetLastError()->code = VIR_ERR_SYSTEM_ERROR;
+        virGetLastError()->domain = VIR_FROM_STORAGE;
+    }
+    return text;
+}
+
+static int deletions; /* of disks that were asked for */
+
 int virStorageVolDelete(virStorageVolPtr volume, unsigned flags)
 {
     int (*own)(virStorageVolPtr, unsigned);
 
+    deletions++;
     *(void **)&own = dlsym(RTLD_NEXT, "virStorageVolDelete");
     /* Refused by the same code: the pool is active. */
     return allocating ? virStoragePoolDelete(allocating, 0) : own(volume, flags);
@@ -566,9 +577,39 @@ TEST(machine, a_disk_that_is_still_being_made_is_waited_for)
     EXPECT(volume);
     EXPECT_ERR(run(world, VIRT_create, &args), BERTH_E_BUSY);
     EXPECT_SAYS(world->error.text, "'berth-7.qcow2' is still being made");
+    EXPECT_ERR(run(world, VIRT_delete, &args), BERTH_E_BUSY);
     (void)virStorageVolFree(volume);
     (void)virStoragePoolFree(berth_take(allocating));
     EXPECT_OK(run(world, VIRT_create, &args));
+
+    /* A refresh makes another disk beside the one that it has. */
+    allocating = virStoragePoolLookupByName(world->connection, "berth");
+    EXPECT_ERR(run(world, VIRT_refresh, &args), BERTH_E_BUSY);
+    (void)virStoragePoolFree(berth_take(allocating));
+    EXPECT_OK(run(world, VIRT_refresh, &args));
+    world_free(world);
+}
+
+/* Its machine is gone, and what it holds may be somebody's work. */
+TEST(machine, a_disk_that_cannot_be_read_is_not_taken_for_an_incomplete_one)
+{
+    struct world *world = world_new();
+    struct virt_args args = args_of(world);
+    virDomainPtr domain;
+    int before;
+
+    EXPECT_OK(run(world, VIRT_create, &args));
+    domain = virDomainLookupByUUIDString(world->connection, UUID);
+    EXPECT_OK(virDomainUndefine(domain));
+    (void)virDomainFree(domain);
+    before = deletions;
+    unreadable = true;
+    EXPECT_ERR(run(world, VIRT_create, &args), BERTH_E_BUSY);
+    EXPECT_SAYS(world->error.text, "disk 'berth-7.qcow2'");
+    unreadable = false;
+    EXPECT_INT(deletions, before);
+    EXPECT_OK(run(world, VIRT_create, &args));
+    EXPECT_INT(deletions, before);
     world_free(world);
 }
 
