@@ -117,6 +117,11 @@ void timer_stop(struct berth_timers *timers, struct berth_timer *timer)
     restore_heap(timers, at, last);
 }
 
+int64_t timer_deadline_ms(const struct berth_timers *timers, const struct berth_timer *timer)
+{
+    return timers->heap[timer->index - 1].deadline_ms;
+}
+
 void timers_advance(struct berth_timers *timers, int64_t mono_ms, int64_t wall_ms)
 {
     uint64_t armed_before = timers->order;

@@ -202,7 +202,7 @@ static void link_lost(struct berth_timer *timer)
     if (presence->state != presence_PRESENT || !timer_armed(&presence->next))
         return;
     /* The time left until the deadline, read from the armed timer because stalls have moved it. */
-    left_ms = core->timers->heap[presence->next.index - 1].deadline_ms - core->timers->mono_ms;
+    left_ms = timer_deadline_ms(core->timers, &presence->next) - core->timers->mono_ms;
     if (presence->granted_ms > core->limits.suspect_ms)
         left_ms += presence->granted_ms - core->limits.suspect_ms;
     timer_start(core->timers, &presence->next, left_ms, deadline_over);

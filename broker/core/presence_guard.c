@@ -87,19 +87,14 @@ static void expire_one(struct berth_timer *timer)
                          "it stayed away after its site had vanished");
 }
 
-/* The deadline of an armed timer, including stalls. */
-static int64_t left_ms(const struct berth_timers *timers, const struct berth_timer *timer)
-{
-    return timers->heap[timer->index - 1].deadline_ms - timers->mono_ms;
-}
-
 /* Will this one become absent within the window unless it is heard of? A terminal that is still
  * PRESENT becomes SUSPECT first. */
 static bool is_going(const struct berth_timers *timers, const struct presence *other)
 {
     if (other->state != presence_SUSPECT && other->state != presence_PRESUMED)
         return false;
-    return timer_armed(&other->next) && left_ms(timers, &other->next) <= GUARD_WINDOW_MS;
+    return timer_armed(&other->next) &&
+           timer_deadline_ms(timers, &other->next) - timers->mono_ms <= GUARD_WINDOW_MS;
 }
 
 static bool too_many(struct guard *guard, const struct presence *presence)

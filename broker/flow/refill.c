@@ -219,7 +219,7 @@ void pool_refill_later(struct context *context, struct pool *pool, int64_t delay
     struct berth_timers *timers = context->timers;
 
     if (timer_armed(&pool->retry) &&
-        timers->heap[pool->retry.index - 1].deadline_ms <= timers->mono_ms + delay_ms)
+        timer_deadline_ms(timers, &pool->retry) <= timers->mono_ms + delay_ms)
         return;
     timer_start(timers, &pool->retry, delay_ms, refill_due);
 }

@@ -67,6 +67,9 @@ static inline bool timer_armed(const struct berth_timer *timer)
     return timer->index != 0;
 }
 
+/* When an armed timer will fire, in monotonic milliseconds; stalls have moved it (timers_shift). */
+int64_t timer_deadline_ms(const struct berth_timers *timers, const struct berth_timer *timer);
+
 /* Set the time and fire the timers that are due, in order of deadline; then run deferred work until
  * none is left. Time never goes back: an earlier mono_ms counts as the present one.
  */

@@ -106,6 +106,7 @@ TEST(timer, time_never_goes_back_and_a_shift_moves_every_deadline)
     timers_advance(&timers, 3000, 0);
     EXPECT_INT(timers.mono_ms, 5000);
     timers_shift(&timers, 1000);
+    EXPECT_INT(timer_deadline_ms(&timers, &alarm.timer), 6100);
     timers_advance(&timers, 6099, 0);
     EXPECT_INT(alarm.fired, 0);
     timers_advance(&timers, 6100, 0);
