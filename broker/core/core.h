@@ -83,9 +83,6 @@ struct core {
     struct presence_table *presence;
     struct indexes *indexes;   /* indexes: core/index.h */
     struct grace_table *grace; /* users who may sign on by badge alone: core/grace.h */
-    /* The user of this core, for timers that are embedded in entities: struct context of module
-     * flow. */
-    void *owner;
     struct core_limits {
         int64_t grant_ms, renew_ms, suspect_ms, link_grace_ms;
         int64_t reconnect_spread_ms; /* 0: computed from the number of terminals */

@@ -16,6 +16,7 @@
 
 struct reservation;
 struct flow;
+struct context; /* of module flow */
 
 struct site {
     struct entity base;
@@ -99,6 +100,7 @@ struct host {
     int64_t inventory_serial; /* number of the latest inventory */
     int unknown_outcomes;     /* consecutive calls with an unknown outcome */
     struct berth_timer retry; /* opening or degraded: take its inventory again */
+    struct context *context;  /* for `retry`; set when that is armed */
     /* Calls of an earlier broker have been carried out or lost by then, monotonic; 0 = never
      * listed. */
     int64_t settled_ms;
@@ -195,6 +197,7 @@ struct session {
     struct entity base;
     struct row_session row;
     struct berth_timer limit;       /* the next limit to end: disconnected or absolute */
+    struct context *context;        /* for its timers; set when one is armed */
     enum session_state limit_state; /* the state that `limit` was armed for */
     int64_t begun_ms, since_ms;     /* start of the session, and of limit_state: monotonic */
     int64_t input_idle_ms;          /* as its terminal last reported */

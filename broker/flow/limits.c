@@ -30,10 +30,10 @@ static int64_t began_ms(const struct context *context, int64_t wall_ms, bool loa
 }
 
 /* Milliseconds left of a limit that began at since_ms. */
-static int64_t left_ms(const struct context *context, int64_t limit_s, int64_t since_ms)
+static int64_t left_ms(const struct core *core, int64_t limit_s, int64_t since_ms)
 {
     int64_t limit_ms = limit_s * (planted(LIMIT_HALVED) ? 500 : 1000);
-    int64_t left = since_ms + limit_ms - context->timers->mono_ms;
+    int64_t left = since_ms + limit_ms - core->timers->mono_ms;
 
     if (limit_s <= 0)
         return NEVER;
@@ -42,13 +42,13 @@ static int64_t left_ms(const struct context *context, int64_t limit_s, int64_t s
 
 bool limits_over(const struct session *session, struct limit_over *ret)
 {
-    const struct context *context = session->base.core->owner;
-    const struct pool *pool = pool_find(context->core, session->row.pool_id);
-    int64_t now_ms = context->timers->mono_ms;
+    struct core *core = session->base.core;
+    const struct pool *pool = pool_find(core, session->row.pool_id);
+    int64_t now_ms = core->timers->mono_ms;
 
     if (!pool || session->row.state == session_ENDING || session->row.state == session_ENDED)
         return false;
-    if (left_ms(context, pool->row.absolute_s, session->begun_ms) == 0) {
+    if (left_ms(core, pool->row.absolute_s, session->begun_ms) == 0) {
         *ret = (struct limit_over){ .absolute = true,
                                     .waited_ms = now_ms - session->begun_ms,
                                     .limit_ms = pool->row.absolute_s * 1000 };
@@ -58,13 +58,13 @@ bool limits_over(const struct session *session, struct limit_over *ret)
                                 .limit_ms = pool->row.disconnected_s * 1000 };
     return session->row.state == session_DISCONNECTED &&
            session->limit_state == session->row.state &&
-           left_ms(context, pool->row.disconnected_s, session->since_ms) == 0;
+           left_ms(core, pool->row.disconnected_s, session->since_ms) == 0;
 }
 
 static void time_is_over(struct berth_timer *timer)
 {
     struct session *session = container_of(timer, struct session, limit);
-    struct context *context = session->base.core->owner;
+    struct context *context = session->context;
     struct ending ending = { .action = "session.limit",
                              .reason = "limit",
                              .actor = "broker",
@@ -102,13 +102,14 @@ void limits_arm(struct context *context, struct session *session, bool rearm)
         session->since_ms =
             began_ms(context, session->row.changed_ms, rearm && !session->limit_state);
     session->limit_state = session->row.state;
-    left = left_ms(context, pool->row.absolute_s, session->begun_ms);
+    left = left_ms(context->core, pool->row.absolute_s, session->begun_ms);
     if (session->row.state == session_DISCONNECTED)
-        left = earlier(left, left_ms(context, pool->row.disconnected_s, session->since_ms));
+        left = earlier(left, left_ms(context->core, pool->row.disconnected_s, session->since_ms));
     if (left == NEVER) {
         timer_stop(context->timers, &session->limit);
         return;
     }
+    session->context = context;
     timer_start(context->timers, &session->limit, left > spare_ms ? left : spare_ms, time_is_over);
 }
 

@@ -308,7 +308,6 @@ void reactor_start(struct context *context)
     reactor->context = context;
     context->reactor = reactor;
     context->engine.counters = &reactor->flow_counters;
-    context->core->owner = context;
     map_init(&reactor->peers, random_map_key(context->random));
     map_init(&reactor->signing_on, random_map_key(context->random));
     map_init(&reactor->last_sign_ons, random_map_key(context->random));

@@ -320,6 +320,12 @@ static int listed(struct flow *flow)
 
 static void inventory_retry(struct berth_timer *timer);
 
+static void inventory_later(struct context *context, struct host *host, int64_t delay_ms)
+{
+    host->context = context;
+    timer_start(context->timers, &host->retry, delay_ms, inventory_retry);
+}
+
 static void ended(struct flow *flow, const struct berth_error *error)
 {
     struct host_inventory *inventory = container_of(flow, struct host_inventory, flow);
@@ -339,7 +345,7 @@ static void ended(struct flow *flow, const struct berth_error *error)
     }
     /* It was cancelled when the host went down, and ended only after the host had come back. */
     if (!host->base.dropped && error->code && !reactor_of(context)->stopping)
-        timer_start(context->timers, &host->retry, OPENING_RETRY_MS, inventory_retry);
+        inventory_later(context, host, OPENING_RETRY_MS);
     entity_unpin(&host->base);
     free(inventory);
     reactor_flow_ended(context);
@@ -375,8 +381,8 @@ static void inventory_retry(struct berth_timer *timer)
 
     if (host->state != host_DEGRADED && host->state != host_OPENING)
         return;
-    timer_start(host->base.core->timers, &host->retry, DEGRADED_RETRY_MS, inventory_retry);
-    inventory_start(host->base.core->owner, host);
+    inventory_later(host->context, host, DEGRADED_RETRY_MS);
+    inventory_start(host->context, host);
 }
 
 void reconcile_outcome(struct context *context, struct host *host, int result)
@@ -388,7 +394,7 @@ void reconcile_outcome(struct context *context, struct host *host, int result)
     if (++host->unknown_outcomes < UNKNOWN_OUTCOMES_MAX || host->state != host_UP)
         return;
     host_set_state(host, host_DEGRADED, "three calls in a row had no known outcome");
-    timer_start(context->timers, &host->retry, DEGRADED_RETRY_MS, inventory_retry);
+    inventory_later(context, host, DEGRADED_RETRY_MS);
 }
 
 void reconcile_host(struct context *context, struct host *host, bool up,

@@ -543,7 +543,7 @@ static void restart(struct berth_timer *timer)
 {
     struct session *session = container_of(timer, struct session, release_retry);
 
-    release_start(session->base.core->owner, session);
+    release_start(session->context, session);
 }
 
 /* A session that is ENDING always has a release, or a timer that starts the next one. */
@@ -559,8 +559,10 @@ static void ended(struct flow *flow, const struct berth_error *error)
         session->flow = NULL;
         waitq_wake(&session->waiting);
         if (session->row.state == session_ENDING && !reactor_of(context)->stopping &&
-            !planted(RELEASE_ABANDONED))
+            !planted(RELEASE_ABANDONED)) {
+            session->context = context;
             timer_start(context->timers, &session->release_retry, RESTART_MS, restart);
+        }
     }
     if (desktop_of(release))
         context_mark_pool(context, desktop_of(release)->row.pool_id);
