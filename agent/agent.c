@@ -14,8 +14,7 @@
 #include "berth/notify.h"
 
 #include "control/control.h"
-#include "flow/agent_flow.h"
-#include "flow/dial.h"
+#include "flow/reactor.h"
 #include "host/linux_device.h"
 #include "host/log_file.h"
 #include "identity/identity_file.h"
@@ -194,7 +193,7 @@ static int join_with_invitation(void *context, const char *invitation, struct be
     if (r < 0)
         return r;
     apply_bootstrap(agent);
-    dial_restart(flow);
+    agent_flow_rejoin(flow);
     return 0;
 }
 

@@ -1,65 +1,9 @@
-/* agent_flow.c - start and stop the flows; their state changes, sending and observers. */
+/* agent_flow.c - the clock, pages and state changes, sending, a lost link, observers. */
 #include "flow/agent_flow.h"
-
-#include <string.h>
 
 #include "berth/log.h"
 
-#include "flow/certificate_renewal.h"
-#include "flow/commands.h"
-#include "flow/dial.h"
-#include "flow/dispatch.h"
-#include "flow/join_request.h"
-#include "flow/log_upload.h"
-#include "flow/presence.h"
-#include "flow/profile.h"
 #include "flow/recording.h"
-#include "flow/screen_events.h"
-#include "flow/sign_on_request.h"
-#include "flow/viewer_session.h"
-
-static const struct uplink_events uplink_events = {
-    .message = dispatch_broker_message,
-    .lost = dial_link_lost,
-};
-
-static const struct viewer_events viewer_events = {
-    .connected = viewer_session_connected,
-    .ended = viewer_session_viewer_ended,
-};
-
-void agent_flow_start(struct agent_flow *agent)
-{
-    const struct agent_identity_facts *facts = agent_identity_facts(agent->identity);
-
-    list_init(&agent->observers);
-    flow_engine_init(&agent->engine, agent->timers);
-    terminal_status_init(&agent->terminal, facts->terminal);
-    agent->presence.slept_ms = device_slept_ms(agent->device);
-    recording_start(agent);
-    profile_load(agent);
-    commands_init(agent);
-    uplink_set_events(agent->uplink, &uplink_events, agent);
-    viewer_set_events(agent->viewer, &viewer_events, agent);
-    screen_set_events(agent->screen, screen_events_handle, agent);
-    agent_flow_show_page(agent);
-    dial_start(agent);
-}
-
-void agent_flow_stop(struct agent_flow *agent)
-{
-    agent->stopping = true;
-    presence_goodbye(agent);
-    certificate_renewal_stop(agent);
-    log_upload_stop(agent);
-    commands_stop(agent);
-    sign_on_request_stop(agent);
-    viewer_session_stop(agent);
-    recording_stop(agent);
-    join_request_stop(agent);
-    dial_stop(agent);
-    uplink_close(agent->uplink);
-}
 
 int64_t agent_flow_uptime_ms(const struct agent_flow *agent)
 {
@@ -105,7 +49,7 @@ void agent_flow_set_state_text(struct agent_flow *agent, enum agent_state next, 
     terminal_status_set_state(&agent->terminal, next, agent->timers->mono_ms, why);
     terminal_status_set_text(&agent->terminal, title, text, alert);
     agent_flow_show_page(agent);
-    sign_on_request_check_kiosk(agent);
+    changes_note(&agent->changes, CHANGE_STATE, NULL);
 }
 
 void agent_flow_set_state(struct agent_flow *agent, enum agent_state next, const char *why)
@@ -128,8 +72,27 @@ bool agent_flow_send(struct agent_flow *agent, const struct msg *msg)
     if (uplink_send(agent->uplink, msg, &error) == 0)
         return true;
     log_failure(EV_AGENT_LINK, &error, msg_row(msg->type)->name);
-    dial_drop_link(agent, &error);
+    agent_flow_drop_link(agent, &error);
     return false;
+}
+
+void agent_flow_link_lost(struct agent_flow *agent, const struct berth_error *why)
+{
+    if (agent->terminal.online) {
+        terminal_status_set_online(&agent->terminal, false, agent->timers->mono_ms,
+                                   "the link was lost");
+        terminal_status_set_text(&agent->terminal, NULL, NULL, false);
+        agent_flow_show_page(agent);
+    }
+    changes_note(&agent->changes, CHANGE_LINK_LOST, why);
+}
+
+void agent_flow_drop_link(struct agent_flow *agent, const struct berth_error *why)
+{
+    if (agent->dial.running)
+        return;
+    uplink_close(agent->uplink);
+    agent_flow_link_lost(agent, why);
 }
 
 void agent_flow_add_observer(struct agent_flow *agent, struct agent_observer *observer)

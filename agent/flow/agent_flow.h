@@ -3,10 +3,11 @@
  * Module flow of the agent. Thread: loop. There are no globals: everything a flow uses is reached
  * from struct agent_flow, so that the simulator can run thousands of agents in one process. The
  * owner (agent.c, a story test, the simulator) fills in the ports and the options and calls
- * agent_flow_start; from then on events drive everything.
+ * agent_flow_start (reactor.h); from then on events drive everything.
  *
- *   agent_flow.c           start, stop, state changes, sending
- *   dial.c                 finds the broker and keeps the link to it
+ *   agent_flow.c           the clock, pages and state changes, sending, observers: below all others
+ *   reactor.c              start, stop, reactions to a lost link and to a suspend: above all others
+ *   dial.c                 finds the broker and announces this terminal
  *   endpoint.c             chooses the broker address for the next dial
  *   join_request.c         obtains an identity at the join listener
  *   presence.c             announces presence and renews it as the broker dictates
@@ -19,7 +20,6 @@
  *   log_upload.c           uploads the logs in chunks
  *   profile.c              applies the terminal's profile (its settings)
  *   recording.c            writes what the screen shows into a history
- *   wait.c                 the two operations that flows wait for: an event and a delay
  *
  * At most one flow of each kind runs at a time; its memory is a member of struct agent_flow.
  */
@@ -28,9 +28,10 @@
 
 #include "berth/flow.h"
 #include "berth/random.h"
+#include "berth/wait.h"
 
+#include "core/changes.h"
 #include "core/terminal_status.h"
-#include "flow/wait.h"
 #include "host/device.h"
 #include "identity/agent_identity.h"
 #include "link/locator.h"
@@ -39,7 +40,7 @@
 #include "viewer/viewer.h"
 
 /* Set by the owner before agent_flow_start; the invitation and the addresses may change later,
- * followed by dial_restart.
+ * followed by agent_flow_rejoin.
  */
 struct agent_flow_options {
     char agent_version[24];
@@ -63,7 +64,7 @@ struct dial {
     bool running;
     bool try_join; /* the next attempt goes to the join listener */
     int failures;  /* since the last grant */
-    struct timer_wait delay;
+    struct delay delay;
     struct endpoint_cursor endpoint;
     struct event_wait answer; /* granted or refused */
     int64_t sent_ms;          /* monotonic, when the announcement was sent */
@@ -72,7 +73,7 @@ struct dial {
 struct join_request {
     struct flow flow;
     bool running;
-    struct timer_wait delay;
+    struct delay delay;
     struct endpoint_cursor endpoint;
     struct event_wait answer;
     int64_t retry_after_ms; /* from join_wait or refused, 0 = not given */
@@ -105,7 +106,7 @@ struct resume {
     int64_t limit_ms;   /* from then on; show.resume_ms */
     int tries;          /* requests since a picture was last stable */
     bool retry;         /* the last refusal may be temporary */
-    struct timer_wait delay;
+    struct delay delay;
 };
 
 struct sign_on_request {
@@ -154,11 +155,14 @@ struct commands {
     struct msg_command_state known[COMMANDS_REMEMBERED];
     struct op reboot;
     uint64_t reboot_id;
+    struct op logs;
+    uint64_t logs_id;
 };
 
 struct log_upload {
     struct flow flow;
     bool running;
+    struct op *op; /* of the command that wants them */
     uint64_t command_id;
     struct device_logs logs;
     size_t sent; /* bytes sent so far */
@@ -197,6 +201,7 @@ struct agent_flow {
 
     struct session_claim recorded; /* the desktop that the history last said was shown */
     struct flow_engine engine;
+    struct changes changes; /* for reactor.c */
     struct terminal_status terminal;
     struct settings settings;
     int64_t profile_version;
@@ -214,16 +219,6 @@ struct agent_flow {
     struct commands commands;
     struct log_upload log_upload;
 };
-
-/* Load the stored profile, show the first page and begin to dial the broker. Ports, random, timers
- * and options must be set, the rest zero.
- */
-void agent_flow_start(struct agent_flow *agent);
-
-/* Say bye to the broker, cancel every flow and tell the viewer to end. The viewer's process may
- * outlive this call: viewer_is_running.
- */
-void agent_flow_stop(struct agent_flow *agent);
 
 /* Milliseconds since this machine booted, suspends included. */
 int64_t agent_flow_uptime_ms(const struct agent_flow *agent);
@@ -252,6 +247,16 @@ void agent_flow_init_message(struct agent_flow *agent, struct msg *msg, enum msg
  * the link. Callers may ignore the result: the next announcement repeats what matters.
  */
 bool agent_flow_send(struct agent_flow *agent, const struct msg *msg);
+
+/* The connection was lost: the terminal is offline at once, the flows hear it at the end of this
+ * turn.
+ */
+void agent_flow_link_lost(struct agent_flow *agent, const struct berth_error *why);
+
+/* The link no longer works: close it, as if it had been lost. No effect while the dial flow runs,
+ * whose steps have limits of their own.
+ */
+void agent_flow_drop_link(struct agent_flow *agent, const struct berth_error *why);
 
 /* observer->notify must be set. Removing an observer that was not added has no effect. */
 void agent_flow_add_observer(struct agent_flow *agent, struct agent_observer *observer);

@@ -6,7 +6,6 @@
 #include "berth/log.h"
 
 #include "core/reconnect.h"
-#include "flow/dial.h"
 
 /* A failed renewal is repeated after a tenth of the certificate's life, within these bounds. */
 #define RETRY_MIN_MS 60000
@@ -65,10 +64,14 @@ static void renewal_due(struct berth_timer *timer);
  */
 static void switch_identity(struct agent_flow *agent)
 {
-    if (terminal_status_user_waiting(&agent->terminal))
+    struct berth_error why = { 0 };
+
+    if (terminal_status_user_waiting(&agent->terminal)) {
         timer_start(agent->timers, &agent->certificate_renewal.due, SWITCH_LATER_MS, renewal_due);
-    else
-        dial_reconnect(agent, "reconnecting with the renewed certificate");
+        return;
+    }
+    (void)berth_fail(&why, BERTH_E_CANCELLED, "reconnecting with the renewed certificate");
+    agent_flow_drop_link(agent, &why);
 }
 
 static void certificate_renewal_ended(struct flow *flow, const struct berth_error *error)

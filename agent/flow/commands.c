@@ -36,10 +36,11 @@ static void send_command_state(struct agent_flow *agent, uint64_t command_id,
     (void)agent_flow_send(agent, &msg);
 }
 
-void commands_finished(struct agent_flow *agent, uint64_t command_id,
-                       const struct berth_error *error, const char *text)
+/* Failed when `error` is given, else done with `text`. */
+static void finish(struct agent_flow *agent, uint64_t command_id, const struct berth_error *error,
+                   const char *text)
 {
-    if (error && error->code)
+    if (error)
         send_command_state(agent, command_id, command_FAILED, error->text);
     else
         send_command_state(agent, command_id, command_DONE, text);
@@ -50,18 +51,30 @@ static void reboot_done(struct op *op, int result)
     struct commands *commands = container_of(op, struct commands, reboot);
     struct agent_flow *agent = container_of(commands, struct agent_flow, commands);
 
-    commands_finished(agent, commands->reboot_id, result < 0 ? &op->error : NULL,
-                      "the reboot command was run");
+    finish(agent, commands->reboot_id, result < 0 ? &op->error : NULL,
+           "the reboot command was run");
+}
+
+static void logs_done(struct op *op, int result)
+{
+    struct commands *commands = container_of(op, struct commands, logs);
+    struct agent_flow *agent = container_of(commands, struct agent_flow, commands);
+    char text[80];
+
+    (void)snprintf(text, sizeof(text), "%d bytes sent", result);
+    finish(agent, commands->logs_id, result < 0 ? &op->error : NULL, text);
 }
 
 void commands_init(struct agent_flow *agent)
 {
     op_init(&agent->commands.reboot, agent->timers, reboot_done);
+    op_init(&agent->commands.logs, agent->timers, logs_done);
 }
 
 void commands_stop(struct agent_flow *agent)
 {
     op_cancel(&agent->commands.reboot);
+    op_cancel(&agent->commands.logs);
 }
 
 static void reboot(struct agent_flow *agent, uint64_t command_id)
@@ -74,7 +87,21 @@ static void reboot(struct agent_flow *agent, uint64_t command_id)
     }
     commands->reboot_id = command_id;
     if (device_reboot_begin(agent->device, &commands->reboot) < 0)
-        commands_finished(agent, command_id, &commands->reboot.error, "");
+        finish(agent, command_id, &commands->reboot.error, "");
+}
+
+static void upload_logs(struct agent_flow *agent, uint64_t command_id)
+{
+    struct commands *commands = &agent->commands;
+
+    if (commands->logs.in_flight) {
+        send_command_state(agent, command_id, command_FAILED,
+                           "a log upload is already running; try again later");
+        return;
+    }
+    commands->logs_id = command_id;
+    if (log_upload_begin(agent, command_id, &commands->logs) < 0)
+        finish(agent, command_id, &commands->logs.error, "");
 }
 
 static void show_message(struct agent_flow *agent, const struct msg_command *command)
@@ -119,7 +146,7 @@ void commands_received(struct agent_flow *agent, const struct msg *msg)
         reboot(agent, command->command_id);
         return;
     case command_kind_LOGS:
-        log_upload_begin(agent, command->command_id);
+        upload_logs(agent, command->command_id);
         return;
     case command_kind_NONE:
     case command_kind_END:

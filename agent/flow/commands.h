@@ -9,17 +9,11 @@
 
 #include "flow/agent_flow.h"
 
-/* Called by agent_flow_start and agent_flow_stop. Stop cancels the wait for a reboot command. */
+/* Called by agent_flow_start and agent_flow_stop. Stop cancels a running command. */
 void commands_init(struct agent_flow *agent);
 void commands_stop(struct agent_flow *agent);
 
 /* Handler of command. */
 void commands_received(struct agent_flow *agent, const struct msg *msg);
-
-/* Report the end of a command: failed when `error` holds a code, else done with `text`. For
- * commands that take time (log_upload.c).
- */
-void commands_finished(struct agent_flow *agent, uint64_t command_id,
-                       const struct berth_error *error, const char *text);
 
 #endif

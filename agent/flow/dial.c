@@ -1,4 +1,4 @@
-/* dial.c - find the broker, connect, announce; what happens when the link is lost. */
+/* dial.c - find the broker, connect, announce. */
 #include "flow/dial.h"
 
 #include <stdio.h>
@@ -6,12 +6,8 @@
 #include "berth/log.h"
 
 #include "core/reconnect.h"
-#include "flow/certificate_renewal.h"
 #include "flow/endpoint.h"
-#include "flow/join_request.h"
-#include "flow/log_upload.h"
 #include "flow/presence.h"
-#include "flow/sign_on_request.h"
 
 static flow_step_fn back_off, find_address, connect_tls, announce, present;
 
@@ -24,7 +20,7 @@ static const struct flow_step dial_steps[] = {
     [FIND]     = { "find",     find_address, NULL, 10000 },       /* an address is known                */
     [CONNECT]  = { "connect",  connect_tls,  NULL, 15000 },       /* mutual TLS is established          */
     [ANNOUNCE] = { "announce", announce,     NULL, 10000 },       /* presence is granted                */
-    [PRESENT]  = { "present",  present,      NULL, 0 },           /* renewal and observers know of it   */
+    [PRESENT]  = { "present",  present,      NULL, 0 },           /* observers know of it               */
 };
 /* clang-format on */
 
@@ -49,8 +45,7 @@ static int back_off(struct flow *flow)
         return ANNOUNCE;
     delay_ms = reconnect_delay_ms(agent->random, agent->dial.failures, agent->presence.spread_ms,
                                   urgency(agent));
-    return flow_await(
-        flow, timer_wait_begin(&agent->dial.delay, agent->timers, delay_ms, &flow->op), FIND);
+    return flow_await(flow, delay_begin(&agent->dial.delay, delay_ms, &flow->op), FIND);
 }
 
 static int find_address(struct flow *flow)
@@ -106,7 +101,6 @@ static int present(struct flow *flow)
     struct agent_flow *agent = agent_of(flow);
 
     agent->dial.failures = 0;
-    certificate_renewal_schedule(agent);
     agent_flow_notify(agent, AGENT_EVENT_LINKED, NULL);
     return FLOW_DONE;
 }
@@ -133,7 +127,7 @@ static void dial_ended(struct flow *flow, const struct berth_error *error)
 
     agent->dial.running = false;
     if (!error->code) {
-        sign_on_request_link_back(agent);
+        changes_note(&agent->changes, CHANGE_LINK_BACK, NULL);
         return;
     }
     uplink_close(agent->uplink);
@@ -146,7 +140,7 @@ static void dial_ended(struct flow *flow, const struct berth_error *error)
         endpoint_next(&agent->dial.endpoint);
     if (agent->terminal.state == agent_STARTING)
         agent_flow_set_state(agent, agent_OFFLINE, "the broker cannot be reached");
-    dial_start(agent);
+    changes_note(&agent->changes, CHANGE_LINK_WANTED, NULL);
 }
 
 const struct flow_kind dial_kind = {
@@ -158,90 +152,24 @@ const struct flow_kind dial_kind = {
 
 void dial_start(struct agent_flow *agent)
 {
-    if (agent->stopping || agent->dial.running || agent->join.running)
-        return;
-    if (agent->dial.try_join || !agent_identity_facts(agent->identity)->known) {
-        agent->dial.try_join = false;
-        join_request_start(agent);
-        return;
-    }
     agent->dial.running = true;
     flow_start(&agent->engine, &agent->dial.flow, &dial_kind, "broker");
 }
 
-void dial_stop(struct agent_flow *agent)
+void dial_cancel(struct agent_flow *agent, const char *why)
 {
     if (agent->dial.running)
-        flow_cancel(&agent->dial.flow, BERTH_E_CANCELLED, "the agent stops");
-    presence_lost(agent);
-}
-
-void dial_restart(struct agent_flow *agent)
-{
-    struct berth_error why = { 0 };
-
-    (void)berth_fail(&why, BERTH_E_CANCELLED, "a new invitation arrived");
-    if (agent->dial.running)
-        flow_cancel(&agent->dial.flow, BERTH_E_CANCELLED, "%s", why.text);
-    join_request_reset(agent);
-    agent->dial.failures = 0;
-    agent->dial.try_join = true; /* also with an identity of this site: joining renews it */
-    dial_drop_link(agent, &why);
+        flow_cancel(&agent->dial.flow, BERTH_E_CANCELLED, "%s", why);
 }
 
 void dial_now(struct agent_flow *agent)
 {
-    timer_wait_skip(&agent->dial.delay);
+    delay_skip(&agent->dial.delay);
 }
 
-/* A desktop on the screen stays; a sign-on in progress waits for the broker for a limited time. */
-static void handle_link_loss(struct agent_flow *agent, const struct berth_error *why)
+bool dial_link_lost(struct agent_flow *agent, const struct berth_error *why)
 {
-    presence_lost(agent);
-    certificate_renewal_link_lost(agent, why);
-    log_upload_link_lost(agent, why);
-    if (agent->terminal.online) {
-        terminal_status_set_online(&agent->terminal, false, agent->timers->mono_ms,
-                                   "the link was lost");
-        terminal_status_set_text(&agent->terminal, NULL, NULL, false);
-        agent_flow_show_page(agent);
-    }
-    sign_on_request_link_lost(agent);
-    dial_start(agent);
-}
-
-void dial_link_lost(void *owner, const struct berth_error *why)
-{
-    struct agent_flow *agent = owner;
-
-    if (join_request_link_lost(agent, why))
-        return;
-    if (event_wait_end(&agent->dial.answer, why->code, why))
-        return;
-    log_failure(EV_AGENT_LINK, why, "lost");
-    handle_link_loss(agent, why);
-}
-
-void dial_drop_link(struct agent_flow *agent, const struct berth_error *why)
-{
-    if (agent->dial.running) /* its steps have limits of their own */
-        return;
-    uplink_close(agent->uplink);
-    handle_link_loss(agent, why);
-}
-
-void dial_reconnect(struct agent_flow *agent, const char *why)
-{
-    struct berth_error error = { 0 };
-
-    (void)berth_fail(&error, BERTH_E_CANCELLED, "%s", why);
-    dial_drop_link(agent, &error);
-}
-
-void dial_announce_again(struct agent_flow *agent)
-{
-    presence_lost(agent);
-    dial_start(agent);
+    return event_wait_end(&agent->dial.answer, why->code, why);
 }
 
 void dial_granted(struct agent_flow *agent, const struct msg *msg)

@@ -8,7 +8,6 @@
 
 #include "core/reconnect.h"
 #include "core/texts.h"
-#include "flow/dial.h"
 #include "flow/endpoint.h"
 
 /* Delay after a refusal or while an approval is pending, when the broker names none. */
@@ -43,8 +42,7 @@ static int back_off(struct flow *flow)
     if (join->retry_after_ms > 0)
         delay_ms = reconnect_jitter_ms(agent->random, join->retry_after_ms);
     join->retry_after_ms = 0;
-    return flow_await(flow, timer_wait_begin(&join->delay, agent->timers, delay_ms, &flow->op),
-                      FIND);
+    return flow_await(flow, delay_begin(&join->delay, delay_ms, &flow->op), FIND);
 }
 
 static int find_address(struct flow *flow)
@@ -164,10 +162,7 @@ static void join_request_ended(struct flow *flow, const struct berth_error *erro
         agent->dial.failures = 0;
         if (may_show_join_page(agent))
             agent_flow_set_state(agent, agent_OFFLINE, "joined");
-        dial_start(agent);
-        return;
-    }
-    if (error->code == BERTH_E_WAITING) {
+    } else if (error->code == BERTH_E_WAITING) {
         show_waiting(agent);
     } else {
         log_failure(EV_AGENT_JOIN, error, "not joined");
@@ -180,7 +175,7 @@ static void join_request_ended(struct flow *flow, const struct berth_error *erro
          * the two listeners. */
         agent->dial.try_join = false;
     }
-    dial_start(agent);
+    changes_note(&agent->changes, CHANGE_LINK_WANTED, NULL);
 }
 
 const struct flow_kind join_request_kind = {

@@ -13,7 +13,7 @@
 
 extern const struct flow_kind join_request_kind;
 
-/* Make one attempt, after which dial_start decides how to go on. No effect while one runs. Stop
+/* Make one attempt, after which the reactor decides how to go on. No effect while one runs. Stop
  * cancels it, when the agent stops.
  */
 void join_request_start(struct agent_flow *agent);

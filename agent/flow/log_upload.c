@@ -5,8 +5,6 @@
 
 #include "berth/base64.h"
 
-#include "flow/commands.h"
-
 /* Its Base64 fills upload_chunk.data of messages.def, less the NUL. */
 #define CHUNK_BYTES 12288
 #define ACK_MS 30000
@@ -82,14 +80,13 @@ static void log_upload_ended(struct flow *flow, const struct berth_error *error)
 {
     struct agent_flow *agent = agent_of(flow);
     struct log_upload *upload = &agent->log_upload;
-    char text[80];
+    struct op *op = berth_take(upload->op);
 
     upload->running = false;
-    (void)snprintf(text, sizeof(text), "%zu bytes sent", upload->logs.size);
     berth_wipe_free(upload->logs.data, upload->logs.size);
     upload->logs = (struct device_logs){ 0 };
-    if (!agent->stopping)
-        commands_finished(agent, upload->command_id, error, text);
+    if (op)
+        op_complete(op, error->code ? error->code : (int)upload->sent, error);
 }
 
 const struct flow_kind log_upload_kind = {
@@ -99,31 +96,29 @@ const struct flow_kind log_upload_kind = {
     .ended = log_upload_ended,
 };
 
-void log_upload_begin(struct agent_flow *agent, uint64_t command_id)
+static void log_upload_cancelled(struct op *op)
+{
+    struct agent_flow *agent = op->handle;
+
+    agent->log_upload.op = NULL;
+    flow_cancel(&agent->log_upload.flow, BERTH_E_CANCELLED, "the agent stops");
+}
+
+int log_upload_begin(struct agent_flow *agent, uint64_t command_id, struct op *op)
 {
     struct log_upload *upload = &agent->log_upload;
-    struct berth_error error = { 0 };
 
-    if (upload->running) {
-        (void)berth_fail(&error, BERTH_E_BUSY, "a log upload is already running; try again later");
-        commands_finished(agent, command_id, &error, "");
-        return;
-    }
     upload->running = true;
+    upload->op = op;
     upload->command_id = command_id;
     flow_start(&agent->engine, &upload->flow, &log_upload_kind, "administrator");
+    return op_begun(op, log_upload_cancelled, agent);
 }
 
 void log_upload_link_lost(struct agent_flow *agent, const struct berth_error *why)
 {
     if (agent->log_upload.running)
         flow_cancel(&agent->log_upload.flow, BERTH_E_CANCELLED, "%s", why->text);
-}
-
-void log_upload_stop(struct agent_flow *agent)
-{
-    if (agent->log_upload.running)
-        flow_cancel(&agent->log_upload.flow, BERTH_E_CANCELLED, "the agent stops");
 }
 
 void log_upload_ack(struct agent_flow *agent, const struct msg *msg)

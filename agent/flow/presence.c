@@ -6,10 +6,6 @@
 #include "berth/log.h"
 
 #include "core/reconnect.h"
-#include "flow/dial.h"
-#include "flow/sign_on_request.h"
-#include "flow/viewer_session.h"
-
 /* Lower bound of the renewal interval: a grant without timing must not cause a busy loop. */
 #define RENEW_MIN_MS 1000
 /* The link is considered dead when a renewal is not answered for this long. */
@@ -35,10 +31,9 @@ static void renewal_unanswered(struct berth_timer *timer)
 
     (void)berth_fail(&error, BERTH_E_TIMEOUT, "the broker did not answer a renewal in %d ms",
                      UNANSWERED_MS);
-    dial_drop_link(agent, &error);
+    agent_flow_drop_link(agent, &error);
 }
 
-/* Past the deadline another person may sit at the terminal: take the desktop off the screen. */
 static void handle_suspend(struct agent_flow *agent, int64_t slept_ms)
 {
     struct agent_presence *presence = &agent->presence;
@@ -54,11 +49,7 @@ static void handle_suspend(struct agent_flow *agent, int64_t slept_ms)
         return;
     }
     presence->id[0] = '\0';
-    if (terminal_status_shows_desktop(&agent->terminal))
-        viewer_session_lock(agent, "the terminal was suspended");
-    else if (agent->sign_on.resume.on)
-        sign_on_request_cancel(agent);
-    dial_drop_link(agent, &error);
+    changes_note(&agent->changes, CHANGE_SUSPENDED, &error);
 }
 
 /* True when the machine was suspended since the last check. */
@@ -155,13 +146,6 @@ void presence_granted(struct agent_flow *agent, const struct msg_granted *grante
         agent_flow_show_page(agent);
 }
 
-void presence_unknown(struct agent_flow *agent, const struct msg *msg)
-{
-    (void)msg;
-    agent->presence.id[0] = '\0';
-    dial_announce_again(agent);
-}
-
 void presence_lost(struct agent_flow *agent)
 {
     struct agent_presence *presence = &agent->presence;
@@ -169,6 +153,14 @@ void presence_lost(struct agent_flow *agent)
     timer_stop(agent->timers, &presence->renew);
     timer_stop(agent->timers, &presence->unanswered);
     timer_stop(agent->timers, &presence->suspend_check);
+}
+
+void presence_unknown(struct agent_flow *agent, const struct msg *msg)
+{
+    (void)msg;
+    agent->presence.id[0] = '\0';
+    presence_lost(agent);
+    changes_note(&agent->changes, CHANGE_LINK_WANTED, NULL);
 }
 
 const char *presence_resume_id(const struct agent_flow *agent)

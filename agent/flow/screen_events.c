@@ -27,6 +27,14 @@ static void submitted(struct agent_flow *agent, const struct greeter_event *even
     explicit_bzero(&evidence, sizeof(evidence));
 }
 
+static void cancelled(struct agent_flow *agent)
+{
+    if (terminal_status_shows_desktop(&agent->terminal))
+        (void)viewer_session_leave(agent, LEAVE_DISCONNECT, NULL);
+    else
+        sign_on_request_cancel(agent);
+}
+
 void screen_events_handle(void *owner, const struct greeter_event *event)
 {
     struct agent_flow *agent = owner;
@@ -39,7 +47,7 @@ void screen_events_handle(void *owner, const struct greeter_event *event)
         submitted(agent, event);
         return;
     case greeter_event_kind_CANCEL:
-        sign_on_request_cancel(agent);
+        cancelled(agent);
         return;
     case greeter_event_kind_PICK:
         sign_on_request_pick(agent, event->pool);

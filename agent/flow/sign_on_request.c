@@ -8,7 +8,6 @@
 
 #include "core/reconnect.h"
 #include "core/texts.h"
-#include "flow/viewer_session.h"
 
 /* Limit for a lost link during a sign-on. */
 #define BROKER_AWAY_MAX_MS 60000
@@ -88,9 +87,9 @@ static int wait(struct flow *flow)
     show_resuming(agent);
     return flow_await(
         flow,
-        timer_wait_begin(&resume->delay, agent->timers,
-                         reconnect_jitter_ms(agent->random, (int64_t)RESUME_FIRST_MS << doublings),
-                         &flow->op),
+        delay_begin(&resume->delay,
+                    reconnect_jitter_ms(agent->random, (int64_t)RESUME_FIRST_MS << doublings),
+                    &flow->op),
         ASK);
 }
 
@@ -225,7 +224,7 @@ int sign_on_request_begin(struct agent_flow *agent, const struct msg_evidence *e
 
     sign_on->resume.on = false;
     sign_on->resume.tries = 0;
-    sign_on->running = true; /* before the state changes: check_kiosk must not begin a second one */
+    sign_on->running = true;
     sign_on->kiosk = evidence->kind == evidence_kind_KIOSK;
     sign_on->evidence[0] = *evidence;
     sign_on->evidence_count = 1;
@@ -298,10 +297,6 @@ void sign_on_request_cancel(struct agent_flow *agent)
 {
     struct msg msg;
 
-    if (terminal_status_shows_desktop(&agent->terminal)) {
-        (void)viewer_session_leave(agent, LEAVE_DISCONNECT, NULL);
-        return;
-    }
     if (!agent->sign_on.running)
         return;
     agent_flow_init_message(agent, &msg, MSG_sign_on_cancel);

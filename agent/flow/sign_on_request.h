@@ -38,13 +38,14 @@ void sign_on_request_end_resume(struct agent_flow *agent);
 bool sign_on_request_is_resuming(const struct agent_flow *agent, uint64_t session_id,
                                  int64_t epoch);
 
-/* Cancel, on behalf of the person; while a desktop is shown or connected, disconnect it. */
+/* Cancel a running one, on behalf of the person. */
 void sign_on_request_cancel(struct agent_flow *agent);
 
 /* The person picked one of the offered pools. */
 void sign_on_request_pick(struct agent_flow *agent, const char *pool);
 
-/* Sign a kiosk on when nothing prevents it. Called at every change of the terminal's state. */
+/* Sign a kiosk on when nothing prevents it. Called after every change of the terminal's
+ * state. */
 void sign_on_request_check_kiosk(struct agent_flow *agent);
 
 /* A kiosk's desktop could not be shown: delay its next sign-on, longer each time until

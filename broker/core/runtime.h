@@ -104,7 +104,7 @@ struct host {
     /* Calls of an earlier broker have been carried out or lost by then, monotonic; 0 = never
      * listed. */
     int64_t settled_ms;
-    /* Wait queue of flows that wait for it to be up or to have room: flow/waitq.h. */
+    /* Wait queue of flows that wait for it to be up or to have room: berth/wait.h. */
     struct list waiting;
     int64_t memory_mib;    /* physical memory, from berth-virt; 0 = unknown */
     unsigned capabilities; /* enum virt_capability bits, from berth-virt */
@@ -216,7 +216,7 @@ struct session {
     char account[64];
     struct flow *flow;                /* the running sign-on or release, or NULL */
     struct berth_timer release_retry; /* ENDING, and its release failed: start it again */
-    struct list waiting;              /* wait queue of flows that wait for its end: flow/waitq.h */
+    struct list waiting;              /* wait queue of flows that wait for its end: berth/wait.h */
 };
 
 struct connection {

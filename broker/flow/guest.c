@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "berth/log.h"
+#include "berth/wait.h"
 
 #include "flow/reactor.h"
 #include "flow/release.h"
-#include "flow/waitq.h"
 
 struct question {
     struct flow flow;

@@ -16,13 +16,13 @@
 #include <string.h>
 
 #include "berth/log.h"
+#include "berth/wait.h"
 
 #include "core/index.h"
 #include "flow/decide.h"
 #include "flow/keys.h"
 #include "flow/reactor.h"
 #include "flow/terminal_handlers.h"
-#include "flow/waitq.h"
 
 static flow_step_fn check, sign, queue_up, record, tell;
 static void join_ended(struct flow *flow, const struct berth_error *error);

@@ -5,6 +5,7 @@
  * here, and done at the end of the turn (reactor.c).
  */
 #include "berth/plant.h"
+#include "berth/wait.h"
 
 #include "core/grace.h"
 #include "core/index.h"
@@ -19,7 +20,6 @@
 #include "flow/resume.h"
 #include "flow/session_detach.h"
 #include "flow/sign_on.h"
-#include "flow/waitq.h"
 
 static void desktop_notice(struct context *context, const struct notice *notice)
 {

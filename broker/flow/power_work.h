@@ -5,8 +5,9 @@
 #ifndef BERTH_FLOW_POWER_WORK_H
 #define BERTH_FLOW_POWER_WORK_H
 
+#include "berth/wait.h"
+
 #include "flow/power.h"
-#include "flow/waitq.h"
 
 struct power_work {
     struct flow flow;

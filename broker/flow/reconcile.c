@@ -6,6 +6,7 @@
 
 #include "berth/log.h"
 #include "berth/plant.h"
+#include "berth/wait.h"
 
 #include "core/index.h"
 #include "flow/decide.h"
@@ -13,7 +14,6 @@
 #include "flow/reactor.h"
 #include "flow/release.h"
 #include "flow/sign_on.h"
-#include "flow/waitq.h"
 
 struct host_inventory {
     struct flow flow;

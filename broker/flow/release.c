@@ -6,6 +6,7 @@
 
 #include "berth/log.h"
 #include "berth/plant.h"
+#include "berth/wait.h"
 
 #include "core/placement.h"
 #include "flow/decide.h"
@@ -14,7 +15,6 @@
 #include "flow/reactor.h"
 #include "flow/session_detach.h"
 #include "flow/sign_on.h"
-#include "flow/waitq.h"
 
 /* ---- the decision ---- */
 

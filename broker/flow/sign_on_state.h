@@ -5,12 +5,13 @@
 #ifndef BERTH_FLOW_SIGN_ON_STATE_H
 #define BERTH_FLOW_SIGN_ON_STATE_H
 
+#include "berth/wait.h"
+
 #include "core/effective.h"
 #include "core/policy.h"
 #include "flow/claim.h"
 #include "flow/refill.h"
 #include "flow/resume.h"
-#include "flow/waitq.h"
 
 struct sign_on {
     struct flow flow;

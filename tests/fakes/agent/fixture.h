@@ -8,7 +8,7 @@
 #ifndef BERTH_FAKES_AGENT_FIXTURE_H
 #define BERTH_FAKES_AGENT_FIXTURE_H
 
-#include "flow/agent_flow.h"
+#include "flow/reactor.h"
 
 #define FIXTURE_SENT 512
 #define FIXTURE_PAGES 512

@@ -5,7 +5,7 @@
 #ifndef BERTH_TESTS_SIM_AGENT_AGENT_INTERNAL_H
 #define BERTH_TESTS_SIM_AGENT_AGENT_INTERNAL_H
 
-#include "flow/agent_flow.h"
+#include "flow/reactor.h"
 #include "sim/agent/agent.h"
 
 struct uplink {

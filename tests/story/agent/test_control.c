@@ -6,7 +6,6 @@
 
 #include "control/control.h"
 #include "fakes/agent/fixture.h"
-#include "flow/dial.h"
 
 #include "test.h"
 
@@ -26,7 +25,7 @@ static int bring(void *context, const char *invitation, struct berth_error *rete
 
     (void)invitation;
     (void)reterr;
-    dial_restart(&fixture->agent);
+    agent_flow_rejoin(&fixture->agent);
     return 0;
 }
 

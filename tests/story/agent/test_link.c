@@ -1,7 +1,6 @@
 /* test_link.c - a terminal finds its broker, joins, keeps its presence, and comes back. */
 #include "core/texts.h"
 #include "fakes/agent/fixture.h"
-#include "flow/dial.h"
 
 #include "test.h"
 
@@ -155,7 +154,7 @@ TEST(link, another_invitation_ends_what_was_said_of_the_earlier_try)
     fixture_start(fixture);
     fixture_refuse(fixture, "join", "DENIED", "the invitation was used up");
     EXPECT_SAYS(fixture->screen.page.text, "used up");
-    dial_restart(&fixture->agent);
+    agent_flow_rejoin(&fixture->agent);
     EXPECT_INT(STATE(fixture), agent_JOINING);
     EXPECT_STR(fixture->agent.terminal.text, ""); /* which berth-agent join prints */
     EXPECT(!fixture->screen.page.alert);
@@ -180,7 +179,7 @@ TEST(link, whoever_brings_an_invitation_hears_what_became_of_it)
     EXPECT_STR(fixture->last_news.text, "the invitation was used up");
     (void)UNTIL_BY(fixture->timers.mono_ms, 120000, fixture_sent_count(fixture, MSG_join) >= 2,
                    fixture_run(fixture, 1000));
-    dial_restart(&fixture->agent); /* while it is asked again */
+    agent_flow_rejoin(&fixture->agent); /* while it is asked again */
     EXPECT_INT(fixture->news[AGENT_EVENT_JOIN_FAILED], 2);
     EXPECT_STR(fixture->last_news.text, "superseded by a new invitation");
     fixture_run(fixture, 5000);

@@ -1,7 +1,30 @@
-/* waitq.c - operations that complete when a queue is woken or a time has passed. */
-#include "flow/waitq.h"
+/* wait.c - operations that complete by an event, when a queue is woken, or after some time. */
+#include "berth/wait.h"
 
-static void wait_cancelled(struct op *op)
+static void event_wait_cancelled(struct op *op)
+{
+    struct event_wait *wait = op->handle;
+
+    wait->op = NULL;
+}
+
+int event_wait_begin(struct event_wait *wait, struct op *op)
+{
+    wait->op = op;
+    return op_begun(op, event_wait_cancelled, wait);
+}
+
+bool event_wait_end(struct event_wait *wait, int result, const struct berth_error *error)
+{
+    struct op *op = berth_take(wait->op);
+
+    if (!op)
+        return false;
+    op_complete(op, result, error);
+    return true;
+}
+
+static void waitq_left(struct op *op)
 {
     struct waitq_entry *wait = op->handle;
 
@@ -12,7 +35,7 @@ int waitq_wait(struct list *waitq, struct waitq_entry *wait, struct op *op)
 {
     wait->op = op;
     list_append(waitq, &wait->node);
-    return op_begun(op, wait_cancelled, wait);
+    return op_begun(op, waitq_left, wait);
 }
 
 void waitq_wake(struct list *waitq)
@@ -40,4 +63,10 @@ int delay_begin(struct delay *delay, int64_t delay_ms, struct op *op)
     delay->op = op;
     timer_start(op->timers, &delay->timer, delay_ms, delay_over);
     return op_begun(op, delay_cancelled, delay);
+}
+
+void delay_skip(struct delay *delay)
+{
+    if (timer_armed(&delay->timer))
+        timer_start(delay->op->timers, &delay->timer, 0, delay_over);
 }

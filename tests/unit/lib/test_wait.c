@@ -1,5 +1,5 @@
-/* test_waitq.c - waiting for a fact, and for time. */
-#include "flow/waitq.h"
+/* test_wait.c - waiting for an event, in a queue, and for time. */
+#include "berth/wait.h"
 
 #include "test.h"
 
@@ -106,6 +106,43 @@ TEST(delay, called_off_is_silent)
     timers_advance(&timers, 2000, 0);
     EXPECT_INT(a.done, 0);
     EXPECT_INT(timers.count, 0);
+    timers_free(&timers);
+}
+
+TEST(delay, skipped_completes_at_the_next_turn)
+{
+    struct waiter a;
+
+    timers_init(&timers, 1000, 0);
+    begin(&a);
+    EXPECT_OK(delay_begin(&a.delay, 250, &a.op));
+    delay_skip(&a.delay);
+    EXPECT_INT(a.done, 0);
+    timers_advance(&timers, 1000, 0);
+    EXPECT_INT(a.done, 1);
+    delay_skip(&a.delay); /* not active any more */
+    timers_advance(&timers, 1000, 0);
+    EXPECT_INT(a.done, 1);
+    timers_free(&timers);
+}
+
+TEST(event_wait, ends_once_and_only_while_it_is_active)
+{
+    struct waiter a;
+    struct event_wait wait = { 0 };
+
+    timers_init(&timers, 1000, 0);
+    begin(&a);
+    EXPECT(!event_wait_end(&wait, 0, NULL));
+    EXPECT_OK(event_wait_begin(&wait, &a.op));
+    EXPECT(event_wait_active(&wait));
+    EXPECT(event_wait_end(&wait, 0, NULL));
+    EXPECT(!event_wait_end(&wait, 0, NULL));
+    EXPECT_INT(a.done, 1);
+    EXPECT_OK(event_wait_begin(&wait, &a.op));
+    op_cancel(&a.op);
+    EXPECT(!event_wait_active(&wait));
+    EXPECT_INT(a.done, 1);
     timers_free(&timers);
 }
 
