@@ -1,8 +1,6 @@
 /* timer.c - a 4-ary heap of deadlines, and the queue of deferred work. */
 #include "berth/timer.h"
 
-#include "berth/plant.h"
-
 #define CHILDREN 4
 
 void timers_init(struct berth_timers *timers, int64_t mono_ms, int64_t wall_ms)
@@ -157,8 +155,6 @@ void timers_shift(struct berth_timers *timers, int64_t by_ms)
     timers->stalled_ms += by_ms;
     if (timers->stalled)
         timers->stalled(timers->stalled_context, by_ms);
-    if (planted(STALL_FORGOTTEN))
-        return;
     for (size_t i = 0; i < timers->count; i++) {
         if (__builtin_add_overflow(timers->heap[i].deadline_ms, by_ms,
                                    &timers->heap[i].deadline_ms))

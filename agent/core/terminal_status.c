@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "berth/log.h"
-#include "berth/plant.h"
 
 #include "core/texts.h"
 
@@ -137,7 +136,7 @@ int terminal_status_may_show(const struct terminal_status *terminal,
 
     if (claim->session_id == 0)
         return berth_fail(reterr, BERTH_E_INVALID, "the show names no session");
-    if (!known || claim->epoch > known->epoch || planted(STALE_SHOW))
+    if (!known || claim->epoch > known->epoch)
         return 0;
     if (claim->epoch < known->epoch)
         return berth_fail(reterr, BERTH_E_SUPERSEDED,
@@ -169,7 +168,7 @@ void terminal_status_show(struct terminal_status *terminal, const struct msg_sho
 
 bool terminal_status_hide(struct terminal_status *terminal, uint64_t session_id, int64_t epoch)
 {
-    if (session_id == 0 || planted(HIDE_IGNORED))
+    if (session_id == 0)
         return false;
     record_epoch(terminal, session_id, epoch, true);
     return terminal->shown.session_id == session_id && terminal->shown.epoch <= epoch;

@@ -5,7 +5,6 @@
 
 #include "berth/json.h"
 #include "berth/log.h"
-#include "berth/plant.h"
 
 #include "flow/recording.h"
 #include "flow/sign_on_request.h"
@@ -19,12 +18,10 @@
 static int decode_settings(const struct msg_profile *profile, struct settings *ret,
                            struct berth_error *reterr)
 {
-    size_t count = planted(HALF_PROFILE) ? profile->settings_count / 2 : profile->settings_count;
-
     int applied = 0;
 
     settings_default(ret);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < profile->settings_count; i++) {
         const struct msg_setting *setting = &profile->settings[i];
         int r;
 
@@ -85,7 +82,7 @@ static int apply(struct agent_flow *agent, const struct msg_profile *profile,
     int applied;
     int r;
 
-    if (profile->version < agent->profile_version && !planted(PROFILE_BACK))
+    if (profile->version < agent->profile_version)
         return berth_fail(reterr, BERTH_E_SUPERSEDED, "profile version %lld is older than %lld",
                           (long long)profile->version, (long long)agent->profile_version);
     applied = decode_settings(profile, &settings, reterr);

@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "berth/plant.h"
-
 #include "core/index.h"
 #include "core/reference.h"
 
@@ -43,8 +41,7 @@ bool placement_must_refresh(const struct desktop *desktop)
 {
     const struct pool *pool = pool_find(desktop->base.core, desktop->row.pool_id);
 
-    return desktop->row.dirty && !planted(NO_RECYCLE) && pool &&
-           pool->row.kind != pool_kind_MANUAL &&
+    return desktop->row.dirty && pool && pool->row.kind != pool_kind_MANUAL &&
            (desktop->row.refresh_due || pool->row.release != pool_release_KEEP);
 }
 
@@ -70,8 +67,6 @@ static bool is_available(const struct desktop *desktop, char *why, size_t size)
     struct core *core = desktop->base.core;
     struct entity *entity = index_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
 
-    if (planted(TWO_OWNERS))
-        return true;
     if (entity) {
         const struct user *user =
             user_find(core, container_of(entity, struct assignment, base)->row.user_id);
@@ -153,7 +148,7 @@ struct desktop *placement_best(struct core *core, struct pool *pool)
 
 static enum desktop_class class_of(const struct desktop *desktop)
 {
-    bool free = placement_is_free(desktop) || planted(TWO_OWNERS);
+    bool free = placement_is_free(desktop);
 
     /* Also in quarantine: it was decided to delete it. When the broker decided so for a recompose,
      * it does not delete what an administrator keeps in quarantine. */
@@ -164,7 +159,7 @@ static enum desktop_class class_of(const struct desktop *desktop)
         return CLASS_QUARANTINED;
     if (!free)
         return CLASS_USED;
-    if (placement_must_refresh(desktop) && !planted(TWO_OWNERS))
+    if (placement_must_refresh(desktop))
         return CLASS_REFRESH_PENDING;
     /* A power flow works on its machine, or is about to. */
     if (desktop->power || !list_empty(&desktop->requests))

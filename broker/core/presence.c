@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "berth/log.h"
-#include "berth/plant.h"
 
 #include "core/history_lines.h"
 #include "core/index.h"
@@ -150,10 +149,8 @@ void presence_make_absent(struct presence *presence, enum history_presence_event
     timer_stop(timers_of(presence), &presence->next);
     timer_stop(timers_of(presence), &presence->grace);
     /* An empty id cannot be renewed, so an expired one never becomes valid again. */
-    if (!planted(ID_LIVES_ON)) {
-        presence->id[0] = '\0';
-        presence->hash[0] = '\0';
-    }
+    presence->id[0] = '\0';
+    presence->hash[0] = '\0';
     set_state(presence, presence_ABSENT, why);
     note_unsaved(presence);
 }
@@ -171,13 +168,9 @@ static void silent(struct berth_timer *timer)
 {
     struct presence *presence = container_of(timer, struct presence, next);
     struct core *core = presence->terminal->base.core;
-
     int64_t left_ms = presence->granted_ms - core->limits.suspect_ms;
 
-    if (planted(WALL_CLOCK)) /* received_ms is of the wall clock then */
-        left_ms = presence->received_ms + presence->granted_ms - core->timers->wall_ms;
-    if (!planted(EXPIRY_FORGOTTEN))
-        timer_start(core->timers, &presence->next, left_ms, deadline_over);
+    timer_start(core->timers, &presence->next, left_ms, deadline_over);
     core_note_presence(presence, history_presence_event_SUSPECT, NULL, 0);
     set_state(presence, presence_SUSPECT, "nothing was heard");
 }
@@ -257,24 +250,16 @@ static void new_id(struct presence *presence)
     presence->issued_ms = core->timers->mono_ms;
 }
 
-static int64_t left_until_deadline_ms(const struct presence *presence)
-{
-    return presence->received_ms + presence->granted_ms - timers_of(presence)->mono_ms;
-}
-
 static void grant(struct presence *presence, int64_t want_ms, struct presence_grant *ret)
 {
     struct core *core = presence->terminal->base.core;
-    int64_t older_ms = planted(LARGEST_DEADLINE) ? left_until_deadline_ms(presence) : 0;
     int64_t renew_ms;
 
     presence->granted_ms = clamp(want_ms, core->limits.grant_ms);
-    presence->received_ms = planted(WALL_CLOCK) ? core->timers->wall_ms : core->timers->mono_ms;
+    presence->received_ms = core->timers->mono_ms;
     guard_release(presence);
     timer_stop(core->timers, &presence->grace);
     arm(presence);
-    if (planted(LARGEST_DEADLINE) && older_ms > presence->granted_ms)
-        timer_start(core->timers, &presence->next, older_ms, deadline_over);
     set_state(presence, presence_PRESENT, "it announced itself");
     note_unsaved(presence);
 
@@ -341,7 +326,7 @@ static enum presence_answer heard(struct presence *presence, const char *id, int
         core_note_presence(presence, history_presence_event_UNKNOWN, id, seq);
         return PRESENCE_UNKNOWN;
     }
-    if (seq <= presence->seq && !planted(OLD_SEQUENCE)) {
+    if (seq <= presence->seq) {
         table_of(presence)->stale++;
         core_note_presence(presence, history_presence_event_IGNORED, id, seq);
         return PRESENCE_IGNORED;

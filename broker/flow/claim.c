@@ -3,8 +3,6 @@
 
 #include <stdio.h>
 
-#include "berth/plant.h"
-
 #include "core/placement.h"
 
 /* The epoch belongs to the slot for ever. No guest and no terminal hears of an epoch before it is
@@ -19,8 +17,7 @@ static int raise_epoch(struct context *context, struct claim *claim, struct chan
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the desktop has no slot %lld",
                           (long long)claim->slot);
     row = slot->row;
-    if (!planted(EPOCH_KEPT))
-        row.epoch++;
+    row.epoch++;
     claim->epoch = row.epoch;
     changes_set(changes, ENTITY_slot, &row);
     return 0;
@@ -46,7 +43,7 @@ static uint64_t take_desktop(struct context *context, const struct claim *claim,
         changes_set(changes, ENTITY_desktop, &used);
     if (mine)
         return mine == there ? mine->row.id : 0;
-    if (there && !planted(TWO_OWNERS))
+    if (there)
         return 0;
     row.id = core_next_id(core);
     changes_add(changes, ENTITY_assignment, &row);
@@ -199,7 +196,7 @@ int claim_changes(struct context *context, struct claim *claim, struct changes *
         changes_free(changes);
         return r;
     }
-    changes->audit.subject_user_id = planted(AUDIT_NAMELESS) ? 0 : user->row.id;
+    changes->audit.subject_user_id = user->row.id;
     changes->audit.terminal_id = terminal->row.id;
     changes_detail(changes, "terminal %s, session %llu, epoch %lld", terminal->row.name,
                    (unsigned long long)claim->session_id, (long long)claim->epoch);

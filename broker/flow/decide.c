@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "berth/log.h"
-#include "berth/plant.h"
 
 #include "flow/reactor.h"
 
@@ -19,9 +18,8 @@ struct decision {
     struct decide_then then;
     struct op *caller; /* NULL: no caller waits */
     struct op commit;
-    char action[48];   /* for the log, when no caller waits */
-    bool dropped;      /* module flow was stopped meanwhile: drop the outcome */
-    bool acknowledged; /* completed before the commit: planted bug ACK_EARLY */
+    char action[48]; /* for the log, when no caller waits */
+    bool dropped;    /* module flow was stopped meanwhile: drop the outcome */
 };
 
 /* The request was done before: what does the caller get of that? */
@@ -52,13 +50,11 @@ static void committed(struct op *op, int result)
         return;
     }
     list_remove(&decision->node);
-    if (planted(LIE_WHEN_FULL) && result == BERTH_E_NO_SPACE)
-        result = 0;
     if (decision->then.ret_repeated)
         *decision->then.ret_repeated = result >= 0 && decision->changes->repeated;
     if (result >= 0 && decision->changes->repeated)
         result = judge_repeated(decision, &op->error);
-    if (decision->acknowledged || (result < 0 && !planted(PHANTOM)))
+    if (result < 0)
         changes_free(decision->changes);
     else
         core_apply(decision->context->core, decision->changes);
@@ -71,27 +67,6 @@ static void committed(struct op *op, int result)
     free(decision);
     reactor_flow_ended(context);
 }
-
-#ifdef BERTH_PLANTS
-/* ACK_EARLY: applies and completes now, while a copy is still being written. */
-static void acknowledge(struct decision *decision)
-{
-    struct changes *copy = berth_new(struct changes);
-
-    *copy = *decision->changes;
-    copy->capacity = copy->count;
-    copy->at = berth_new_array(struct change *, copy->count + 1);
-    for (size_t i = 0; i < copy->count; i++) {
-        copy->at[i] = berth_new(struct change);
-        *copy->at[i] = *decision->changes->at[i];
-    }
-    core_apply(decision->context->core, copy);
-    decision->acknowledged = true;
-    if (decision->caller)
-        op_complete_deferred(decision->caller, 0, NULL);
-    decision->caller = NULL;
-}
-#endif
 
 static int refuse_closed(struct changes *changes, struct op *op)
 {
@@ -110,8 +85,6 @@ int decide_begin(struct context *context, struct changes *changes, const struct 
     if (reactor_of(context)->closed)
         return refuse_closed(changes, op);
     decision = berth_new(struct decision);
-    if (planted(REQUEST_FORGOTTEN))
-        changes->request_id[0] = '\0';
     decision->context = context;
     decision->changes = changes;
     decision->caller = op;
@@ -130,12 +103,7 @@ int decide_begin(struct context *context, struct changes *changes, const struct 
         return r;
     }
     list_append(&reactor_of(context)->decisions, &decision->node);
-    r = op ? op_begun(op, NULL, decision) : 0;
-#ifdef BERTH_PLANTS
-    if (planted(ACK_EARLY))
-        acknowledge(decision);
-#endif
-    return r;
+    return op ? op_begun(op, NULL, decision) : 0;
 }
 
 /* ---- retried writes ---- */

@@ -1,8 +1,6 @@
 /* keys.c - what a key permits, and retiring or revoking the other keys of its terminal. */
 #include "flow/keys.h"
 
-#include "berth/plant.h"
-
 #include "core/index.h"
 #include "flow/decide.h"
 
@@ -34,8 +32,7 @@ int key_may(struct context *context, const struct identity *identity, enum key_u
 
     if (!terminal)
         return berth_fail(reterr, BERTH_E_CERTIFICATE, "the key of this terminal is not known");
-    if (!planted(REVOKED_MAY) &&
-        (identity->row.state == identity_REVOKED || terminal->row.state == terminal_REVOKED))
+    if (identity->row.state == identity_REVOKED || terminal->row.state == terminal_REVOKED)
         return berth_fail(reterr, BERTH_E_REVOKED, "terminal '%s' was revoked", terminal->row.name);
     if (identity->row.state == identity_RETIRED)
         return berth_fail(reterr, BERTH_E_CERTIFICATE,

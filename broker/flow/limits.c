@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "berth/log.h"
-#include "berth/plant.h"
 
 #include "core/index.h"
 #include "flow/reactor.h"
@@ -32,8 +31,7 @@ static int64_t began_ms(const struct context *context, int64_t wall_ms, bool loa
 /* Milliseconds left of a limit that began at since_ms. */
 static int64_t left_ms(const struct core *core, int64_t limit_s, int64_t since_ms)
 {
-    int64_t limit_ms = limit_s * (planted(LIMIT_HALVED) ? 500 : 1000);
-    int64_t left = since_ms + limit_ms - core->timers->mono_ms;
+    int64_t left = since_ms + limit_s * 1000 - core->timers->mono_ms;
 
     if (limit_s <= 0)
         return NEVER;

@@ -4,7 +4,6 @@
  * Called for each notice, in the order in which the changes took effect. Longer work is only marked
  * here, and done at the end of the turn (reactor.c).
  */
-#include "berth/plant.h"
 #include "berth/wait.h"
 
 #include "core/grace.h"
@@ -116,9 +115,6 @@ static void detach_all_at(struct context *context, const struct terminal *termin
                                    .actor = "broker",
                                    .role = "broker" };
 
-    if (planted(ABSENCE_RELEASES) && connection_at(context->core, terminal->row.id))
-        session_end_retried(context, connection_at(context->core, terminal->row.id)->row.session_id,
-                            &ending);
     session_detach_all(context, terminal->row.id, ending.why);
 }
 

@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "berth/plant.h"
-
 #include "core/address.h"
 #include "core/index.h"
 #include "core/placement.h"
@@ -368,7 +366,7 @@ static int first_step(const struct power_work *work)
     case MACHINE_REFRESH:
         return REFRESH;
     case MACHINE_GONE:
-        return desktop->row.host_id && !planted(MACHINE_LEAKS) ? DELETE : FORGET;
+        return desktop->row.host_id ? DELETE : FORGET;
     }
     return STOP;
 }
@@ -384,7 +382,7 @@ static int await_predecessor(struct flow *flow, const struct host *host)
     bool preexisting = work->desktop->preexisting;
 
     work->desktop->preexisting = false;
-    if (!preexisting || left_ms <= 0 || first_step(work) == ADDRESS || planted(DOUBLE_START))
+    if (!preexisting || left_ms <= 0 || first_step(work) == ADDRESS)
         return first_step(work);
     return flow_await(flow, delay_begin(&work->delay, left_ms, &flow->op), INSPECT);
 }

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "berth/log.h"
-#include "berth/plant.h"
 #include "berth/wait.h"
 
 #include "core/index.h"
@@ -110,7 +109,7 @@ static void machine_on(struct context *context, struct desktop *desktop, const c
         return;
     if (desktop->state != desktop_STARTING)
         desktop_set_state(desktop, desktop_STARTING, why);
-    machine_ensure(context, desktop, planted(RESTART_TOUCHES) ? MACHINE_RESTART : MACHINE_UP);
+    machine_ensure(context, desktop, MACHINE_UP);
 }
 
 /* ---- verifying one domain ---- */

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "berth/log.h"
-#include "berth/plant.h"
 
 #include "core/history_lines.h"
 #include "core/index.h"
@@ -61,10 +60,7 @@ int pool_request_desktop(struct context *context, struct pool *pool, struct queu
     entry->pool_id = pool->row.id;
     entry->told_position = 0;
     note(entry, history_queue_event_JOINED);
-    if (planted(LAST_COME_FIRST))
-        list_prepend(&pool->waiting, &entry->node);
-    else
-        enqueue(pool, entry);
+    enqueue(pool, entry);
     context_mark_pool(context, pool->row.id);
     return op_begun(op, entry_cancelled, entry);
 }

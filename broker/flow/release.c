@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "berth/log.h"
-#include "berth/plant.h"
 #include "berth/wait.h"
 
 #include "core/placement.h"
@@ -368,7 +367,7 @@ static int scramble(struct flow *flow)
     struct release *release = release_of(flow);
     const struct desktop *desktop = desktop_of(release);
 
-    if (!has_account(release, desktop) || planted(NO_SCRAMBLE))
+    if (!has_account(release, desktop))
         return CLOSE;
     random_password(release->context->random, &release->args.secret);
     return ask(flow, VIRT_password, SCRAMBLED);
@@ -385,8 +384,6 @@ static int scrambled(struct flow *flow)
         release->tries = 0; /* the sign-off is counted by itself */
         return SIGN_OFF;
     }
-    if (planted(RELEASE_ABANDONED))
-        return flow_fail_with(flow, &flow->op.error);
     if (!desktop || flow->op.result == BERTH_E_UNSUPPORTED || will_be_refreshed(release, desktop))
         return CLOSE;
     host = host_find(release->context->core, desktop->row.host_id);
@@ -558,8 +555,7 @@ static void ended(struct flow *flow, const struct berth_error *error)
     if (session) {
         session->flow = NULL;
         waitq_wake(&session->waiting);
-        if (session->row.state == session_ENDING && !reactor_of(context)->stopping &&
-            !planted(RELEASE_ABANDONED)) {
+        if (session->row.state == session_ENDING && !reactor_of(context)->stopping) {
             session->context = context;
             timer_start(context->timers, &session->release_retry, RESTART_MS, restart);
         }

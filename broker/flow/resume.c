@@ -1,8 +1,6 @@
 /* resume.c - remembering claims in memory, and checking a resume against rows and memory. */
 #include "flow/resume.h"
 
-#include "berth/plant.h"
-
 #include "flow/reactor.h"
 
 /* What is kept in memory of a claim; in reactor.resumes by session id. */
@@ -96,7 +94,7 @@ static int judge_owner(struct context *context, const struct terminal *terminal,
 {
     const struct terminal *there;
 
-    if (session && (session->row.terminal_id == terminal->row.id || planted(RESUME_STEALS)))
+    if (session && session->row.terminal_id == terminal->row.id)
         return 0;
     there = session && was_shown_there(context, terminal, claim)
                 ? terminal_find(context->core, session->row.terminal_id)
@@ -114,7 +112,7 @@ static int judge_claim(const struct resume *resume, const struct resume_claim *c
 
     if (session->row.state == session_ENDING || session->row.state == session_ENDED)
         return berth_fail(reterr, BERTH_E_STATE, "Your session is over");
-    if (session->row.epoch != claim->epoch && !replaced && !planted(RESUME_STEALS))
+    if (session->row.epoch != claim->epoch && !replaced)
         return berth_fail(reterr, BERTH_E_SUPERSEDED,
                           "Your session was taken off this screen meanwhile; sign on to return "
                           "to it");

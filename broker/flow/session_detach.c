@@ -4,8 +4,6 @@
 
 #include <stdio.h>
 
-#include "berth/plant.h"
-
 #include "core/index.h"
 #include "flow/decide.h"
 #include "flow/guest.h"
@@ -291,8 +289,6 @@ void session_detach_all(struct context *context, uint64_t terminal_id, const cha
 
 void session_force_disconnect(struct context *context, struct session *session, const char *why)
 {
-    if (planted(DISABLED_STAYS))
-        return;
     if (session->flow && session->row.state != session_ENDING)
         flow_cancel(session->flow, BERTH_E_DENIED, "%s", why);
     session_detach_retried(context, session, "revoked", why);
@@ -308,7 +304,7 @@ struct session *session_of_claim(struct context *context, const struct terminal 
     /* Its viewer may have ended just now: until it is claimed again, the session is still this
      * terminal's. */
     if (!session || session->row.epoch != epoch || session->row.state == session_ENDED ||
-        (session->row.terminal_id != terminal->row.id && !planted(ACTS_FOR_OTHERS)))
+        session->row.terminal_id != terminal->row.id)
         return NULL;
     return session;
 }
@@ -390,7 +386,7 @@ void session_check_shown(struct context *context, struct terminal *terminal,
         return;
     }
     user = user_find(context->core, session->row.user_id);
-    if (user && user->row.disabled && !planted(DISABLED_MAY)) {
+    if (user && user->row.disabled) {
         /* It was disconnected by force while the terminal could not be told. */
         hide_at(context, terminal->row.id, said->session_id, said->session_epoch, out);
         return;

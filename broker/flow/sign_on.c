@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "berth/log.h"
-#include "berth/plant.h"
 
 #include "flow/decide.h"
 #include "flow/power.h"
@@ -443,8 +442,6 @@ static struct changes *active_changes(struct context *context, const struct retr
     changes_object(changes, "session %llu", (unsigned long long)session->row.id);
     changes->audit.subject_user_id = session->row.user_id;
     changes->audit.terminal_id = session->row.terminal_id;
-    if (planted(SECRET_KEPT))
-        changes_detail(changes, "%s", write->text);
     if (session_transition(session, session_ACTIVE, "its terminal was told to show it", changes,
                            NULL, NULL) < 0) {
         changes_free(changes);
@@ -464,8 +461,6 @@ static int tell(struct flow *flow)
         return FLOW_FAIL;
     if (sign_on_check(s, &error) < 0)
         return flow_fail_with(flow, &error);
-    if (planted(SECRET_KEPT))
-        (void)snprintf(write.text, sizeof(write.text), "%.64s", s->password.text);
     sign_on_send_show(s);
     session_find(s->context->core, s->claim.session_id)->show_sent_epoch = s->claim.epoch;
     write.id = s->claim.session_id;

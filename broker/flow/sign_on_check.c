@@ -4,8 +4,6 @@
  * every wait. When a change takes the right away, a waiting sign-on is refused at once, not when it
  * is its turn.
  */
-#include "berth/plant.h"
-
 #include "flow/sign_on.h"
 #include "flow/sign_on_state.h"
 
@@ -15,7 +13,7 @@ static int judge_account(struct sign_on *s, struct berth_error *reterr)
 
     if (!user)
         return berth_fail(reterr, BERTH_E_CREDENTIALS, "the account of %s was deleted", s->user);
-    if (user->row.disabled && !planted(DISABLED_MAY))
+    if (user->row.disabled)
         return berth_fail(reterr, BERTH_E_DISABLED, "the account of %s is disabled", s->user);
     if (s->terminal->row.state != terminal_ACCEPTED)
         return berth_fail(reterr, BERTH_E_STATE, "%s is %s: nobody may sign on here",

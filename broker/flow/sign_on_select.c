@@ -2,8 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "berth/plant.h"
-
 #include "core/index.h"
 #include "flow/reactor.h"
 #include "flow/sign_on_state.h"
@@ -257,7 +255,7 @@ int sign_on_select(struct flow *flow, int again, int next)
     int answer;
 
     drop_choice(s);
-    if (!user || (user->row.disabled && !planted(DISABLED_MAY)))
+    if (!user || user->row.disabled)
         return flow_fail(flow, BERTH_E_DISABLED, "the account of %s is disabled", s->user);
     if (judge_terminal(flow) < 0)
         return FLOW_FAIL;

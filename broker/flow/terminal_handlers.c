@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "berth/log.h"
-#include "berth/plant.h"
 
 #include "core/index.h"
 #include "core/presence.h"

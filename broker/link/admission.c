@@ -8,8 +8,6 @@
 #include <sys/ioctl.h>
 #include <uv.h>
 
-#include "berth/plant.h"
-
 #define PENALTY_TOLERATED_MS 15000
 #define PENALTY_MAX_MS 600000
 /* For known sources the limit of handshakes is higher by this fraction, and one known source may
@@ -293,7 +291,7 @@ static bool is_full_of(const struct admission *admission, const struct source *s
 
     if (known && limit < admission->limits.handshakes / KNOWN_SHARE)
         limit = admission->limits.handshakes / KNOWN_SHARE;
-    return source->handshakes >= limit && !planted(NO_ADMISSION);
+    return source->handshakes >= limit;
 }
 
 /* Which limit is reached; *ret_whose: the group in which another handshake may be closed instead.

@@ -9,7 +9,6 @@
 #include "berth/history_file.h"
 #include "berth/log.h"
 #include "berth/loop.h"
-#include "berth/plant.h"
 
 #include "core/history_lines.h"
 
@@ -125,8 +124,6 @@ static enum sql_status write_batch(struct writer *writer, struct list *jobs,
             return status;
         }
     }
-    if (planted(STORE_ACK_EARLY))
-        store_done(writer->store, jobs);
     return decisions_commit(&writer->decisions, reterr);
 }
 

@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "berth/plant.h"
-
 #include "core/grace.h"
 #include "core/index.h"
 #include "fakes/fake_ports.h"
@@ -232,7 +230,7 @@ static int identify_kiosk(struct auth *auth, uint64_t terminal_id, struct auth_r
 
     if (!user || user->row.kind != user_kind_KIOSK)
         return berth_fail(&op->error, BERTH_E_DENIED, "this terminal has no kiosk user");
-    if (user->row.disabled && !planted(DISABLED_MAY))
+    if (user->row.disabled)
         return berth_fail(&op->error, BERTH_E_DISABLED, "the kiosk user '%s' is disabled",
                           user->row.name);
     ret->user_id = user->row.id;
@@ -251,7 +249,7 @@ static int identify_badge(struct auth *auth, const struct msg_evidence *badge, u
     if (!user || !terminal || !grace_holds(auth->core, user, terminal))
         return berth_fail(&op->error, BERTH_E_PASSWORD_NEEDED,
                           "a badge names you; your password is needed too");
-    if (user->row.disabled && !planted(DISABLED_MAY))
+    if (user->row.disabled)
         return berth_fail(&op->error, BERTH_E_DISABLED, "the account is disabled");
     ret->user_id = user->row.id;
     ret->badge_alone = true;
@@ -296,7 +294,7 @@ int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t co
     if (user) {
         memcpy(check->shown.password_hash, user->row.password_hash, 160);
         check->id = user->row.id;
-        check->disabled = user->row.disabled && !planted(DISABLED_MAY);
+        check->disabled = user->row.disabled;
         memcpy(check->wanted, user->row.password_hash, sizeof(check->wanted));
     }
     return op_begun(op, cancel, check);
