@@ -2,13 +2,11 @@
 #include "berth/issuer.h"
 
 #include <arpa/inet.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "berth/pem.h"
 #include "berth/tls.h"
 
 #define DAY_MS INT64_C(86400000)
@@ -22,21 +20,6 @@ struct issuer {
     int64_t begins_ms, ends_ms;
 };
 
-static void key_freep(EVP_PKEY **key)
-{
-    EVP_PKEY_free(*key);
-}
-
-static void certificate_freep(X509 **certificate)
-{
-    X509_free(*certificate);
-}
-
-static void request_freep(X509_REQ **request)
-{
-    X509_REQ_free(*request);
-}
-
 static void context_freep(EVP_MD_CTX **context)
 {
     EVP_MD_CTX_free(*context);
@@ -47,49 +30,9 @@ static void names_freep(GENERAL_NAMES **names)
     GENERAL_NAMES_free(*names);
 }
 
-static void bio_freep(BIO **bio)
-{
-    BIO_free(*bio);
-}
-
 static int fail(struct berth_error *reterr, const char *what)
 {
-    unsigned long reason = ERR_peek_error();
-    const char *text = reason ? ERR_reason_error_string(reason) : NULL;
-
-    ERR_clear_error();
-    return berth_fail(reterr, BERTH_E_CERTIFICATE, "%s%s%s", what, text ? ": " : "",
-                      text ? text : "");
-}
-
-static int no_passphrase(char *buffer, int size, int writing, void *context)
-{
-    (void)buffer;
-    (void)size;
-    (void)writing;
-    (void)context;
-    return 0;
-}
-
-static X509 *read_certificate(const char *pem)
-{
-    berth_cleanup(bio_freep) BIO *bio = BIO_new_mem_buf(pem, -1);
-
-    return bio ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
-}
-
-static X509_REQ *read_request(const char *pem)
-{
-    berth_cleanup(bio_freep) BIO *bio = BIO_new_mem_buf(pem, -1);
-
-    return bio ? PEM_read_bio_X509_REQ(bio, NULL, no_passphrase, NULL) : NULL;
-}
-
-static EVP_PKEY *read_key(const char *pem)
-{
-    berth_cleanup(bio_freep) BIO *bio = BIO_new_mem_buf(pem, -1);
-
-    return bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
+    return pem_fail(reterr, BERTH_E_CERTIFICATE, what);
 }
 
 static bool is_p256(EVP_PKEY *key)
@@ -108,18 +51,6 @@ static bool time_ms(const ASN1_TIME *time, int64_t *ret_ms)
     if (ASN1_TIME_to_tm(time, &parts) != 1)
         return false;
     *ret_ms = (int64_t)timegm(&parts) * 1000;
-    return true;
-}
-
-static bool key_hash_of(X509_PUBKEY *key, char hash[72])
-{
-    unsigned char *der = NULL;
-    int size = i2d_X509_PUBKEY(key, &der);
-
-    if (size <= 0)
-        return false;
-    tls_sha256_hex(der, (size_t)size, hash);
-    OPENSSL_free(der);
     return true;
 }
 
@@ -166,21 +97,6 @@ static bool add_extension(X509 *certificate, X509 *authority, int nid, const cha
     return ok;
 }
 
-static char *certificate_text(X509 *certificate)
-{
-    berth_cleanup(bio_freep) BIO *bio = BIO_new(BIO_s_mem());
-    char *data = NULL;
-    char *text;
-    long size;
-
-    if (!bio || PEM_write_bio_X509(bio, certificate) != 1)
-        return NULL;
-    size = BIO_get_mem_data(bio, &data);
-    text = berth_alloc((size_t)size + 1);
-    memcpy(text, data, (size_t)size);
-    return text;
-}
-
 static bool fill_authority(X509 *certificate, EVP_PKEY *key, const char *name)
 {
     return X509_set_version(certificate, X509_VERSION_3) == 1 &&
@@ -199,15 +115,15 @@ int issuer_make(const char *name, int64_t now_ms, int days,
                 const unsigned char serial[ISSUER_SERIAL], char **ret_key, char **ret_certificate,
                 struct berth_error *reterr)
 {
-    berth_cleanup(certificate_freep) X509 *certificate = X509_new();
-    berth_cleanup(key_freep) EVP_PKEY *key = NULL;
+    berth_cleanup(pem_certificate_freep) X509 *certificate = X509_new();
+    berth_cleanup(pem_key_freep) EVP_PKEY *key = NULL;
     char *key_text = NULL;
     int r = tls_make_key(&key_text, reterr);
 
     if (r < 0)
         return r;
 
-    key = read_key(key_text);
+    key = pem_read_key(key_text);
     if (!key || !certificate || !set_serial(certificate, serial) ||
         !set_span(certificate, now_ms - DAY_MS, now_ms + days * DAY_MS) ||
         !fill_authority(certificate, key, name)) {
@@ -215,7 +131,7 @@ int issuer_make(const char *name, int64_t now_ms, int days,
         return fail(reterr, "cannot create the certificate authority");
     }
     *ret_key = key_text;
-    *ret_certificate = certificate_text(certificate);
+    *ret_certificate = pem_write_certificate(certificate);
     return 0;
 }
 
@@ -238,12 +154,10 @@ int issuer_open(const char *key, const char *certificate, struct issuer **ret,
                 struct berth_error *reterr)
 {
     struct issuer *issuer = berth_new(struct issuer);
-    unsigned char *der = NULL;
-    int size;
     int r;
 
-    issuer->key = read_key(key);
-    issuer->certificate = read_certificate(certificate);
+    issuer->key = pem_read_key(key);
+    issuer->certificate = pem_read_certificate(certificate);
     if (!issuer->key || !issuer->certificate) {
         r = fail(reterr, issuer->key ? "the authority's certificate cannot be read"
                                      : "the authority's key cannot be read");
@@ -251,15 +165,11 @@ int issuer_open(const char *key, const char *certificate, struct issuer **ret,
         return r;
     }
     r = check_authority(issuer, reterr);
-    size = i2d_X509(issuer->certificate, &der);
-    issuer->text = certificate_text(issuer->certificate);
-    if (r == 0 && (size <= 0 || !issuer->text ||
+    issuer->text = pem_write_certificate(issuer->certificate);
+    if (r == 0 && (!issuer->text || !tls_certificate_hash(issuer->certificate, issuer->hash) ||
                    !time_ms(X509_get0_notBefore(issuer->certificate), &issuer->begins_ms) ||
                    !time_ms(X509_get0_notAfter(issuer->certificate), &issuer->ends_ms)))
         r = fail(reterr, "the authority's certificate cannot be read");
-    if (r == 0)
-        tls_sha256_hex(der, (size_t)size, issuer->hash);
-    OPENSSL_free(der);
     if (r < 0) {
         issuer_free(issuer);
         return r;
@@ -386,8 +296,8 @@ static bool fill_issued(const struct issuer *issuer, const struct certificate_pa
 int issuer_sign(const struct issuer *issuer, const struct certificate_params *params,
                 char out[ISSUER_PEM_MAX], int64_t *ret_ends_ms, struct berth_error *reterr)
 {
-    berth_cleanup(request_freep) X509_REQ *request = read_request(params->request);
-    berth_cleanup(certificate_freep) X509 *certificate = X509_new();
+    berth_cleanup(pem_request_freep) X509_REQ *request = pem_read_request(params->request);
+    berth_cleanup(pem_certificate_freep) X509 *certificate = X509_new();
     berth_cleanup(berth_freep) char *text = NULL;
     int64_t ends_ms = params->ends_ms < issuer->ends_ms ? params->ends_ms : issuer->ends_ms;
 
@@ -399,7 +309,7 @@ int issuer_sign(const struct issuer *issuer, const struct certificate_params *pa
         X509_sign(certificate, issuer->key, EVP_sha256()) <= 0)
         return fail(reterr, "cannot create the certificate");
 
-    text = certificate_text(certificate);
+    text = pem_write_certificate(certificate);
     if (!text || strlen(text) >= ISSUER_PEM_MAX)
         return fail(reterr, "the certificate is too large");
     memcpy(out, text, strlen(text) + 1);
@@ -411,7 +321,7 @@ int issuer_sign(const struct issuer *issuer, const struct certificate_params *pa
 
 int issuer_check_request(const char *request, char key_hash[72], struct berth_error *reterr)
 {
-    berth_cleanup(request_freep) X509_REQ *parsed = read_request(request);
+    berth_cleanup(pem_request_freep) X509_REQ *parsed = pem_read_request(request);
     EVP_PKEY *key = parsed ? X509_REQ_get0_pubkey(parsed) : NULL;
 
     if (!parsed)
@@ -420,7 +330,7 @@ int issuer_check_request(const char *request, char key_hash[72], struct berth_er
         return fail(reterr, "the request's key is not P-256");
     if (X509_REQ_verify(parsed, key) != 1)
         return fail(reterr, "the request is not signed by its own key");
-    if (!key_hash_of(X509_REQ_get_X509_PUBKEY(parsed), key_hash))
+    if (!tls_key_hash(X509_REQ_get_X509_PUBKEY(parsed), key_hash))
         return fail(reterr, "the request's key cannot be read");
     return 0;
 }
@@ -428,13 +338,13 @@ int issuer_check_request(const char *request, char key_hash[72], struct berth_er
 int issuer_check_issued(const struct issuer *issuer, const char *certificate, char key_hash[72],
                         int64_t *ret_ends_ms, struct berth_error *reterr)
 {
-    berth_cleanup(certificate_freep) X509 *parsed = read_certificate(certificate);
+    berth_cleanup(pem_certificate_freep) X509 *parsed = pem_read_certificate(certificate);
 
     if (!parsed)
         return fail(reterr, "the text is not a certificate");
     if (!is_p256(X509_get0_pubkey(parsed)) || X509_verify(parsed, issuer->key) != 1)
         return fail(reterr, "the certificate was issued by another authority");
-    if (!key_hash_of(X509_get_X509_PUBKEY(parsed), key_hash) ||
+    if (!tls_key_hash(X509_get_X509_PUBKEY(parsed), key_hash) ||
         !time_ms(X509_get0_notAfter(parsed), ret_ends_ms))
         return fail(reterr, "the certificate cannot be read");
     return 0;
@@ -470,8 +380,8 @@ static int from_hex(const char *hex, unsigned char *out, size_t capacity)
 int issuer_check_signature(const char *certificate, const char *request, const char *signature,
                            struct berth_error *reterr)
 {
-    berth_cleanup(certificate_freep) X509 *parsed = read_certificate(certificate);
-    berth_cleanup(request_freep) X509_REQ *asked = read_request(request);
+    berth_cleanup(pem_certificate_freep) X509 *parsed = pem_read_certificate(certificate);
+    berth_cleanup(pem_request_freep) X509_REQ *asked = pem_read_request(request);
     berth_cleanup(context_freep) EVP_MD_CTX *context = EVP_MD_CTX_new();
     unsigned char bytes[128];
     unsigned char *der = NULL;

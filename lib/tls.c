@@ -1,4 +1,4 @@
-/* tls.c - TLS 1.3 on libuv streams. */
+/* tls.c - one connection: TLS 1.3 on a libuv stream. */
 #include "berth/tls.h"
 
 #include <netinet/in.h>
@@ -8,8 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Largest certificate message of a peer, which is not authenticated yet. */
-#define CERTIFICATE_BYTES_MAX 16384L
+#include "tls_internal.h"
 
 /* A peer that connects and sends nothing is dropped sooner than one that is slow. */
 #define FIRST_BYTE_MS 3000
@@ -25,16 +24,6 @@
 /* The largest plain text of one TLS record. */
 #define RECORD_MAX 16384
 
-#define ALPN_MAX 32
-
-/* Data of ours that is attached to an SSL_CTX. */
-struct context_extra {
-    unsigned char alpn[ALPN_MAX]; /* as on the wire: length, then name */
-    unsigned alpn_size;
-    bool alpn_optional;
-    char pin[72];
-};
-
 struct waiting_write {
     uv_write_t request;
     struct tls_peer *peer;
@@ -44,7 +33,6 @@ struct waiting_write {
 
 static uv_once_t once = UV_ONCE_INIT;
 static BIO_METHOD *bio_method;
-static int extra_index;
 
 /* ---- the custom BIO: reads the bytes that libuv just delivered, writes to the socket ---- */
 
@@ -136,227 +124,15 @@ static int bio_create(BIO *bio)
     return 1;
 }
 
-static void extra_free(void *parent, void *extra, CRYPTO_EX_DATA *data, int index, long number,
-                       void *pointer)
-{
-    (void)parent;
-    (void)data;
-    (void)index;
-    (void)number;
-    (void)pointer;
-    free(extra);
-}
-
 static void prepare(void)
 {
     bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "berth stream");
-    extra_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, extra_free);
-    if (!bio_method || extra_index < 0)
+    if (!bio_method)
         berth_out_of_memory();
     (void)BIO_meth_set_read(bio_method, bio_read);
     (void)BIO_meth_set_write(bio_method, bio_write);
     (void)BIO_meth_set_ctrl(bio_method, bio_ctrl);
     (void)BIO_meth_set_create(bio_method, bio_create);
-}
-
-/* ---- contexts ---- */
-
-static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_size,
-                       const unsigned char *offered, unsigned offered_size, void *argument)
-{
-    struct context_extra *extra = argument;
-
-    (void)ssl;
-    if (SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_size, extra->alpn,
-                              extra->alpn_size, offered, offered_size) != OPENSSL_NPN_NEGOTIATED)
-        return SSL_TLSEXT_ERR_ALERT_FATAL;
-    return SSL_TLSEXT_ERR_OK;
-}
-
-/* Trust exactly the CA certificate whose hash is in the invitation; the server sends it in its
- * chain. */
-static int verify_pinned(X509_STORE_CTX *context, void *argument)
-{
-    struct context_extra *extra = argument;
-    STACK_OF(X509) *shown = X509_STORE_CTX_get0_untrusted(context);
-    STACK_OF(X509) *trusted = sk_X509_new_null();
-    int r = 0;
-
-    for (int i = 0; trusted && i < sk_X509_num(shown); i++) {
-        unsigned char *der = NULL;
-        int size = i2d_X509(sk_X509_value(shown, i), &der);
-        char hex[72];
-
-        if (size <= 0)
-            continue;
-        tls_sha256_hex(der, (size_t)size, hex);
-        OPENSSL_free(der);
-        if (strcmp(hex, extra->pin) == 0)
-            (void)sk_X509_push(trusted, sk_X509_value(shown, i));
-    }
-    if (!trusted || sk_X509_num(trusted) == 0) {
-        X509_STORE_CTX_set_error(context, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN);
-    } else {
-        X509_STORE_CTX_set0_trusted_stack(context, trusted);
-        r = X509_verify_cert(context) == 1;
-    }
-    sk_X509_free(trusted);
-    return r;
-}
-
-static int no_passphrase(char *buffer, int size, int writing, void *context)
-{
-    (void)buffer;
-    (void)size;
-    (void)writing;
-    (void)context;
-    return 0;
-}
-
-static bool use_chain(SSL_CTX *context, const char *pem)
-{
-    BIO *bio = BIO_new_mem_buf(pem, -1);
-    X509 *certificate;
-    int count = 0;
-    bool ok = bio != NULL;
-
-    while (ok && (certificate = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL))) {
-        ok = count++ == 0 ? SSL_CTX_use_certificate(context, certificate) == 1
-                          : SSL_CTX_add1_chain_cert(context, certificate) == 1;
-        X509_free(certificate);
-    }
-    BIO_free(bio);
-    ERR_clear_error(); /* the end of the text is reported as an error */
-    return ok && count > 0;
-}
-
-static bool use_key(SSL_CTX *context, const char *pem)
-{
-    BIO *bio = BIO_new_mem_buf(pem, -1);
-    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
-    bool ok =
-        key && SSL_CTX_use_PrivateKey(context, key) == 1 && SSL_CTX_check_private_key(context) == 1;
-
-    EVP_PKEY_free(key);
-    BIO_free(bio);
-    return ok;
-}
-
-static bool use_authority(SSL_CTX *context, const char *pem)
-{
-    BIO *bio = BIO_new_mem_buf(pem, -1);
-    X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
-    bool ok;
-
-    /* Threads share it: what OpenSSL derives from it at its first use is derived here. */
-    ok = certificate && X509_check_purpose(certificate, -1, 0) == 1 &&
-         X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate) == 1;
-    X509_free(certificate);
-    BIO_free(bio);
-    return ok;
-}
-
-static int context_fail(SSL_CTX *context, const char *what, struct berth_error *reterr)
-{
-    unsigned long code = ERR_peek_error();
-    const char *reason = code ? ERR_reason_error_string(code) : NULL;
-
-    SSL_CTX_free(context);
-    (void)berth_fail(reterr, BERTH_E_CERTIFICATE, "%s%s%s", what, reason ? ": " : "",
-                     reason ? reason : "");
-    ERR_clear_error();
-    return BERTH_E_CERTIFICATE;
-}
-
-static bool set_extra(SSL_CTX *context, const struct tls_setup *setup)
-{
-    struct context_extra *extra = berth_new(struct context_extra);
-    size_t length = setup->alpn ? strlen(setup->alpn) : 0;
-
-    if (SSL_CTX_set_ex_data(context, extra_index, extra) != 1) {
-        free(extra);
-        return false;
-    }
-    if (length + 1 > sizeof(extra->alpn))
-        return false;
-    extra->alpn_optional = setup->alpn_optional;
-    if (setup->alpn) {
-        extra->alpn[0] = (unsigned char)length;
-        memcpy(extra->alpn + 1, setup->alpn, length);
-        extra->alpn_size = (unsigned)length + 1;
-        if (setup->side == TLS_SERVER)
-            SSL_CTX_set_alpn_select_cb(context, choose_alpn, extra);
-        else if (SSL_CTX_set_alpn_protos(context, extra->alpn, extra->alpn_size) != 0)
-            return false;
-    }
-    if (setup->authority_hash) {
-        (void)snprintf(extra->pin, sizeof(extra->pin), "%s", setup->authority_hash);
-        SSL_CTX_set_cert_verify_callback(context, verify_pinned, extra);
-    }
-    return true;
-}
-
-static void note_message(int written, int version, int type, const void *bytes, size_t size,
-                         SSL *ssl, void *argument)
-{
-    struct tls_peer *peer = SSL_get_app_data(ssl);
-
-    (void)version;
-    (void)bytes;
-    (void)size;
-    (void)argument;
-    if (!written && type == SSL3_RT_HANDSHAKE && peer->open)
-        peer->late_messages++;
-}
-
-/* Common to all contexts: TLS 1.3, modern groups, no resumption (the core checks revocation on
- * every connect), no buffers while idle. */
-static bool set_common(SSL_CTX *context)
-{
-    char groups[] = "X25519:P-256"; /* OpenSSL's macro casts the const away */
-
-    SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION);
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
-    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_max_cert_list(context, CERTIFICATE_BYTES_MAX);
-    SSL_CTX_set_verify_depth(context, 2);
-    SSL_CTX_set_msg_callback(context, note_message);
-    return SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1 &&
-           SSL_CTX_set_num_tickets(context, 0) == 1 &&
-           SSL_CTX_set1_groups_list(context, groups) == 1;
-}
-
-SSL_CTX *tls_context(const struct tls_setup *setup, struct berth_error *reterr)
-{
-    bool client = setup->side == TLS_CLIENT;
-    bool verify = client || setup->authority;
-    SSL_CTX *context;
-
-    uv_once(&once, prepare);
-    if (client && !setup->authority && !setup->authority_hash) {
-        (void)berth_fail(reterr, BERTH_E_INVALID,
-                         "a TLS client needs a certificate authority or its hash");
-        return NULL;
-    }
-    ERR_clear_error();
-    context = SSL_CTX_new(client ? TLS_client_method() : TLS_server_method());
-    if (!context || !set_common(context) || !set_extra(context, setup))
-        return (void)context_fail(context, "cannot set up TLS", reterr), NULL;
-    if (setup->certificate && !use_chain(context, setup->certificate))
-        return (void)context_fail(context, "our own certificate is not usable", reterr), NULL;
-    if (setup->key && !use_key(context, setup->key))
-        return (void)context_fail(context, "our own key does not match the certificate", reterr),
-               NULL;
-    if (setup->authority && !use_authority(context, setup->authority))
-        return (void)context_fail(context, "the authority's certificate is not usable", reterr),
-               NULL;
-
-    if (setup->now_ms > 0)
-        X509_VERIFY_PARAM_set_time(SSL_CTX_get0_param(context), (time_t)(setup->now_ms / 1000));
-    SSL_CTX_set_verify(context,
-                       verify ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE,
-                       NULL);
-    return context;
 }
 
 /* ---- failures ---- */
@@ -396,20 +172,6 @@ static void close_failed(struct tls_peer *peer)
 
 /* ---- a connection ---- */
 
-static bool alpn_agreed(struct tls_peer *peer)
-{
-    struct context_extra *extra = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(peer->ssl), extra_index);
-    const unsigned char *chosen;
-    unsigned size;
-
-    if (extra->alpn_size == 0)
-        return true;
-    SSL_get0_alpn_selected(peer->ssl, &chosen, &size);
-    if (size == 0)
-        return extra->alpn_optional;
-    return size + 1 == extra->alpn_size && memcmp(chosen, extra->alpn + 1, size) == 0;
-}
-
 static void handshake(struct tls_peer *peer)
 {
     int r;
@@ -421,7 +183,7 @@ static void handshake(struct tls_peer *peer)
             close_failed(peer);
         return;
     }
-    if (!alpn_agreed(peer)) {
+    if (!tls_alpn_agreed(peer->ssl)) {
         tls_close(peer, BERTH_E_PROTOCOL, "%s does not offer the required protocol (ALPN)",
                   peer->address);
         return;
@@ -507,8 +269,10 @@ static void stream_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer
 
 static int make_ssl(struct tls_peer *peer, SSL_CTX *context, bool server)
 {
-    BIO *bio = BIO_new(bio_method);
+    BIO *bio;
 
+    uv_once(&once, prepare);
+    bio = BIO_new(bio_method);
     peer->ssl = SSL_new(context);
     if (!peer->ssl || !bio) {
         SSL_free(berth_take(peer->ssl));

@@ -1,6 +1,6 @@
 /* tls.h - TLS 1.3 on a libuv stream, with little memory while idle.
  *
- * Module shared (with issuer.h the only user of <openssl/...>), used by both ends of the link and
+ * Module shared (with issuer.h and pem.h the only user of <openssl/...>), used by both ends of the link and
  * by the management API. A struct tls_peer is one connection: plain bytes are sent with tls_write
  * and received through callbacks. A custom BIO reads from the loop's shared buffer
  * (LOOP_READ_BUFFER) and writes with uv_try_write; what the kernel does not take is queued up to
@@ -113,6 +113,12 @@ int tls_make_request(const char *key, const char *common_name, char **ret_reques
 /* ECDSA-SHA256 of the request's DER by `key`, as hex: old-key evidence. */
 int tls_sign_request(const char *key, const char *request, char **ret_hex,
                      struct berth_error *reterr) berth_must_check;
+/* SHA-256, as hex, of a certificate's DER, or of a public key (SubjectPublicKeyInfo). False: OpenSSL
+ * cannot encode it.
+ */
+bool tls_certificate_hash(X509 *certificate, char hash[72]);
+bool tls_key_hash(X509_PUBKEY *key, char hash[72]);
+
 /* Hash of a PEM certificate's DER / of its public key, and its end (wall clock ms). */
 int tls_certificate_info(const char *pem, char hash[72], char key_hash[72],
                          int64_t *ret_not_after_ms, struct berth_error *reterr) berth_must_check;
