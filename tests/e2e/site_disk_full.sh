@@ -67,7 +67,7 @@ refused_and_alive() {
     code=0
     said=$(agent icu-08 sign-on bert <"$SITE/etc/password-bert" 2>&1) || code=$?
     [[ $code != 0 && $said == *"not ready yet. Try again"* ]] || fail "a sign-on is refused with a reason: $code $said"
-    assert_now "the log says why" logged sign-on.fail "the broker's disk is full"
+    assert_now "the log says why" logged sign-on.failed "the broker's disk is full"
     untouched
 }
 

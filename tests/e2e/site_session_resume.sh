@@ -68,7 +68,7 @@ comes_back() {
         assert_eventually "cut $i: anna's desktop is on the screen" shows_desktop icu-07
         assert_now "cut $i: one viewer" has_viewers icu-07 1
         assert_now "cut $i: it came by a new connection" test "$(connection)" -ne "$old"
-        assert_now "cut $i: the old connection is over" asks \
+        assert_now "cut $i: the old connection is over" ctl_answer_is \
             ".items[] | select(.id == $old) | .state == \"ended\"" connection list
     done
 }
