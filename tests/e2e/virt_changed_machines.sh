@@ -7,7 +7,7 @@ set -euo pipefail
 . "$(dirname "$(readlink -f "$0")")/lib/virt.sh"
 
 need_commands virsh qemu-img setpriv
-virt_begin "${1:-}" virt_truth
+virt_begin "${1:-}" virt_changed_machines
 chmod 755 "$work"
 mkdir "$work/pool" "$work/other"
 qemu-img create -q -f qcow2 "$work/golden.qcow2" 64M

@@ -19,6 +19,7 @@
 static struct world *world;
 static struct virt_args args;
 static char fingerprint[72];
+static unsigned starts; /* of berth-virt, when the host was up: a slow machine needs several */
 
 static const char *setting(const char *name)
 {
@@ -116,6 +117,7 @@ TEST(qemu, the_host_is_up_and_can_everything)
 {
     world = world_new(setting("BERTH_TEST_URI"));
     note("host up", AWAIT(world, world->up));
+    starts = facts(world).starts;
     EXPECT_INT(world->facts.capabilities, VIRT_CAN_AGENT | VIRT_CAN_STORAGE | VIRT_CAN_EVENTS |
                                               VIRT_CAN_PASSWORD | VIRT_CAN_LEASE);
     print_message("%s, %d MiB\n", world->facts.text, (int)world->facts.memory_mib);
@@ -292,7 +294,7 @@ TEST(qemu, nothing_is_left_behind)
     (void)timed("delete again", VIRT_delete, 0);
     EXPECT_INT(timed("list", VIRT_list, 0).ret.count, 0);
     EXPECT_INT(timed("orphans", VIRT_orphans, 0).ret.count, 0);
-    EXPECT_INT(facts(world).starts, 1); /* berth-virt was never restarted */
+    EXPECT_INT(facts(world).starts, starts); /* berth-virt was never restarted */
     world_free(world);
 }
 
