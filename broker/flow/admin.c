@@ -4,33 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "flow/admin_internal.h"
+#include "flow/admin_job.h"
 #include "flow/admin_rules.h"
 #include "flow/decide.h"
-
-struct changes *admin_changes(const struct admin_actor *actor, const char *action)
-{
-    struct changes *changes = changes_new(actor->name, role_names[actor->role], action);
-
-    memcpy(changes->request_id, actor->request_id, sizeof(changes->request_id));
-    memcpy(changes->request_fingerprint, actor->request_fingerprint,
-           sizeof(changes->request_fingerprint));
-    return changes;
-}
-
-int admin_check_right(const struct admin_actor *actor, struct berth_error *reterr)
-{
-    if (!actor->holds || actor->holds(actor->asker))
-        return 0;
-    return berth_fail(reterr, BERTH_E_CREDENTIALS, "the right to ask this ended meanwhile");
-}
-
-void admin_pending_add(struct context *context, struct pending_request *pending,
-                       void (*drop)(struct pending_request *pending))
-{
-    pending->drop = drop;
-    list_append(&reactor_of(context)->pending_requests, &pending->node);
-}
 
 /* Names the row in the audit record: by its name where it has one, else by its id. */
 static void name_object(struct changes *changes, enum entity_kind kind, const union row *row)
@@ -155,50 +131,31 @@ static int set_checked(struct context *context, const struct admin_actor *actor,
 /* ---- the template of a pool is checked before the pool is written ---- */
 
 struct pool_job {
-    struct pending_request pending;
-    struct context *context;
-    struct admin_actor actor;
+    struct admin_job job; /* its steps: the check of the template, then the decision */
     struct row_pool row;
     uint64_t *ret_id; /* NULL: the pool is changed, not added */
-    struct op *caller;
-    struct op step; /* the check of the template, then the decision */
 };
-
-static void pool_job_drop(struct pending_request *pending)
-{
-    struct pool_job *job = container_of(pending, struct pool_job, pending);
-    struct op *caller = job->caller;
-
-    op_cancel(&job->step);
-    free(job);
-    op_complete(caller, BERTH_E_CLOSING, NULL);
-}
 
 static void pool_job_done(struct op *op, int result)
 {
-    struct pool_job *job = container_of(op, struct pool_job, step);
-    struct berth_error error = op->error;
-    struct op *caller = job->caller;
-
-    list_remove(&job->pending.node);
-    free(job);
-    op_complete(caller, result, &error);
+    admin_job_end(container_of(op, struct admin_job, step), result);
 }
 
 static void template_checked(struct op *op, int result)
 {
-    struct pool_job *job = container_of(op, struct pool_job, step);
+    struct pool_job *pool = container_of(op, struct pool_job, job.step);
     struct berth_error error = op->error;
-    struct context *context = job->context;
+    struct context *context = pool->job.context;
+    const struct admin_actor *actor = &pool->job.actor;
     int r = result;
 
     op_init(op, context->timers, pool_job_done);
     op->error = error;
     if (r >= 0)
-        r = admin_check_right(&job->actor, &op->error);
+        r = admin_check_right(actor, &op->error);
     if (r >= 0)
-        r = job->ret_id ? add_checked(context, &job->actor, ENTITY_pool, &job->row, job->ret_id, op)
-                        : set_checked(context, &job->actor, ENTITY_pool, &job->row, op);
+        r = pool->ret_id ? add_checked(context, actor, ENTITY_pool, &pool->row, pool->ret_id, op)
+                         : set_checked(context, actor, ENTITY_pool, &pool->row, op);
     if (r < 0)
         pool_job_done(op, r);
 }
@@ -218,22 +175,16 @@ static bool has_new_template(struct context *context, enum entity_kind kind, con
 static int check_template_first(struct context *context, const struct admin_actor *actor,
                                 const struct row_pool *row, uint64_t *ret_id, struct op *op)
 {
-    struct pool_job *job = berth_new(struct pool_job);
-    int r;
+    struct pool_job *pool = admin_job_new(context, actor, sizeof(*pool));
 
-    *job = (struct pool_job){
-        .context = context, .actor = *actor, .row = *row, .ret_id = ret_id, .caller = op
-    };
-    op_init(&job->step, context->timers, template_checked);
-    r = virt_check_template(context->virt, row->template, row->address == pool_address_FORWARDED,
-                            &job->step);
-    if (r < 0) {
-        op->error = job->step.error;
-        free(job);
-        return r;
-    }
-    admin_pending_add(context, &job->pending, pool_job_drop);
-    return op_begun(op, NULL, job);
+    pool->row = *row;
+    pool->ret_id = ret_id;
+    op_init(&pool->job.step, context->timers, template_checked);
+    return admin_job_begun(&pool->job,
+                           virt_check_template(context->virt, row->template,
+                                               row->address == pool_address_FORWARDED,
+                                               &pool->job.step),
+                           op);
 }
 
 int admin_add(struct context *context, const struct admin_actor *actor, enum entity_kind kind,

@@ -6,7 +6,7 @@
 #include "berth/log.h"
 
 #include "core/index.h"
-#include "flow/admin_internal.h"
+#include "flow/admin_job.h"
 #include "flow/decide.h"
 #include "flow/power.h"
 #include "flow/reconcile.h"
@@ -23,17 +23,11 @@ static const char *const action_names[] = {
  * after a failure or a restart, and does not disturb a user a second time after success.
  */
 struct desktop_job {
-    struct pending_request pending;
-    struct context *context;
-    struct admin_actor actor;
+    struct admin_job job; /* its steps: the decision, the work of the machine, the second record */
     uint64_t desktop_id;
     enum desktop_act act;
     bool repeated; /* the request was carried out before */
     char object[96];
-    struct op *caller;
-    struct op recorded;
-    struct op machine;
-    struct op finished;
 };
 
 static enum machine_goal goal_of(enum desktop_act act)
@@ -55,26 +49,6 @@ static enum machine_goal goal_of(enum desktop_act act)
     return MACHINE_UP;
 }
 
-static void end(struct desktop_job *job, int result, const struct berth_error *error)
-{
-    struct op *caller = job->caller;
-    struct berth_error why = *error;
-
-    list_remove(&job->pending.node);
-    free(job);
-    op_complete(caller, result, &why);
-}
-
-static void desktop_job_drop(struct pending_request *pending)
-{
-    struct desktop_job *job = container_of(pending, struct desktop_job, pending);
-    struct op *caller = job->caller;
-
-    op_cancel(&job->machine);
-    free(job);
-    op_complete(caller, BERTH_E_CLOSING, NULL);
-}
-
 /* Does the machine have to do something, or only the row? */
 static bool has_work(enum desktop_act act)
 {
@@ -83,52 +57,56 @@ static bool has_work(enum desktop_act act)
 
 static void finished(struct op *op, int result)
 {
-    struct desktop_job *job = container_of(op, struct desktop_job, finished);
+    struct desktop_job *job = container_of(op, struct desktop_job, job.step);
 
     /* The machine has done it, even if that could not be recorded. */
     if (result < 0)
         log_failure(EV_STORE_REFUSED, &op->error, action_names[job->act]);
-    end(job, 0, &op->error);
+    admin_job_end(&job->job, 0);
 }
 
 static void machine_done(struct op *op, int result)
 {
-    struct desktop_job *job = container_of(op, struct desktop_job, machine);
+    struct desktop_job *job = container_of(op, struct desktop_job, job.step);
+    struct context *context = job->job.context;
     struct changes *changes;
 
-    if (result < 0 || !job->actor.request_id[0]) {
-        end(job, result, &op->error);
+    if (result < 0 || !job->job.actor.request_id[0]) {
+        admin_job_end(&job->job, result);
         return;
     }
-    changes = admin_changes(&job->actor, action_names[job->act]);
+    changes = admin_changes(&job->job.actor, action_names[job->act]);
     changes_object(changes, "%s", job->object);
     changes_detail(changes, "carried out by its machine");
-    if (decide_begin(job->context, changes, NULL, &job->finished) < 0)
-        end(job, 0, &op->error);
+    op_init(op, context->timers, finished);
+    if (decide_begin(context, changes, NULL, op) < 0)
+        admin_job_end(&job->job, 0);
 }
 
 static void recorded(struct op *op, int result)
 {
-    struct desktop_job *job = container_of(op, struct desktop_job, recorded);
-    struct desktop *desktop = desktop_find(job->context->core, job->desktop_id);
+    struct desktop_job *job = container_of(op, struct desktop_job, job.step);
+    struct context *context = job->job.context;
+    struct desktop *desktop = desktop_find(context->core, job->desktop_id);
     int r = result;
 
     if (r < 0 || job->repeated || job->act == DESKTOP_QUARANTINE) {
-        end(job, r, &op->error);
+        admin_job_end(&job->job, r);
         return;
     }
     if (!desktop) {
-        end(job, 0, &op->error); /* it was deleted meanwhile */
+        admin_job_end(&job->job, 0); /* it was deleted meanwhile */
         return;
     }
     if (job->act == DESKTOP_RELEASE) {
-        reconcile_released(job->context, desktop);
-        end(job, 0, &op->error);
+        reconcile_released(context, desktop);
+        admin_job_end(&job->job, 0);
         return;
     }
-    r = machine_request(job->context, desktop, goal_of(job->act), &job->machine);
+    op_init(op, context->timers, machine_done);
+    r = machine_request(context, desktop, goal_of(job->act), op);
     if (r < 0)
-        end(job, r, &job->machine.error);
+        admin_job_end(&job->job, r);
 }
 
 /* May it be done to a desktop that is in use? */
@@ -213,23 +191,12 @@ int admin_desktop(struct context *context, const struct admin_actor *actor,
 
     if (r < 0)
         return r;
-    job = berth_new(struct desktop_job);
-    job->context = context;
-    job->actor = *actor;
+    job = admin_job_new(context, actor, sizeof(*job));
     (void)snprintf(job->object, sizeof(job->object), "desktop %s", desktop->row.name);
     job->desktop_id = action->desktop_id;
     job->act = action->act;
-    job->caller = op;
-    op_init(&job->recorded, context->timers, recorded);
-    op_init(&job->machine, context->timers, machine_done);
-    op_init(&job->finished, context->timers, finished);
+    op_init(&job->job.step, context->timers, recorded);
     r = decide_begin(context, plan(actor, desktop, action),
-                     &(struct decide_then){ .ret_repeated = &job->repeated }, &job->recorded);
-    if (r < 0) {
-        op->error = job->recorded.error;
-        free(job);
-        return r;
-    }
-    admin_pending_add(context, &job->pending, desktop_job_drop);
-    return op_begun(op, NULL, job);
+                     &(struct decide_then){ .ret_repeated = &job->repeated }, &job->job.step);
+    return admin_job_begun(&job->job, r, op);
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "core/index.h"
-#include "flow/admin_internal.h"
+#include "flow/admin_job.h"
 #include "flow/backoff.h"
 #include "flow/decide.h"
 #include "flow/image_check.h"
@@ -209,69 +209,53 @@ static void note_unchecked(struct changes *changes, const char *unchecked)
 /* ---- first the check of the files, then the decision ---- */
 
 struct image_job {
-    struct pending_request pending;
-    struct context *context;
-    struct admin_actor actor;
+    struct admin_job job; /* its steps: the check of the files, then the decision */
     struct image_action action;
     char unchecked[IMAGE_UNCHECKED_TEXT];
-    struct op *caller;
-    struct op step;
 };
-
-static void image_job_drop(struct pending_request *pending)
-{
-    struct image_job *job = container_of(pending, struct image_job, pending);
-    struct op *caller = job->caller;
-
-    op_cancel(&job->step);
-    free(job);
-    op_complete(caller, BERTH_E_CLOSING, NULL);
-}
 
 static void image_job_done(struct op *op, int result)
 {
-    struct image_job *job = container_of(op, struct image_job, step);
-    struct berth_error error = op->error;
-    struct op *caller = job->caller;
+    struct image_job *image = container_of(op, struct image_job, job.step);
 
-    if (job->action.ret_unchecked)
-        (void)snprintf(job->action.ret_unchecked, IMAGE_UNCHECKED_TEXT, "%s", job->unchecked);
-    list_remove(&job->pending.node);
-    free(job);
-    op_complete(caller, result, &error);
+    if (image->action.ret_unchecked)
+        (void)snprintf(image->action.ret_unchecked, IMAGE_UNCHECKED_TEXT, "%s", image->unchecked);
+    admin_job_end(&image->job, result);
 }
 
 /* Decide by the present facts: they may have changed while the hosts were asked. */
-static int decide(struct image_job *job, struct op *op)
+static int decide(struct image_job *image, struct op *op)
 {
+    struct context *context = image->job.context;
+    const struct admin_actor *actor = &image->job.actor;
     struct subject_of subject;
     struct changes *changes;
-    int r = admin_check_right(&job->actor, &op->error);
+    int r = admin_check_right(actor, &op->error);
 
     if (r >= 0)
-        r = find_subject(job->context->core, &job->action, &subject, &op->error);
+        r = find_subject(context->core, &image->action, &subject, &op->error);
     if (r < 0)
         return r;
-    changes = decision(job->context, &job->actor, job->action.act, &subject, &op->error);
+    changes = decision(context, actor, image->action.act, &subject, &op->error);
     if (!changes)
         return op->error.code;
-    note_unchecked(changes, job->unchecked);
-    return decide_begin(job->context, changes, NULL, op);
+    note_unchecked(changes, image->unchecked);
+    return decide_begin(context, changes, NULL, op);
 }
 
 static void files_checked(struct op *op, int result)
 {
-    struct image_job *job = container_of(op, struct image_job, step);
+    struct image_job *image = container_of(op, struct image_job, job.step);
     struct berth_error error = op->error;
     int r = result;
 
-    op_init(op, job->context->timers, image_job_done);
+    op_init(op, image->job.context->timers, image_job_done);
     op->error = error;
-    if (r < 0 || job->action.dry_run) {
+    if (r < 0 || image->action.dry_run) {
         image_job_done(op, r);
         return;
     }
-    r = decide(job, op);
+    r = decide(image, op);
     if (r < 0)
         image_job_done(op, r);
 }
@@ -280,24 +264,17 @@ int admin_image(struct context *context, const struct admin_actor *actor,
                 const struct image_action *action, struct op *op)
 {
     struct subject_of subject;
-    struct image_job *job;
+    struct image_job *image;
     int r = find_subject(context->core, action, &subject, &op->error);
 
     if (r < 0)
         return r;
-    job = berth_new(struct image_job);
-    *job =
-        (struct image_job){ .context = context, .actor = *actor, .action = *action, .caller = op };
-    op_init(&job->step, context->timers, files_checked);
+    image = admin_job_new(context, actor, sizeof(*image));
+    image->action = *action;
+    op_init(&image->job.step, context->timers, files_checked);
     r = image_check_begin(context, subject.version->row.id, subject.pool ? subject.pool->row.id : 0,
-                          job->unchecked, &job->step);
-    if (r < 0) {
-        op->error = job->step.error;
-        free(job);
-        return r;
-    }
-    admin_pending_add(context, &job->pending, image_job_drop);
-    return op_begun(op, NULL, job);
+                          image->unchecked, &image->job.step);
+    return admin_job_begun(&image->job, r, op);
 }
 
 /* ---- pool retry ---- */

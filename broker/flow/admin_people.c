@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "flow/admin_internal.h"
+#include "flow/admin_job.h"
 #include "flow/decide.h"
 
 #define TOKEN_BYTES 32
@@ -11,122 +11,82 @@
 /* ---- a password: hash, then decide ---- */
 
 struct new_password {
-    struct pending_request pending;
-    struct context *context;
+    struct admin_job job; /* its steps: hashing, then the decision */
     enum entity_kind kind;
     uint64_t id;
-    struct admin_actor actor;
-    struct changes *changes;
-    struct op *caller;
-    struct op hashing;
-    struct op commit;
     char hash[160];
 };
 
-static void password_done(struct new_password *password, int result,
-                          const struct berth_error *error)
-{
-    struct op *caller = password->caller;
-    struct berth_error why = error ? *error : (struct berth_error){ 0 };
-
-    list_remove(&password->pending.node);
-    changes_free(password->changes);
-    berth_wipe_free(password, sizeof(*password));
-    op_complete(caller, result, &why);
-}
-
-static void new_password_drop(struct pending_request *pending)
-{
-    struct new_password *password = container_of(pending, struct new_password, pending);
-    struct op *caller = password->caller;
-
-    if (password->hashing.in_flight)
-        op_cancel(&password->hashing);
-    changes_free(password->changes);
-    berth_wipe_free(password, sizeof(*password));
-    op_complete(caller, BERTH_E_CLOSING, NULL);
-}
-
 static void password_stored(struct op *op, int result)
 {
-    struct new_password *password = container_of(op, struct new_password, commit);
-
-    password_done(password, result, &op->error);
+    admin_job_end(container_of(op, struct admin_job, step), result);
 }
 
-/* Change the present row: it may have changed while the password was hashed. */
-static int put_hash(struct new_password *password, struct berth_error *reterr)
+/* Change the present row: it may have changed while the password was hashed. NULL: reterr says
+ * why. */
+static struct changes *put_hash(const struct new_password *password, struct berth_error *reterr)
 {
-    struct entity *entity = core_find(password->context->core, password->kind, password->id);
+    bool user = password->kind == ENTITY_user;
+    struct entity *entity = core_find(password->job.context->core, password->kind, password->id);
+    struct changes *changes;
+    union row *row;
 
-    if (!entity)
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "the account was deleted meanwhile");
-    if (password->kind == ENTITY_user) {
-        struct row_user *row = changes_set(password->changes, ENTITY_user, entity_row_of(entity));
-
-        (void)snprintf(row->password_hash, sizeof(row->password_hash), "%s", password->hash);
-    } else {
-        struct row_admin *row = changes_set(password->changes, ENTITY_admin, entity_row_of(entity));
-
-        (void)snprintf(row->password_hash, sizeof(row->password_hash), "%s", password->hash);
+    if (!entity) {
+        (void)berth_fail(reterr, BERTH_E_NOT_FOUND, "the account was deleted meanwhile");
+        return NULL;
     }
-    return 0;
+    changes = admin_changes(&password->job.actor, user ? "user.password" : "admin.password");
+    row = changes_set(changes, password->kind, entity_row_of(entity));
+    changes_object(changes, "%s %s", entity_row(password->kind)->name,
+                   user ? row->user.name : row->admin.name);
+    changes->audit.subject_user_id = user ? password->id : 0;
+    if (user)
+        (void)snprintf(row->user.password_hash, sizeof(row->user.password_hash), "%s",
+                       password->hash);
+    else
+        (void)snprintf(row->admin.password_hash, sizeof(row->admin.password_hash), "%s",
+                       password->hash);
+    return changes;
 }
 
 static void password_hashed(struct op *op, int result)
 {
-    struct new_password *password = container_of(op, struct new_password, hashing);
+    struct new_password *password = container_of(op, struct new_password, job.step);
+    struct context *context = password->job.context;
     struct berth_error error = op->error;
+    struct changes *changes = NULL;
     int r = result;
 
+    op_init(op, context->timers, password_stored);
+    op->error = error;
     if (r >= 0)
-        r = admin_check_right(&password->actor, &error);
-    if (r >= 0)
-        r = put_hash(password, &error);
+        r = admin_check_right(&password->job.actor, &op->error);
     if (r >= 0) {
-        r = decide_begin(password->context, berth_take(password->changes), NULL, &password->commit);
-        error = password->commit.error;
+        changes = put_hash(password, &op->error);
+        r = changes ? decide_begin(context, changes, NULL, op) : op->error.code;
     }
     if (r < 0)
-        password_done(password, r, &error);
+        password_stored(op, r);
 }
 
 int admin_password(struct context *context, const struct admin_actor *actor, enum entity_kind kind,
                    uint64_t id, const struct secret *secret, struct op *op)
 {
-    struct entity *entity = core_find(context->core, kind, id);
     struct new_password *password;
     int r = 0;
 
-    if ((kind != ENTITY_user && kind != ENTITY_admin) || !entity)
+    if ((kind != ENTITY_user && kind != ENTITY_admin) || !core_find(context->core, kind, id))
         return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no account with the id %llu",
                           (unsigned long long)id);
-    password = berth_new(struct new_password);
-    password->context = context;
+    password = admin_job_new(context, actor, sizeof(*password));
     password->kind = kind;
     password->id = id;
-    password->caller = op;
-    password->actor = *actor;
-    password->changes =
-        admin_changes(actor, kind == ENTITY_user ? "user.password" : "admin.password");
-    changes_object(password->changes, "%s %s", entity_row(kind)->name,
-                   kind == ENTITY_user ? container_of(entity, struct user, base)->row.name
-                                       : container_of(entity, struct admin, base)->row.name);
-    password->changes->audit.subject_user_id = kind == ENTITY_user ? id : 0;
-    op_init(&password->hashing, context->timers, password_hashed);
-    op_init(&password->commit, context->timers, password_stored);
+    op_init(&password->job.step, context->timers, password_hashed);
     if (secret_empty(secret))
-        op_complete_deferred(&password->hashing, 0, NULL);
+        op_complete_deferred(&password->job.step, 0, NULL);
     else
-        r = auth_hash_begin(context->auth, secret, password->hash, &password->hashing);
-    if (r < 0) {
-        op->error = password->hashing.error;
-        changes_free(password->changes);
-        berth_wipe_free(password, sizeof(*password));
-        return r;
-    }
-    admin_pending_add(context, &password->pending, new_password_drop);
-    return op_begun(op, NULL, password);
+        r = auth_hash_begin(context->auth, secret, password->hash, &password->job.step);
+    return admin_job_begun(&password->job, r, op);
 }
 
 /* ---- tokens ---- */

@@ -1,7 +1,7 @@
 /* admin_session.c - administrators sign off and disconnect sessions. */
 #include <stdio.h>
 
-#include "flow/admin_internal.h"
+#include "flow/admin_job.h"
 #include "flow/release.h"
 #include "flow/session_detach.h"
 
