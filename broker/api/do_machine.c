@@ -155,22 +155,11 @@ int do_image_version_add(struct request *request, struct berth_error *reterr)
 {
     const struct verb_image_version_add *in =
         (const struct verb_image_version_add *)request->params;
-    struct core *core = request->api->context->core;
-    struct row_image_version row = { .image_id = in->image,
-                                     .number = 1,
-                                     .state = image_version_DRAFT,
-                                     .created_ms = core->timers->wall_ms };
+    struct row_image_version row = { .image_id = in->image };
 
     (void)snprintf(row.path, sizeof(row.path), "%s", in->path);
     (void)snprintf(row.kernel, sizeof(row.kernel), "%s", in->kernel);
     (void)snprintf(row.initrd, sizeof(row.initrd), "%s", in->initrd);
-    list_each (index_list(core, VERSIONS_OF_IMAGE, in->image), node) {
-        struct entity *one = index_entry(VERSIONS_OF_IMAGE, node);
-        int64_t number = container_of(one, struct image_version, base)->row.number;
-
-        if (number >= row.number)
-            row.number = number + 1;
-    }
     return request_wait(request,
                         admin_add(request->api->context, &request->caller.actor,
                                   ENTITY_image_version, &row, &request->id, &request->op),

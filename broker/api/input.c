@@ -207,7 +207,7 @@ static int read_special(struct request *request, json_t *input, struct berth_err
 
 /* ---- plain verbs ---- */
 
-/* Only the fields listed in collections.def may be set. */
+/* Only the fields that entities.def says people may give. */
 static int check_fields(enum entity_kind kind, json_t *input, struct berth_error *reterr)
 {
     const char *name;
@@ -215,10 +215,12 @@ static int check_fields(enum entity_kind kind, json_t *input, struct berth_error
 
     json_object_foreach(input, name, value)
     {
-        if (!record_field(entity_row(kind)->record, name))
+        const struct field *field = record_field(entity_row(kind)->record, name);
+
+        if (!field)
             return berth_fail(reterr, BERTH_E_INVALID, "%s: unknown field '%s'",
                               entity_row(kind)->name, name);
-        if (!collection_takes(kind, name))
+        if (!entity_takes(kind, field))
             return berth_fail(reterr, BERTH_E_INVALID, "%s: '%s' is read-only",
                               entity_row(kind)->name, name);
     }

@@ -150,7 +150,7 @@ static json_t *input_schema(enum entity_kind kind, bool add)
         const struct field *field = &record->fields[i];
         char shorter[48];
 
-        if (!collection_takes(kind, field->name))
+        if (!entity_takes(kind, field))
             continue;
         value_short_name(field, shorter);
         (void)json_object_set_new(properties, field->name, field_schema(field, false));
@@ -186,7 +186,7 @@ static json_t *schemas(void)
         (void)json_object_set_new(all, view_all[i]->name, view_schema(view_all[i]));
     for (int kind = ENTITY_NONE + 1; kind < ENTITY_KINDS; kind++) {
         const char *entity = entity_row((enum entity_kind)kind)->name;
-        unsigned can = collection_of((enum entity_kind)kind)->can;
+        unsigned can = entity_row((enum entity_kind)kind)->can;
 
         (void)snprintf(name, sizeof(name), "row_%s", entity);
         (void)json_object_set_new(all, name, row_schema((enum entity_kind)kind));
@@ -280,7 +280,7 @@ static void add_plain_parameters(const struct verb *verb, json_t *parameters)
     (void)json_array_append_new(
         parameters,
         parameter("after", "query", false, "rows after this id, in order of id", integer_schema()));
-    if (collection_of(verb->entity)->can & HAS_PAST)
+    if (entity_row(verb->entity)->can & HAS_PAST)
         add_past(parameters);
     (void)json_array_append_new(
         parameters, parameter("limit", "query", false,

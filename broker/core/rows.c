@@ -4,19 +4,30 @@
 #include <string.h>
 
 /* clang-format off */
-#define ENTITY(name, table, write, sentence) static const struct field name##_fields[] = {
+#define ENTITY(name, table, write, can, sentence) static const struct field name##_fields[] = {
 #define ENTITY_END(name) };
 #define FIELD(record, kind, member, arg, see, unit, sentence)                                      \
     RECORD_FIELD_ROW(struct row_##record, kind, member, arg, see, unit, sentence)
+#define GIVEN FIELD
+#include "core/entities.def"
+#undef ENTITY
+#undef FIELD
+#undef GIVEN
+
+#define ENTITY(name, table, write, can, sentence) static const bool name##_given[] = {
+#define FIELD(record, kind, member, arg, see, unit, sentence) false,
+#define GIVEN(record, kind, member, arg, see, unit, sentence) true,
 #include "core/entities.def"
 #undef ENTITY
 #undef ENTITY_END
 #undef FIELD
+#undef GIVEN
 
 #define ENTITY_END(name)
+#define GIVEN FIELD
 #define FIELD(record, kind, member, arg, see, unit, sentence)
 
-#define ENTITY(name_, table_, write_, sentence_)                                                   \
+#define ENTITY(name_, table_, write_, can_, sentence_)                                                   \
     static const struct record name_##_record = { .name = #name_,                                  \
                                                   .sentence = (sentence_),                         \
                                                   .fields = name_##_fields,                        \
@@ -25,15 +36,16 @@
 #include "core/entities.def"
 #undef ENTITY
 
-#define ENTITY(name_, table_, write_, sentence_)                                                   \
+#define ENTITY(name_, table_, write_, can_, sentence_)                                                   \
     [ENTITY_##name_] = { .name = #name_, .table = (table_), .write = (write_),                     \
-                         .record = &name_##_record },
+                         .can = (can_), .record = &name_##_record, .given = name_##_given },
 static const struct entity_row rows[ENTITY_KINDS] = {
 #include "core/entities.def"
 };
 #undef ENTITY
 #undef ENTITY_END
 #undef FIELD
+#undef GIVEN
 /* clang-format on */
 
 const struct entity_row *entity_row(enum entity_kind kind)
@@ -49,4 +61,21 @@ enum entity_kind entity_kind_of(const char *name)
         if (strcmp(rows[kind].name, name) == 0 || strcmp(rows[kind].table, name) == 0)
             return (enum entity_kind)kind;
     return ENTITY_NONE;
+}
+
+bool entity_takes(enum entity_kind kind, const struct field *field)
+{
+    return entity_row(kind)->given[field - entity_row(kind)->record->fields];
+}
+
+void entity_merge_given(enum entity_kind kind, void *row, const void *given)
+{
+    const struct record *record = entity_row(kind)->record;
+
+    for (size_t i = 0; i < record->count; i++) {
+        const struct field *field = &record->fields[i];
+
+        if (entity_takes(kind, field))
+            memcpy((char *)row + field->offset, (const char *)given + field->offset, field->size);
+    }
 }

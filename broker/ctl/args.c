@@ -203,7 +203,7 @@ static int put(const struct verb *verb, const struct field *field, const char *t
                           "reads it from standard input",
                           field->name);
     if (verb->plain && (verb->plain == PLAIN_ADD || verb->plain == PLAIN_SET) &&
-        !collection_takes(verb->entity, field->name) && strcmp(field->name, "version") != 0)
+        !entity_takes(verb->entity, field) && strcmp(field->name, "version") != 0)
         return berth_fail(reterr, BERTH_E_INVALID, "'%s' is read-only", field->name);
     if (json_object_get(params, field->name))
         return berth_fail(reterr, BERTH_E_INVALID, "'%s' is given twice", field->name);
@@ -221,7 +221,7 @@ static bool is_list_word(const struct verb *verb, const char *name)
 {
     if (verb->plain != PLAIN_LIST)
         return false;
-    if (collection_of(verb->entity)->can & HAS_PAST &&
+    if (entity_row(verb->entity)->can & HAS_PAST &&
         (strcmp(name, "before") == 0 || strcmp(name, "past") == 0))
         return true;
     return strcmp(name, "after") == 0 || strcmp(name, "limit") == 0 ||

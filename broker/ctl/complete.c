@@ -105,7 +105,7 @@ static void offer_names(const struct ctl *ctl, enum entity_kind kind, const char
     if (!count)
         return;
     params = json_pack("{s:s}", "limit", "200");
-    if (collection_of(kind)->can & HAS_PAST) /* not ended rows, of which there may be very many */
+    if (entity_row(kind)->can & HAS_PAST) /* not ended rows, of which there may be very many */
         (void)json_object_set_new(params, "past", json_string("no"));
     ctl_ask(ctl, verb, params, false, &answer);
     page = answer.status == 200 ? json_parse(answer.text, answer.size, 8, NULL) : NULL;
@@ -155,7 +155,7 @@ static bool may_be_given(const struct verb *verb, const struct field *field)
     if (field->type == FIELD_SECRET || field->type == FIELD_LIST)
         return false;
     if (verb->plain == PLAIN_ADD || verb->plain == PLAIN_SET)
-        return collection_takes(verb->entity, field->name);
+        return entity_takes(verb->entity, field);
     return verb->plain == PLAIN_NOT || verb->plain == PLAIN_LIST;
 }
 
@@ -172,7 +172,7 @@ static void offer_params(const struct verb *verb, const char *begun)
         (void)snprintf(word, sizeof(word), "%s=", shorter);
         offer(word, begun);
     }
-    if (verb->plain == PLAIN_LIST && collection_of(verb->entity)->can & HAS_PAST) {
+    if (verb->plain == PLAIN_LIST && entity_row(verb->entity)->can & HAS_PAST) {
         offer("before=", begun);
         offer("past=", begun);
     }

@@ -158,13 +158,13 @@ static void print_params(FILE *out, const struct verb *verb)
 
     if (verb->plain == PLAIN_LIST) {
         (void)fputs("    any field, or runtime.x, as name=value: only rows with this value\n", out);
-        print_paging(out, collection_of(verb->entity)->can & HAS_PAST);
+        print_paging(out, entity_row(verb->entity)->can & HAS_PAST);
         return;
     }
     for (size_t i = 0; i < record->count; i++) {
         const struct field *field = &record->fields[i];
 
-        if (verb->plain && !(row && collection_takes(verb->entity, field->name)))
+        if (verb->plain && !(row && entity_takes(verb->entity, field)))
             continue;
         print_param(out, field, field->type == FIELD_SECRET ? " (asked for)" : "");
     }

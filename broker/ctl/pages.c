@@ -9,7 +9,7 @@
 
 static bool has_past(const struct verb *verb)
 {
-    return verb->plain == PLAIN_LIST && collection_of(verb->entity)->can & HAS_PAST;
+    return verb->plain == PLAIN_LIST && entity_row(verb->entity)->can & HAS_PAST;
 }
 
 static bool is_given(const json_t *params, const char *name)

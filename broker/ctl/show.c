@@ -157,7 +157,7 @@ static size_t entity_columns(enum entity_kind kind, struct column column[COLUMNS
 {
     const struct record *record = entity_row(kind)->record;
     const struct record *runtime = collection_runtime(kind);
-    const char *at = collection_of(kind)->columns;
+    const char *at = collection_columns(kind);
     size_t columns = 0;
 
     while (*at && columns < COLUMNS_MAX) {

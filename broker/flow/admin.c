@@ -21,26 +21,6 @@ static void name_object(struct changes *changes, enum entity_kind kind, const un
         changes->audit.subject_user_id = row->id;
 }
 
-/* A name that is taken is refused before the store has to: this error names it. */
-static int name_is_free(struct core *core, enum entity_kind kind, const union row *row,
-                        struct berth_error *reterr)
-{
-    const struct field *field = record_field(entity_row(kind)->record, "name");
-    const char *name = field ? (const char *)row + field->offset : NULL;
-    struct entity *other = name ? core_find_name(core, kind, name) : NULL;
-
-    if (other && ((const union row *)entity_row_of(other))->id != row->id)
-        return berth_fail(reterr, BERTH_E_EXISTS, "there is a %s '%s' already",
-                          entity_row(kind)->name, name);
-    return 0;
-}
-
-static void copy_row(enum entity_kind kind, union row *row, const void *from)
-{
-    memset(row, 0, sizeof(*row));
-    memcpy(row, from, entity_row(kind)->record->size);
-}
-
 static struct changes *action(const struct admin_actor *actor, enum entity_kind kind,
                               const char *verb)
 {
@@ -58,14 +38,11 @@ static int add_checked(struct context *context, const struct admin_actor *actor,
     struct changes *changes;
     int r;
 
-    if (!rule || !rule->may_add)
+    if (!(entity_row(kind)->can & (CAN_ADD | ADDED_BY_VERB)))
         return berth_fail(&op->error, BERTH_E_UNSUPPORTED, "a %s is not added this way",
                           entity_row(kind)->name);
-    copy_row(kind, row, given);
-    row->id = 0;
-    r = rule->check(context->core, row, NULL, &op->error);
-    if (r >= 0)
-        r = name_is_free(context->core, kind, row, &op->error);
+    entity_merge_given(kind, row, given);
+    r = admin_check_row(context->core, kind, row, NULL, &op->error);
     if (r < 0)
         return r;
     row->id = core_next_id(context->core);
@@ -90,33 +67,32 @@ static struct entity *find(struct context *context, enum entity_kind kind, uint6
 }
 
 static int set_checked(struct context *context, const struct admin_actor *actor,
-                       enum entity_kind kind, const void *given, struct op *op)
+                       enum entity_kind kind, const void *given_, struct op *op)
 {
     const struct admin_rule *rule = admin_rule(kind);
+    const union row *given = given_;
     berth_cleanup(berth_freep) union row *row = berth_new(union row);
     struct entity *entity;
     const union row *now;
     struct changes *changes;
     int r;
 
-    if (!rule || !rule->may_set)
+    if (!(entity_row(kind)->can & CAN_SET))
         return berth_fail(&op->error, BERTH_E_UNSUPPORTED, "a %s is not changed this way",
                           entity_row(kind)->name);
-    copy_row(kind, row, given);
-    entity = find(context, kind, row->id, op);
+    entity = find(context, kind, given->id, op);
     if (!entity)
         return BERTH_E_NOT_FOUND;
     now = entity_row_of(entity);
-    if (row->version && row->version != now->version)
-        return berth_fail(&op->error, BERTH_E_CONFLICT,
-                          "the %s changed meanwhile (version %lld, not %lld)",
-                          entity_row(kind)->name, (long long)now->version, (long long)row->version);
-    r = rule->check(context->core, row, now, &op->error);
-    if (r >= 0)
-        r = name_is_free(context->core, kind, row, &op->error);
+    if (given->version && given->version != now->version)
+        return berth_fail(
+            &op->error, BERTH_E_CONFLICT, "the %s changed meanwhile (version %lld, not %lld)",
+            entity_row(kind)->name, (long long)now->version, (long long)given->version);
+    memcpy(row, now, entity_row(kind)->record->size);
+    entity_merge_given(kind, row, given);
+    r = admin_check_row(context->core, kind, row, now, &op->error);
     if (r < 0)
         return r;
-    row->version = now->version;
     changes = action(actor, kind, "set");
     name_object(changes, kind, row);
     (void)changes_set(changes, kind, row);
@@ -207,7 +183,7 @@ int admin_drop_check(struct core *core, struct entity *entity, struct berth_erro
 {
     const struct admin_rule *rule = admin_rule(entity->kind);
 
-    if (!rule || !rule->may_drop)
+    if (!(entity_row(entity->kind)->can & CAN_DELETE))
         return berth_fail(reterr, BERTH_E_UNSUPPORTED, "a %s is not deleted this way",
                           entity_row(entity->kind)->name);
     return rule->unused ? rule->unused(core, entity_row_of(entity), reterr) : 0;

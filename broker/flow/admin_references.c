@@ -8,6 +8,7 @@
 #include "core/effective.h"
 #include "core/policy.h"
 #include "core/reference.h"
+#include "flow/admin_rules.h"
 
 /* ---- names become ids ---- */
 
@@ -104,8 +105,8 @@ static int resolve_entitlement(struct core *core, struct row_entitlement *row,
     return r;
 }
 
-int admin_check_entitlement(struct core *core, void *row_, const void *now,
-                            struct berth_error *reterr)
+static int check_entitlement(struct core *core, void *row_, const void *now,
+                             struct berth_error *reterr)
 {
     struct row_entitlement *row = row_;
 
@@ -133,6 +134,8 @@ int admin_check_entitlement(struct core *core, void *row_, const void *now,
     }
     return resolve_entitlement(core, row, now, reterr);
 }
+
+const struct admin_rule admin_rule_entitlement = { .check = check_entitlement };
 
 /* The pool that a profile makes its terminals ask for. */
 static int check_wanted_pool(struct core *core, const struct row_profile *row,
@@ -176,7 +179,8 @@ static int resolve_profile(struct core *core, struct row_profile *row,
     return r;
 }
 
-int admin_check_profile(struct core *core, void *row_, const void *now_, struct berth_error *reterr)
+static int check_profile(struct core *core, void *row_, const void *now_,
+                         struct berth_error *reterr)
 {
     struct row_profile *row = row_;
     const struct row_profile *now = now_;
@@ -191,8 +195,10 @@ int admin_check_profile(struct core *core, void *row_, const void *now_, struct 
         r = effective_check(row->settings, reterr);
     if (r == 0 && (!now || strcmp(now->settings, row->settings) != 0))
         r = check_wanted_pool(core, row, reterr);
-    return r < 0 ? r : admin_check_name("profile", row->name, "", reterr);
+    return r;
 }
+
+const struct admin_rule admin_rule_profile = { .check = check_profile };
 
 /* ---- lists ---- */
 

@@ -10,13 +10,7 @@
 #ifndef BERTH_FLOW_ADMIN_REFERENCES_H
 #define BERTH_FLOW_ADMIN_REFERENCES_H
 
-#include "flow/admin_rules.h"
-
-/* Functions for admin_rule.check. */
-int admin_check_entitlement(struct core *core, void *row, const void *now,
-                            struct berth_error *reterr) berth_must_check;
-int admin_check_profile(struct core *core, void *row, const void *now,
-                        struct berth_error *reterr) berth_must_check;
+#include "flow/context.h"
 
 /* Turn the hosts of a pool into ids in rising order; `now` as in admin_rule.check. Errors:
  * NOT_FOUND, TOO_LARGE. */

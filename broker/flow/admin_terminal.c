@@ -5,6 +5,7 @@
 #include "berth/invite.h"
 
 #include "core/index.h"
+#include "flow/admin_check.h"
 #include "flow/admin_job.h"
 #include "flow/admin_references.h"
 #include "flow/decide.h"

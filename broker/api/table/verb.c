@@ -6,9 +6,8 @@
 const char *const verb_method_names[] = { "GET", "POST", "PATCH", "DELETE", NULL };
 
 /* clang-format off */
-#define COLLECTION(entity, can_, columns_, fields_)                                                \
-    [ENTITY_##entity] = { .can = (can_), .columns = (columns_), .fields = (fields_) },
-static const struct collection collections[ENTITY_KINDS] = {
+#define COLLECTION(entity, columns) [ENTITY_##entity] = (columns),
+static const char *const collection_table[ENTITY_KINDS] = {
 #include "api/collections.def"
 };
 #undef COLLECTION
@@ -83,7 +82,7 @@ static const struct verb specials[] = {
     { .symbol = #name "_" words_, .method = (method_), .path = (path_), .flags = (flags_),         \
       .words = (words_), .shape = (shape_), .entity = ENTITY_##name, .plain = (kind_),             \
       .needs = "", .sentence = (sentence_) },
-#define ENTITY(name, table, write, sentence)                                                       \
+#define ENTITY(name, table, write, can, sentence)                                                  \
     PLAIN(name, PLAIN_LIST, GET, "/v1/" table, 0, "list", ROWS, "list: " sentence)                 \
     PLAIN(name, PLAIN_SHOW, GET, "/v1/" table "/{id}", 0, "show", ROW, "show one: " sentence)      \
     PLAIN(name, PLAIN_ADD, POST, "/v1/" table, 0, "add", ROW, "make one: " sentence)               \
@@ -92,12 +91,14 @@ static const struct verb specials[] = {
           ONE, "delete one: " sentence)
 #define ENTITY_END(name)
 #define FIELD(record, kind, member, arg, see, unit, sentence)
+#define GIVEN FIELD
 static const struct verb plains[] = {
 #include "core/entities.def"
 };
 #undef ENTITY
 #undef ENTITY_END
 #undef FIELD
+#undef GIVEN
 /* clang-format on */
 
 #define TABLE_MAX (BERTH_COUNT(specials) + BERTH_COUNT(plains))
@@ -105,11 +106,6 @@ static const struct verb plains[] = {
 static struct verb table[TABLE_MAX];
 static char plain_words[TABLE_MAX][80];
 static size_t table_count;
-
-const struct collection *collection_of(enum entity_kind kind)
-{
-    return &collections[kind];
-}
 
 /* Is `name` one of the words in `list`? */
 static bool word_in(const char *list, const char *name)
@@ -127,9 +123,9 @@ static bool word_in(const char *list, const char *name)
     return false;
 }
 
-bool collection_takes(enum entity_kind kind, const char *field)
+const char *collection_columns(enum entity_kind kind)
 {
-    return word_in(collections[kind].fields, field);
+    return collection_table[kind];
 }
 
 const struct record *collection_runtime(enum entity_kind kind)
@@ -152,7 +148,7 @@ static unsigned roles_of(const struct verb *verb)
 
 static bool is_offered(const struct verb *verb)
 {
-    unsigned can = collections[verb->entity].can;
+    unsigned can = entity_row(verb->entity)->can;
 
     switch (verb->plain) {
     case PLAIN_ADD:

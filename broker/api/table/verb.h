@@ -32,18 +32,8 @@ enum verb_shape { ONE, LIST, ROW, ROWS, STREAM, TEXT };
 
 enum verb_plain { PLAIN_NOT, PLAIN_LIST, PLAIN_SHOW, PLAIN_ADD, PLAIN_SET, PLAIN_DELETE };
 
-/* What callers may do with the rows of an entity. HAS_PAST: ended rows stay in the file and are
- * listed, newest first (core_keeps_history). */
-enum collection_can { CAN_ADD = 1, CAN_SET = 2, CAN_DELETE = 4, HAS_PAST = 8 };
-struct collection {
-    unsigned can;
-    const char *columns; /* columns of berthctl's table, separated by spaces */
-    const char *fields;  /* fields that callers may set, separated by spaces */
-};
-const struct collection *collection_of(enum entity_kind kind);
-
-/* May callers set this field? */
-bool collection_takes(enum entity_kind kind, const char *field);
+/* The columns of an entity in berthctl's table, separated by spaces. */
+const char *collection_columns(enum entity_kind kind);
 
 /* The record of the runtime facts of an entity, or NULL. */
 const struct record *collection_runtime(enum entity_kind kind);
@@ -85,7 +75,7 @@ struct verb {
     const struct record *view; /* ONE and LIST */
     enum entity_kind entity;   /* ROW and ROWS, and all plain verbs */
     enum verb_plain plain;
-    /* NULL for plain verbs: the entity's record with collection_takes */
+    /* NULL for plain verbs: the fields of the entity's record that entity_takes */
     const struct record *params;
     const char *needs; /* names of required parameters, each followed by a space */
     const char *sentence;

@@ -118,7 +118,7 @@ TEST(past, begin)
 TEST(past, the_table_says_which_kinds_keep_it)
 {
     for (int kind = ENTITY_NONE + 1; kind < ENTITY_KINDS; kind++)
-        EXPECT_INT((collection_of((enum entity_kind)kind)->can & HAS_PAST) != 0,
+        EXPECT_INT((entity_row((enum entity_kind)kind)->can & HAS_PAST) != 0,
                    core_keeps_history((enum entity_kind)kind));
 }
 

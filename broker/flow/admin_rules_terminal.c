@@ -1,0 +1,120 @@
+/* admin_rules_terminal.c - rules of sites, places and terminals. */
+#include <string.h>
+
+#include "core/index.h"
+#include "flow/admin_check.h"
+#include "flow/admin_references.h"
+#include "flow/admin_rules.h"
+
+/* ---- site, place ---- */
+
+static int check_site(berth_unused struct core *core, void *row_, const void *now,
+                      berth_unused struct berth_error *reterr)
+{
+    struct row_site *row = row_;
+
+    if (!row->join_policy)
+        row->join_policy = join_policy_ACCEPT;
+    if (!now && !row->renew_days)
+        row->renew_days = 14;
+    return 0;
+}
+
+static int unused_site(struct core *core, const void *row_, struct berth_error *reterr)
+{
+    const struct row_site *row = row_;
+
+    if (admin_first_that_refers(core, ENTITY_place, offsetof(struct row_place, site_id), row->id))
+        return admin_in_use("site", row->name, "places belong to it", reterr);
+    return admin_check_unreferenced(core, ENTITY_site, row->id, row->name, reterr);
+}
+
+const struct admin_rule admin_rule_site = {
+    .check = check_site,
+    .unused = unused_site,
+};
+
+/* When there is one site only, it is the default. */
+static int check_place(struct core *core, void *row_, berth_unused const void *now,
+                       struct berth_error *reterr)
+{
+    struct row_place *row = row_;
+    struct list *sites = core_all(core, ENTITY_site);
+
+    if (row->name[0] == '/' || strstr(row->name, "//") ||
+        (row->name[0] && row->name[strlen(row->name) - 1] == '/'))
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "place '%s': a path has a name between any two '/', and none around it",
+                          row->name);
+    if (!row->site_id && core->of[ENTITY_site].count == 1)
+        row->site_id = container_of(entity_of(sites->next), struct site, base)->row.id;
+    if (!row->site_id)
+        return berth_fail(reterr, BERTH_E_INVALID, "place '%s': the site is missing", row->name);
+    return 0;
+}
+
+static int unused_place(struct core *core, const void *row_, struct berth_error *reterr)
+{
+    const struct row_place *row = row_;
+
+    if (index_first(core, TERMINALS_OF_PLACE, row->id))
+        return admin_in_use("place", row->name, "terminals stand there", reterr);
+    if (admin_first_that_refers(core, ENTITY_invitation, offsetof(struct row_invitation, place_id),
+                                row->id))
+        return admin_in_use("place", row->name, "an invitation names it", reterr);
+    return admin_check_unreferenced(core, ENTITY_place, row->id, row->name, reterr);
+}
+
+const struct admin_rule admin_rule_place = {
+    .name_also = "/",
+    .check = check_place,
+    .unused = unused_place,
+    .with_set = admin_place_renamed,
+};
+
+/* ---- terminal: joins by itself; administrators name and place it ---- */
+
+static int check_terminal(struct core *core, void *row_, berth_unused const void *now,
+                          struct berth_error *reterr)
+{
+    struct row_terminal *row = row_;
+    const struct user *kiosk = user_find(core, row->kiosk_user_id);
+
+    admin_normalize_tags(row->tags);
+    if (row->kiosk_user_id && (!kiosk || kiosk->row.kind != user_kind_KIOSK))
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "terminal '%s': signs on by itself as a kiosk user only", row->name);
+    return 0;
+}
+
+static int unused_terminal(struct core *core, const void *row_, struct berth_error *reterr)
+{
+    const struct row_terminal *row = row_;
+
+    if (row->state != terminal_REVOKED && row->state != terminal_WAITING)
+        return admin_in_use("terminal", row->name, "revoke it first", reterr);
+    if (admin_first_that_refers(core, ENTITY_connection,
+                                offsetof(struct row_connection, terminal_id), row->id) ||
+        admin_first_that_refers(core, ENTITY_session, offsetof(struct row_session, terminal_id),
+                                row->id))
+        return admin_in_use("terminal", row->name,
+                            "a session was shown there last; sign it off first", reterr);
+    return 0;
+}
+
+static void terminal_gone(struct core *core, const void *row_, struct changes *changes)
+{
+    const struct row_terminal *row = row_;
+
+    list_each (index_list(core, IDENTITIES_OF_TERMINAL, row->id), node) {
+        changes_drop(changes, ENTITY_identity,
+                     entity_row_of(index_entry(IDENTITIES_OF_TERMINAL, node)));
+    }
+    admin_drop_rules_of(core, ENTITY_terminal, row->id, changes);
+}
+
+const struct admin_rule admin_rule_terminal = {
+    .check = check_terminal,
+    .unused = unused_terminal,
+    .with_gone = terminal_gone,
+};

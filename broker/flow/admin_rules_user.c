@@ -1,0 +1,118 @@
+/* admin_rules_user.c - rules of users, groups and administrators. */
+#include "core/index.h"
+#include "flow/admin_check.h"
+#include "flow/admin_references.h"
+#include "flow/admin_rules.h"
+
+/* ---- users, groups ---- */
+
+static int check_user(berth_unused struct core *core, void *row_, berth_unused const void *now,
+                      berth_unused struct berth_error *reterr)
+{
+    struct row_user *row = row_;
+
+    if (!row->kind)
+        row->kind = user_kind_PERSON;
+    return 0;
+}
+
+static int unused_user(struct core *core, const void *row_, struct berth_error *reterr)
+{
+    const struct row_user *row = row_;
+
+    if (index_first(core, ASSIGNMENTS_OF_USER, row->id) ||
+        index_first(core, SESSIONS_OF_USER, row->id))
+        return admin_in_use("user", row->name,
+                            "a desktop belongs to them; disable them, or sign them off first",
+                            reterr);
+    if (admin_first_that_refers(core, ENTITY_terminal, offsetof(struct row_terminal, kiosk_user_id),
+                                row->id))
+        return admin_in_use("user", row->name, "a terminal signs on as them", reterr);
+    return 0;
+}
+
+static void user_gone(struct core *core, const void *row_, struct changes *changes)
+{
+    const struct row_user *row = row_;
+
+    list_each (index_list(core, MEMBERSHIPS_OF_USER, row->id), node) {
+        changes_drop(changes, ENTITY_membership,
+                     entity_row_of(index_entry(MEMBERSHIPS_OF_USER, node)));
+    }
+    list_each (index_list(core, BADGES_OF_USER, row->id), badge) {
+        changes_drop(changes, ENTITY_badge, entity_row_of(index_entry(BADGES_OF_USER, badge)));
+    }
+    admin_drop_rules_of(core, ENTITY_user, row->id, changes);
+}
+
+const struct admin_rule admin_rule_user = {
+    .name_also = "\\",
+    .check = check_user,
+    .unused = unused_user,
+    .with_gone = user_gone,
+};
+
+static int unused_group(struct core *core, const void *row_, struct berth_error *reterr)
+{
+    const struct row_group *row = row_;
+
+    if (admin_first_that_refers(core, ENTITY_membership, offsetof(struct row_membership, group_id),
+                                row->id))
+        return admin_in_use("group", row->name, "it has members", reterr);
+    return admin_check_unreferenced(core, ENTITY_group, row->id, row->name, reterr);
+}
+
+const struct admin_rule admin_rule_group = {
+    .unused = unused_group,
+};
+
+static int check_membership(struct core *core, void *row_, berth_unused const void *now,
+                            struct berth_error *reterr)
+{
+    struct row_membership *row = row_;
+
+    if (!group_find(core, row->group_id))
+        return admin_check_refers(core, ENTITY_group, row->group_id, "membership", reterr);
+    if (!user_find(core, row->user_id))
+        return admin_check_refers(core, ENTITY_user, row->user_id, "membership", reterr);
+    list_each (index_list(core, MEMBERSHIPS_OF_USER, row->user_id), node) {
+        const struct row_membership *other = entity_row_of(index_entry(MEMBERSHIPS_OF_USER, node));
+
+        if (other->group_id == row->group_id && other->id != row->id)
+            return berth_fail(reterr, BERTH_E_EXISTS, "the user is in the group already");
+    }
+    return 0;
+}
+
+const struct admin_rule admin_rule_membership = {
+    .check = check_membership,
+};
+
+/* ---- admin ---- */
+
+static int check_admin(berth_unused struct core *core, void *row_, berth_unused const void *now,
+                       struct berth_error *reterr)
+{
+    const struct row_admin *row = row_;
+
+    if (!row->role)
+        return berth_fail(reterr, BERTH_E_INVALID, "admin '%s': the role is missing", row->name);
+    return 0;
+}
+
+static void admin_gone(struct core *core, const void *row_, struct changes *changes)
+{
+    const struct row_admin *row = row_;
+
+    list_each (core_all(core, ENTITY_token), node) {
+        const struct row_token *token = entity_row_of(entity_of(node));
+
+        if (token->admin_id == row->id)
+            changes_drop(changes, ENTITY_token, token);
+    }
+}
+
+const struct admin_rule admin_rule_admin = {
+    .check = check_admin,
+    .with_gone = admin_gone,
+};
