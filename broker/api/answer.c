@@ -1,4 +1,4 @@
-/* answer.c - answers: JSON bodies, headers, and errors. */
+/* answer.c - set answers: JSON bodies and errors; or wait before there is one. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,16 +8,6 @@
 #include "api_internal.h"
 
 static const char content_json[] = "application/json; charset=utf-8";
-
-/* No answer is a web page: no scripts, frames, type sniffing or caching. */
-static const char *const security[][2] = {
-    { "X-Content-Type-Options", "nosniff" },
-    { "X-Frame-Options", "DENY" },
-    { "Referrer-Policy", "no-referrer" },
-    { "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'" },
-    { "Cross-Origin-Resource-Policy", "same-origin" },
-    { "Cache-Control", "no-store" },
-};
 
 void answer_text(struct request *request, unsigned status, const char *type, char *text)
 {
@@ -135,122 +125,34 @@ void answer_failure(struct request *request, const struct berth_error *error)
     answer_json(request, status, json);
 }
 
-static int take_file(struct answer *answer)
-{
-    int descriptor = answer->file;
-
-    answer->file = 0;
-    return descriptor;
-}
-
 void answer_wipe(struct answer *answer)
 {
     berth_wipe_free(answer->text, answer->size);
     answer->text = NULL;
     answer->size = 0;
     if (answer->file)
-        (void)close(take_file(answer));
+        (void)close(answer->file);
+    answer->file = 0;
 }
 
-/* ---- passing the answer to the library ---- */
+/* ---- a verb that waits ---- */
 
-struct sent_text {
-    char *text;
-    size_t size;
-};
-
-/* An answer may contain a token: wipe it. */
-static void text_sent(void *context)
+int request_wait(struct request *request, int begun, struct berth_error *reterr)
 {
-    struct sent_text *sent = (struct sent_text *)context;
-
-    berth_wipe_free(sent->text, sent->size);
-    free(sent);
-}
-
-/* The library sends the file as the client reads it (sendfile), and closes it. */
-static struct MHD_Response *response_of_file(struct answer *answer)
-{
-    int descriptor = take_file(answer);
-    struct MHD_Response *response = MHD_create_response_from_fd64(answer->file_size, descriptor);
-
-    if (!response)
-        (void)close(descriptor);
-    return response;
-}
-
-static struct MHD_Response *response_of(struct answer *answer)
-{
-    struct sent_text *sent = berth_new(struct sent_text);
-    struct MHD_Response *response;
-
-    *sent = (struct sent_text){ .text = answer->text, .size = answer->size };
-    response = MHD_create_response_from_buffer_with_free_callback_cls(sent->size, sent->text,
-                                                                      text_sent, sent);
-    if (!response) {
-        free(sent);
-        return NULL;
+    if (begun < 0) {
+        *reterr = request->op.error;
+        if (reterr->code == 0)
+            reterr->code = begun;
+        return begun;
     }
-    answer->text = NULL;
-    answer->size = 0;
-    return response;
+    return REQUEST_WAITS;
 }
 
-static void add(struct MHD_Response *response, const char *name, const char *value)
+void *request_scratch(struct request *request, size_t size)
 {
-    if (value[0])
-        (void)MHD_add_response_header(response, name, value);
-}
-
-static void add_allowed(struct MHD_Response *response, unsigned allowed)
-{
-    char text[64] = "";
-    size_t length = 0;
-
-    for (int i = 0; verb_method_names[i]; i++)
-        if (allowed & (1u << i))
-            length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s",
-                                       length ? ", " : "", verb_method_names[i]);
-    add(response, MHD_HTTP_HEADER_ALLOW, text);
-}
-
-static void add_headers(const struct request *request, struct MHD_Response *response)
-{
-    const struct answer *answer = &request->answer;
-
-    for (size_t i = 0; i < BERTH_COUNT(security); i++)
-        add(response, security[i][0], security[i][1]);
-    add(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type);
-    add(response, MHD_HTTP_HEADER_ETAG, answer->etag);
-    add(response, MHD_HTTP_HEADER_LOCATION, answer->location);
-    if (request->client && !request->client->local)
-        add(response, "Strict-Transport-Security", "max-age=31536000");
-    if (answer->status == MHD_HTTP_UNAUTHORIZED)
-        add(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"berth\"");
-    if (answer->close)
-        add(response, MHD_HTTP_HEADER_CONNECTION, "close");
-    if (answer->status == MHD_HTTP_METHOD_NOT_ALLOWED)
-        add_allowed(response, answer->allowed);
-    if (answer->status == MHD_HTTP_TOO_MANY_REQUESTS ||
-        answer->status == MHD_HTTP_SERVICE_UNAVAILABLE)
-        add(response, MHD_HTTP_HEADER_RETRY_AFTER, "5");
-}
-
-enum MHD_Result answer_queue(struct request *request)
-{
-    struct answer *answer = &request->answer;
-    struct MHD_Response *response;
-    enum MHD_Result r;
-
-    if (answer->stream)
-        response = events_response(answer->stream);
-    else
-        response = answer->file ? response_of_file(answer) : response_of(answer);
-    if (!response)
-        return MHD_NO;
-    add_headers(request, response);
-    request->api->answered[answer->status / 100 < 6 ? answer->status / 100 : 0]++;
-    r = MHD_queue_response(request->connection, answer->status, response);
-    MHD_destroy_response(response);
-    return r;
+    if (!request->scratch) {
+        request->scratch = berth_alloc(size);
+        request->scratch_size = size;
+    }
+    return request->scratch;
 }

@@ -68,8 +68,9 @@ struct http_client {
 
 struct request;
 
-/* The function of a verb. Returns 0 when it has set the answer, REQUEST_WAITS by request_wait, or
- * an error code.
+/* The function of a verb. It is called again, with the next request->step, when the operation that
+ * it waits for has succeeded. Returns 0 when it has set the answer, REQUEST_WAITS by request_wait,
+ * or an error code.
  */
 typedef int verb_fn(struct request *request, struct berth_error *reterr);
 enum { REQUEST_WAITS = 1 };
@@ -112,13 +113,15 @@ struct request {
 
     void *params;          /* of a special verb: its struct verb_<symbol> */
     union row *row;        /* of a plain add or set */
-    struct entity *entity; /* of a plain show, set or delete; valid inside the first call only */
+    struct entity *entity; /* of a plain show, set or delete; valid in step 0 only */
     uint64_t id;           /* of the entity found or created */
 
     struct op op;
-    verb_fn *then; /* called when op has succeeded */
-    void *scratch; /* data of the verb; freed with the request after scratch_free */
-    void (*scratch_free)(void *scratch);
+    int step;      /* of the verb: how many operations have succeeded */
+    void *scratch; /* data of the verb; wiped and freed with the request */
+    size_t scratch_size;
+    struct rows_page rows;     /* what the verb reads from the store; freed with the request */
+    struct store_page records; /* the same */
     struct answer answer;
 };
 
@@ -157,6 +160,7 @@ struct api {
     struct list sign_ins;
     struct map sign_ins_by_hash;
     size_t sign_ins_count;
+    bool rights_lost; /* a sign-in was ended: request_end_lost is due */
     struct notice_listener notices;
     char *openapi; /* made once */
 
@@ -184,9 +188,6 @@ void http_server_schedule(struct api *api);
 void http_client_arrived(struct api *api, struct http_client *client);
 /* A request on it had a valid token of this administrator, or (0) none. */
 void http_client_identified(struct api *api, struct http_client *client, uint64_t admin_id);
-/* At the Unix socket: may it be used without a token? Else: is its address that of a signed-in
- * client? */
-bool http_client_is_known(const struct api *api, const struct http_client *client);
 
 /* ---- request.c ---- */
 
@@ -199,15 +200,9 @@ enum MHD_Result request_go_on(void *api, struct MHD_Connection *connection, cons
 void request_end(void *api, struct MHD_Connection *connection, void **request,
                  enum MHD_RequestTerminationCode code);
 
-/* In a verb: `return request_wait(request, x_begin(..., &request->op), then, reterr);`. */
-int request_wait(struct request *request, int begun, verb_fn *then, struct berth_error *reterr);
-
 /* Its connection was shut down; resumes it, because the library does not check suspended
  * connections. */
 void request_abandon(struct request *request);
-
-/* Zeroed memory that is freed with the request; `wipe` is called before, NULL: none. */
-void *request_scratch(struct request *request, size_t size, void (*wipe)(void *scratch));
 
 /* End requests that take long (streams of events, downloads) whose caller has lost its rights, by a
  * change or by time. */
@@ -242,8 +237,16 @@ void answer_row_json(struct request *request, unsigned status, enum entity_kind 
 void answer_failure(struct request *request, const struct berth_error *error);
 void answer_wipe(struct answer *answer);
 
+/* Wait for an operation: `return request_wait(request, x_begin(..., &request->op), reterr);`. */
+int request_wait(struct request *request, int begun, struct berth_error *reterr);
+
+/* Memory of a verb: zeroed at its first call, the same at later ones. */
+void *request_scratch(struct request *request, size_t size);
+
+/* ---- response.c ---- */
+
 /* Pass the answer to the library. */
-enum MHD_Result answer_queue(struct request *request);
+enum MHD_Result response_queue(struct request *request);
 
 /* ---- caller.c ---- */
 
@@ -263,6 +266,10 @@ int caller_may(const struct request *request, struct berth_error *reterr) berth_
 
 /* Mask of the fields that a role may see. */
 unsigned caller_see(enum role role);
+
+/* At the Unix socket: may the client use it without a token? Else: is its address that of a
+ * signed-in client? */
+bool caller_is_known(const struct api *api, const struct http_client *client);
 
 /* Create a sign-in for an administrator whose password was checked; the one unused for longest is
  * dropped when there are SIGN_INS_OF_ONE. The caller wipes *ret_token. Errors: TOO_MANY.
@@ -318,10 +325,12 @@ char *row_field_text(struct core *core, enum entity_kind kind, const void *row,
 
 /* ---- past.c: rows of kinds that keep ended rows ---- */
 
-/* Answer with a page of rows from the file. */
+/* Answer with a page of rows from the file; past_listed: its next step. */
 int past_list(struct request *request, const struct rows_query *query, struct berth_error *reterr);
-/* Answer with one row from the file. Errors: NOT_FOUND. */
+int past_listed(struct request *request, struct berth_error *reterr);
+/* Answer with one row from the file; past_shown: its next step. Errors: NOT_FOUND. */
 int past_show(struct request *request, uint64_t id, struct berth_error *reterr);
+int past_shown(struct request *request, struct berth_error *reterr);
 
 /* ---- collection.c, change.c: the plain verbs ---- */
 

@@ -88,7 +88,7 @@ static void enforce_share(struct api *api, uint64_t admin_id)
     if (count < SIGN_INS_OF_ONE)
         return;
     sign_in_end(api, least_used);
-    request_end_lost(api);
+    api->rights_lost = true;
 }
 
 int caller_sign_in(struct api *api, const struct admin *admin, struct secret *ret_token,
@@ -129,7 +129,7 @@ void caller_sign_out(struct api *api, const char *token)
     if (!sign_in)
         return;
     sign_in_end(api, sign_in);
-    request_end_lost(api);
+    api->rights_lost = true;
 }
 
 void caller_free_all(struct api *api)
@@ -235,6 +235,16 @@ bool caller_holds(struct api *api, const struct caller *caller)
         return true; /* identified by the kernel, or a verb that needs no identity */
     return become_admin(api, caller->shown, &now, NULL) == 0 && now.admin_id == caller->admin_id &&
            now.actor.role == caller->actor.role;
+}
+
+bool caller_is_known(const struct api *api, const struct http_client *client)
+{
+    if (client->local)
+        return client->member;
+    for (size_t i = 0; i < KNOWN_ADDRESSES; i++)
+        if (strcmp(api->known[i], client->address) == 0)
+            return true;
+    return false;
 }
 
 int caller_identify(struct request *request, struct berth_error *reterr)

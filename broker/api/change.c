@@ -34,10 +34,12 @@ static int added(struct request *request, struct berth_error *reterr)
 
 int plain_add(struct request *request, struct berth_error *reterr)
 {
+    if (request->step)
+        return added(request, reterr);
     return request_wait(request,
                         admin_add(request->api->context, &request->caller.actor,
                                   request->verb->entity, request->row, &request->id, &request->op),
-                        added, reterr);
+                        reterr);
 }
 
 static int changed(struct request *request, struct berth_error *reterr)
@@ -47,12 +49,14 @@ static int changed(struct request *request, struct berth_error *reterr)
 
 int plain_set(struct request *request, struct berth_error *reterr)
 {
+    if (request->step)
+        return changed(request, reterr);
     request->id = request->row->id;
     request->row->version = request->if_version;
     return request_wait(request,
                         admin_set(request->api->context, &request->caller.actor,
                                   request->verb->entity, request->row, &request->op),
-                        changed, reterr);
+                        reterr);
 }
 
 /* ---- deleting ---- */
@@ -92,11 +96,13 @@ int plain_delete(struct request *request, struct berth_error *reterr)
     struct entity *entity = request->entity;
     struct deletion *deletion;
 
+    if (request->step)
+        return deleted(request, reterr);
     if (request->dry_run) {
         plan_delete(request, entity);
         return 0;
     }
-    deletion = (struct deletion *)request_scratch(request, sizeof(*deletion), NULL);
+    deletion = (struct deletion *)request_scratch(request, sizeof(*deletion));
     (void)name_of(entity, deletion->name);
     request->id = ((const union row *)entity_row_of(entity))->id;
 
@@ -105,12 +111,12 @@ int plain_delete(struct request *request, struct berth_error *reterr)
 
         return request_wait(
             request, admin_desktop(api->context, &request->caller.actor, &action, &request->op),
-            deleted, reterr);
+            reterr);
     }
     return request_wait(
         request,
         admin_drop(api->context, &request->caller.actor, entity->kind, request->id, &request->op),
-        deleted, reterr);
+        reterr);
 }
 
 /* ---- plans ---- */

@@ -248,8 +248,11 @@ static int list_file(struct request *request, const struct list_query *query,
 static int list(struct request *request, struct berth_error *reterr)
 {
     struct list_query query;
-    int r = read_list_query(request, &query, reterr);
+    int r;
 
+    if (request->step)
+        return past_listed(request, reterr);
+    r = read_list_query(request, &query, reterr);
     if (r == 0 && query.past)
         r = list_file(request, &query, reterr);
     else if (r == 0 && query.open)
@@ -264,6 +267,8 @@ static int show(struct request *request, struct berth_error *reterr)
 {
     const struct entity *entity = request->entity;
 
+    if (request->step)
+        return past_shown(request, reterr);
     if (!entity || core_has_ended(entity->kind, entity_row_of(request->entity)))
         return past_show(request, request->id, reterr);
     answer_row_json(request, MHD_HTTP_OK, entity->kind, entity_row_of(request->entity));

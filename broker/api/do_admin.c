@@ -16,11 +16,6 @@ struct signing_in {
     char password_hash[sizeof(((struct row_admin *)0)->password_hash)];
 };
 
-static void wipe_signing(void *scratch)
-{
-    explicit_bzero(scratch, sizeof(struct signing_in));
-}
-
 static int signed_in(struct request *request, struct berth_error *reterr)
 {
     struct api *api = request->api;
@@ -46,14 +41,14 @@ static int signed_in(struct request *request, struct berth_error *reterr)
 int do_sign_in(struct request *request, struct berth_error *reterr)
 {
     const struct verb_sign_in *in = (const struct verb_sign_in *)request->params;
-    struct signing_in *signing =
-        (struct signing_in *)request_scratch(request, sizeof(*signing), wipe_signing);
-    const struct auth_source source = {
-        .name = request->client->local ? "socket" : request->client->address,
-        .known = http_client_is_known(request->api, request->client)
-    };
+    struct signing_in *signing = (struct signing_in *)request_scratch(request, sizeof(*signing));
+    const struct auth_source source = { .name = request->client->local ? "socket"
+                                                                       : request->client->address,
+                                        .known = caller_is_known(request->api, request->client) };
     struct entity *entity = core_find_name(request->api->context->core, ENTITY_admin, in->name);
 
+    if (request->step)
+        return signed_in(request, reterr);
     if (entity)
         memcpy(signing->password_hash, container_of(entity, struct admin, base)->row.password_hash,
                sizeof(signing->password_hash));
@@ -61,7 +56,7 @@ int do_sign_in(struct request *request, struct berth_error *reterr)
     return request_wait(request,
                         auth_admin_begin(request->api->context->auth, in->name, &in->password,
                                          &source, &signing->admin_id, &request->op),
-                        signed_in, reterr);
+                        reterr);
 }
 
 int do_sign_out(struct request *request, struct berth_error *reterr)
@@ -101,25 +96,24 @@ int do_admin_password(struct request *request, struct berth_error *reterr)
 {
     const struct verb_admin_password *in = (const struct verb_admin_password *)request->params;
 
+    if (request->step)
+        return password_set(request, reterr);
     return request_wait(request,
                         admin_password(request->api->context, &request->caller.actor, ENTITY_admin,
                                        in->admin, &in->password, &request->op),
-                        password_set, reterr);
+                        reterr);
 }
 
 int do_user_password(struct request *request, struct berth_error *reterr)
 {
     const struct verb_user_password *in = (const struct verb_user_password *)request->params;
 
+    if (request->step)
+        return password_set(request, reterr);
     return request_wait(request,
                         admin_password(request->api->context, &request->caller.actor, ENTITY_user,
                                        in->user, &in->password, &request->op),
-                        password_set, reterr);
-}
-
-static void wipe_token(void *scratch)
-{
-    secret_wipe(&((struct view_token_made *)scratch)->token);
+                        reterr);
 }
 
 static int token_made(struct request *request, struct berth_error *reterr)
@@ -133,9 +127,11 @@ int do_token_add(struct request *request, struct berth_error *reterr)
 {
     const struct verb_token_add *in = (const struct verb_token_add *)request->params;
     struct view_token_made *view =
-        (struct view_token_made *)request_scratch(request, sizeof(*view), wipe_token);
+        (struct view_token_made *)request_scratch(request, sizeof(*view));
     struct row_token row = { .admin_id = in->admin };
 
+    if (request->step)
+        return token_made(request, reterr);
     row.expires_ms =
         request->api->loop->timers.wall_ms + (in->days ? in->days : TOKEN_DAYS) * DAY_MS;
     (void)snprintf(row.label, sizeof(row.label), "%s", in->label);
@@ -144,5 +140,5 @@ int do_token_add(struct request *request, struct berth_error *reterr)
     return request_wait(request,
                         admin_token(request->api->context, &request->caller.actor, &row, &view->id,
                                     &view->token, &request->op),
-                        token_made, reterr);
+                        reterr);
 }

@@ -74,16 +74,10 @@ int do_flow_cancel(struct request *request, struct berth_error *reterr)
 #define AUDIT_PAGE 100
 
 struct auditing {
-    struct store_page page;
     struct audit_verdict verdict;
     int64_t limit;
     char name[64];
 };
-
-static void drop_page(void *scratch)
-{
-    json_decref(((struct auditing *)scratch)->page.items);
-}
 
 static void copy_text(const json_t *item, const char *name, char *out, size_t size)
 {
@@ -114,13 +108,13 @@ static int audit_read(struct request *request, struct berth_error *reterr)
 {
     const struct auditing *auditing = (const struct auditing *)request->scratch;
     json_t *items = json_array();
-    size_t count = json_array_size(auditing->page.items);
+    size_t count = json_array_size(request->records.items);
 
     (void)reterr;
     for (size_t i = 0; i < count; i++)
         (void)json_array_append_new(
-            items, audit_item(json_array_get(auditing->page.items, i), request->caller.see));
-    answer_items(request, items, (int64_t)count == auditing->limit ? auditing->page.last : 0);
+            items, audit_item(json_array_get(request->records.items, i), request->caller.see));
+    answer_items(request, items, (int64_t)count == auditing->limit ? request->records.last : 0);
     return 0;
 }
 
@@ -128,9 +122,10 @@ int do_audit_list(struct request *request, struct berth_error *reterr)
 {
     const struct verb_audit_list *in = (const struct verb_audit_list *)request->params;
     struct store *store = request->api->context->store;
-    struct auditing *auditing =
-        (struct auditing *)request_scratch(request, sizeof(*auditing), drop_page);
+    struct auditing *auditing = (struct auditing *)request_scratch(request, sizeof(*auditing));
 
+    if (request->step)
+        return audit_read(request, reterr);
     if (in->after && in->before)
         return berth_fail(reterr, BERTH_E_INVALID,
                           "'after' and 'before' are two directions; give one of them");
@@ -138,10 +133,10 @@ int do_audit_list(struct request *request, struct berth_error *reterr)
     return request_wait(request,
                         in->after
                             ? store_audit_begin(store, in->after, (int)auditing->limit,
-                                                &auditing->page, &request->op)
+                                                &request->records, &request->op)
                             : store_audit_newest_begin(store, in->before, (int)auditing->limit,
-                                                       &auditing->page, &request->op),
-                        audit_read, reterr);
+                                                       &request->records, &request->op),
+                        reterr);
 }
 
 static int audit_judged(struct request *request, struct berth_error *reterr)
@@ -160,25 +155,18 @@ static int audit_judged(struct request *request, struct berth_error *reterr)
 
 int do_audit_verify(struct request *request, struct berth_error *reterr)
 {
-    struct auditing *auditing =
-        (struct auditing *)request_scratch(request, sizeof(*auditing), NULL);
+    struct auditing *auditing = (struct auditing *)request_scratch(request, sizeof(*auditing));
 
+    if (request->step)
+        return audit_judged(request, reterr);
     return request_wait(
         request,
         store_audit_verify_begin(request->api->context->store, &auditing->verdict, &request->op),
-        audit_judged, reterr);
+        reterr);
 }
 
 /* The key is destroyed; record that, without the user's name. */
-static int erase_noted(struct request *request, struct berth_error *reterr)
-{
-    (void)reterr;
-    answer_result(request, "the personal data of user %llu in the audit trail is unreadable now",
-                  (unsigned long long)request->id);
-    return 0;
-}
-
-static int erased(struct request *request, struct berth_error *reterr)
+static int record_erased(struct request *request, struct berth_error *reterr)
 {
     char object[96];
 
@@ -186,7 +174,7 @@ static int erased(struct request *request, struct berth_error *reterr)
     return request_wait(request,
                         admin_audit(request->api->context, &request->caller.actor, "audit.erase",
                                     object, 0, &request->op),
-                        erase_noted, reterr);
+                        reterr);
 }
 
 int do_audit_erase(struct request *request, struct berth_error *reterr)
@@ -194,6 +182,14 @@ int do_audit_erase(struct request *request, struct berth_error *reterr)
     const struct verb_audit_erase *in = (const struct verb_audit_erase *)request->params;
 
     request->id = in->user;
+    if (request->step == 1)
+        return record_erased(request, reterr);
+    if (request->step) {
+        answer_result(request,
+                      "the personal data of user %llu in the audit trail is unreadable now",
+                      (unsigned long long)request->id);
+        return 0;
+    }
     if (request->dry_run) {
         struct view_plan plan = { .dry_run = true };
 
@@ -203,42 +199,30 @@ int do_audit_erase(struct request *request, struct berth_error *reterr)
         plan_answer(request, &plan);
         return 0;
     }
-    return request_wait(request,
-                        store_erase_begin(request->api->context->store, in->user, &request->op),
-                        erased, reterr);
+    return request_wait(
+        request, store_erase_begin(request->api->context->store, in->user, &request->op), reterr);
 }
 
 /* ---- backup ---- */
-
-static int backup_noted(struct request *request, struct berth_error *reterr)
-{
-    const struct verb_backup *in = (const struct verb_backup *)request->params;
-
-    (void)reterr;
-    answer_result(request, "the backup is in '%.120s'", in->file);
-    return 0;
-}
-
-static int backed_up(struct request *request, struct berth_error *reterr)
-{
-    const struct verb_backup *in = (const struct verb_backup *)request->params;
-
-    return request_wait(request,
-                        admin_audit(request->api->context, &request->caller.actor, "store.backup",
-                                    in->file, 0, &request->op),
-                        backup_noted, reterr);
-}
 
 int do_backup(struct request *request, struct berth_error *reterr)
 {
     const struct verb_backup *in = (const struct verb_backup *)request->params;
 
+    if (request->step == 1)
+        return request_wait(request,
+                            admin_audit(request->api->context, &request->caller.actor,
+                                        "store.backup", in->file, 0, &request->op),
+                            reterr);
+    if (request->step) {
+        answer_result(request, "the backup is in '%.120s'", in->file);
+        return 0;
+    }
     if (in->file[0] != '/')
         return berth_fail(reterr, BERTH_E_INVALID,
                           "file: an absolute path is required, because the broker writes the file");
-    return request_wait(request,
-                        store_backup_begin(request->api->context->store, in->file, &request->op),
-                        backed_up, reterr);
+    return request_wait(
+        request, store_backup_begin(request->api->context->store, in->file, &request->op), reterr);
 }
 
 /* ---- certificate authority and configuration ---- */

@@ -69,18 +69,20 @@ static int act(struct request *request, const struct desktop_action *action,
     const struct desktop *desktop = desktop_find(request->api->context->core, action->desktop_id);
     struct acting *acting;
 
+    if (request->step)
+        return acted(request, reterr);
     if (!desktop)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "desktop not found");
     if (request->dry_run) {
         plan_act(request, desktop, action);
         return 0;
     }
-    acting = (struct acting *)request_scratch(request, sizeof(*acting), NULL);
+    acting = (struct acting *)request_scratch(request, sizeof(*acting));
     acting->act = action->act;
     (void)snprintf(acting->name, sizeof(acting->name), "%s", desktop->row.name);
     return request_wait(
         request, admin_desktop(request->api->context, &request->caller.actor, action, &request->op),
-        acted, reterr);
+        reterr);
 }
 
 #define ACT(symbol, which, force_, why_)                                                         \
@@ -116,11 +118,13 @@ static int mode_set(struct request *request, struct berth_error *reterr)
 static int set_mode(struct request *request, uint64_t host_id, enum host_mode mode,
                     struct berth_error *reterr)
 {
+    if (request->step)
+        return mode_set(request, reterr);
     request->id = host_id;
     return request_wait(
         request,
         admin_host_mode(request->api->context, &request->caller.actor, host_id, mode, &request->op),
-        mode_set, reterr);
+        reterr);
 }
 
 int do_host_activate(struct request *request, struct berth_error *reterr)
@@ -157,13 +161,15 @@ int do_image_version_add(struct request *request, struct berth_error *reterr)
         (const struct verb_image_version_add *)request->params;
     struct row_image_version row = { .image_id = in->image };
 
+    if (request->step)
+        return version_made(request, reterr);
     (void)snprintf(row.path, sizeof(row.path), "%s", in->path);
     (void)snprintf(row.kernel, sizeof(row.kernel), "%s", in->kernel);
     (void)snprintf(row.initrd, sizeof(row.initrd), "%s", in->initrd);
     return request_wait(request,
                         admin_add(request->api->context, &request->caller.actor,
                                   ENTITY_image_version, &row, &request->id, &request->op),
-                        version_made, reterr);
+                        reterr);
 }
 
 static const struct image_version *version_numbered(struct core *core, uint64_t image_id,
@@ -289,7 +295,7 @@ static int do_imaging(struct request *request, struct imaging imaging,
 {
     struct core *core = request->api->context->core;
     const struct image *image = image_find(core, imaging.image_id);
-    struct imaging *kept = (struct imaging *)request_scratch(request, sizeof(*kept), NULL);
+    struct imaging *kept = (struct imaging *)request_scratch(request, sizeof(*kept));
 
     *kept = imaging;
     kept->action.dry_run = request->dry_run;
@@ -299,7 +305,7 @@ static int do_imaging(struct request *request, struct imaging imaging,
     return request_wait(
         request,
         admin_image(request->api->context, &request->caller.actor, &kept->action, &request->op),
-        imaged, reterr);
+        reterr);
 }
 
 int do_image_publish(struct request *request, struct berth_error *reterr)
@@ -308,6 +314,8 @@ int do_image_publish(struct request *request, struct berth_error *reterr)
     const struct image_version *version =
         version_numbered(request->api->context->core, in->image, in->number);
 
+    if (request->step)
+        return imaged(request, reterr);
     if (!version)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the image has no version %lld",
                           (long long)in->number);
@@ -323,6 +331,8 @@ int do_image_rollback(struct request *request, struct berth_error *reterr)
     struct core *core = request->api->context->core;
     const struct image *image = image_find(core, in->image);
 
+    if (request->step)
+        return imaged(request, reterr);
     return do_imaging(request,
                       (struct imaging){ .action = { .act = IMAGE_ROLLBACK, .id = in->image },
                                         .image_id = in->image },
@@ -341,6 +351,8 @@ int do_pool_recompose(struct request *request, struct berth_error *reterr)
                                .image_id = image ? image->row.id : 0,
                                .pool_id = in->pool };
 
+    if (request->step)
+        return imaged(request, reterr);
     if (pool)
         imaging.old = recompose_count(core, pool, &imaging.used);
     return do_imaging(request, imaging,
@@ -425,9 +437,10 @@ int do_pool_retry(struct request *request, struct berth_error *reterr)
     const struct verb_pool_retry *in = (const struct verb_pool_retry *)request->params;
     struct core *core = request->api->context->core;
     const struct pool *pool = pool_find(core, in->pool);
-    struct retrying *retrying =
-        (struct retrying *)request_scratch(request, sizeof(*retrying), NULL);
+    struct retrying *retrying = (struct retrying *)request_scratch(request, sizeof(*retrying));
 
+    if (request->step)
+        return retried(request, reterr);
     if (pool && admin_pool_is_managed(pool, reterr) < 0)
         return BERTH_E_UNSUPPORTED;
     count_retrying(core, in->pool, retrying);
@@ -438,7 +451,7 @@ int do_pool_retry(struct request *request, struct berth_error *reterr)
     return request_wait(
         request,
         admin_pool_retry(request->api->context, &request->caller.actor, in->pool, &request->op),
-        retried, reterr);
+        reterr);
 }
 
 int do_pool_status(struct request *request, struct berth_error *reterr)

@@ -51,11 +51,13 @@ int do_where(struct request *request, struct berth_error *reterr)
     const struct verb_where *in = (const struct verb_where *)request->params;
     struct core *core = request->api->context->core;
     const struct user *user = user_find(core, in->user);
-    struct view_where *view = (struct view_where *)request_scratch(request, sizeof(*view), NULL);
+    struct view_where *view = (struct view_where *)request_scratch(request, sizeof(*view));
     struct user_location where;
     const struct terminal *terminal;
     char object[96];
 
+    if (request->step)
+        return where_noted(request, reterr);
     if (!user)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "user not found");
     user_presence(core, in->user, &where);
@@ -78,7 +80,7 @@ int do_where(struct request *request, struct berth_error *reterr)
     return request_wait(request,
                         admin_audit(request->api->context, &request->caller.actor, "user.where",
                                     object, in->user, &request->op),
-                        where_noted, reterr);
+                        reterr);
 }
 
 /* ---- explain ---- */
@@ -139,12 +141,15 @@ int do_explain(struct request *request, struct berth_error *reterr)
 {
     const struct verb_explain *in = (const struct verb_explain *)request->params;
     struct context *context = request->api->context;
-    struct view_explained *view =
-        (struct view_explained *)request_scratch(request, sizeof(*view), NULL);
-    struct explain *explain = berth_new(struct explain);
+    struct view_explained *view = (struct view_explained *)request_scratch(request, sizeof(*view));
+    struct explain *explain;
     char object[96];
-    int r = explain_user(context, in->user, in->terminal, explain, reterr);
+    int r;
 
+    if (request->step)
+        return explain_noted(request, reterr);
+    explain = berth_new(struct explain);
+    r = explain_user(context, in->user, in->terminal, explain, reterr);
     if (r == 0)
         explain_fill(explain, view);
     free(explain);
@@ -154,7 +159,7 @@ int do_explain(struct request *request, struct berth_error *reterr)
     return request_wait(request,
                         admin_audit(context, &request->caller.actor, "user.explain", object,
                                     in->user, &request->op),
-                        explain_noted, reterr);
+                        reterr);
 }
 
 /* ---- sessions ---- */
@@ -203,6 +208,8 @@ int do_session_sign_off(struct request *request, struct berth_error *reterr)
     const struct verb_session_sign_off *in = (const struct verb_session_sign_off *)request->params;
     const struct session *session = session_find(request->api->context->core, in->session);
 
+    if (request->step)
+        return signed_off(request, reterr);
     request->id = in->session;
     if (request->dry_run && session) {
         plan_sign_off(request, session);
@@ -211,7 +218,7 @@ int do_session_sign_off(struct request *request, struct berth_error *reterr)
     return request_wait(request,
                         admin_session_sign_off(request->api->context, &request->caller.actor,
                                                in->session, in->reason, &request->op),
-                        signed_off, reterr);
+                        reterr);
 }
 
 int do_session_disconnect(struct request *request, struct berth_error *reterr)
@@ -219,11 +226,13 @@ int do_session_disconnect(struct request *request, struct berth_error *reterr)
     const struct verb_session_disconnect *in =
         (const struct verb_session_disconnect *)request->params;
 
+    if (request->step)
+        return disconnected(request, reterr);
     request->id = in->session;
     return request_wait(request,
                         admin_session_disconnect(request->api->context, &request->caller.actor,
                                                  in->session, in->reason, &request->op),
-                        disconnected, reterr);
+                        reterr);
 }
 
 /* ---- badges and groups ---- */
@@ -237,10 +246,12 @@ int do_badge_add(struct request *request, struct berth_error *reterr)
 {
     const struct verb_badge_add *in = (const struct verb_badge_add *)request->params;
 
+    if (request->step)
+        return badge_made(request, reterr);
     return request_wait(request,
                         admin_badge(request->api->context, &request->caller.actor, in->user,
                                     in->uid, in->label, &request->id, &request->op),
-                        badge_made, reterr);
+                        reterr);
 }
 
 int do_group_member_list(struct request *request, struct berth_error *reterr)
@@ -293,12 +304,14 @@ int do_group_join(struct request *request, struct berth_error *reterr)
     const struct verb_group_join *in = (const struct verb_group_join *)request->params;
     struct row_membership row = { .group_id = in->group, .user_id = in->user };
 
+    if (request->step)
+        return joined(request, reterr);
     if (membership_of(request->api->context->core, in->group, in->user))
         return berth_fail(reterr, BERTH_E_EXISTS, "the user is already in the group");
     return request_wait(request,
                         admin_add(request->api->context, &request->caller.actor, ENTITY_membership,
                                   &row, &request->id, &request->op),
-                        joined, reterr);
+                        reterr);
 }
 
 static int left(struct request *request, struct berth_error *reterr)
@@ -314,10 +327,12 @@ int do_group_leave(struct request *request, struct berth_error *reterr)
     const struct membership *membership =
         membership_of(request->api->context->core, in->group, in->user);
 
+    if (request->step)
+        return left(request, reterr);
     if (!membership)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the user is not in the group");
     return request_wait(request,
                         admin_drop(request->api->context, &request->caller.actor, ENTITY_membership,
                                    membership->row.id, &request->op),
-                        left, reterr);
+                        reterr);
 }

@@ -24,11 +24,6 @@ struct inviting {
     struct invite invite;
 };
 
-static void wipe_inviting(void *scratch)
-{
-    explicit_bzero(scratch, sizeof(struct inviting));
-}
-
 static int invited(struct request *request, struct berth_error *reterr)
 {
     struct inviting *inviting = (struct inviting *)request->scratch;
@@ -60,14 +55,15 @@ int do_terminal_invite(struct request *request, struct berth_error *reterr)
 {
     const struct verb_terminal_invite *in = (const struct verb_terminal_invite *)request->params;
     struct api *api = request->api;
-    struct inviting *inviting =
-        (struct inviting *)request_scratch(request, sizeof(*inviting), wipe_inviting);
+    struct inviting *inviting = (struct inviting *)request_scratch(request, sizeof(*inviting));
     struct row_invitation row = { .place_id = in->place, .uses_left = in->uses ? in->uses : 1 };
     char hash[72];
     char key_hash[72];
     int64_t not_after_ms;
     int r;
 
+    if (request->step)
+        return invited(request, reterr);
     if (!api->authority || !api->host)
         return berth_fail(reterr, BERTH_E_STATE, "this broker has no listener for terminals");
     r = tls_certificate_info(api->authority, hash, key_hash, &not_after_ms, reterr);
@@ -88,7 +84,7 @@ int do_terminal_invite(struct request *request, struct berth_error *reterr)
     return request_wait(request,
                         admin_invite(api->context, &request->caller.actor, &row, &inviting->view.id,
                                      &inviting->invite.token, &request->op),
-                        invited, reterr);
+                        reterr);
 }
 
 /* ---- one terminal with all its settings ---- */
@@ -199,11 +195,13 @@ static int state_set(struct request *request, struct berth_error *reterr)
 static int set_state(struct request *request, uint64_t id, enum terminal_state state,
                      const char *why, struct berth_error *reterr)
 {
+    if (request->step)
+        return state_set(request, reterr);
     request->id = id;
     return request_wait(request,
                         admin_terminal_state(request->api->context, &request->caller.actor, id,
                                              state, why, &request->op),
-                        state_set, reterr);
+                        reterr);
 }
 
 int do_terminal_approve(struct request *request, struct berth_error *reterr)
@@ -372,7 +370,7 @@ static int command_next(struct request *request, struct berth_error *reterr)
     return request_wait(
         request,
         admin_command(request->api->context, &commanding->actor, &spec, &request->id, &request->op),
-        command_given, reterr);
+        reterr);
 }
 
 static void plan_command(struct request *request, enum command_kind kind,
@@ -400,9 +398,12 @@ static int command(struct request *request, enum command_kind kind,
                    const struct command_target *target, int64_t minutes, struct berth_error *reterr)
 {
     struct commanding *commanding =
-        (struct commanding *)request_scratch(request, sizeof(*commanding), NULL);
-    int r = choose(request->api->context->core, target, commanding, reterr);
+        (struct commanding *)request_scratch(request, sizeof(*commanding));
+    int r;
 
+    if (request->step)
+        return command_given(request, reterr);
+    r = choose(request->api->context->core, target, commanding, reterr);
     if (r < 0)
         return r;
     if (request->dry_run) {

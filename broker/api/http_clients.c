@@ -58,22 +58,12 @@ static bool is_answered(const struct http_client *client)
     return client->request && !client->receiving_ms;
 }
 
-bool http_client_is_known(const struct api *api, const struct http_client *client)
-{
-    if (client->local)
-        return client->member;
-    for (size_t i = 0; i < KNOWN_ADDRESSES; i++)
-        if (strcmp(api->known[i], client->address) == 0)
-            return true;
-    return false;
-}
-
 /* Clients of a lower rank are closed first. */
 static int rank(const struct api *api, const struct http_client *client)
 {
     if (client->local) /* root's are closed last, because root can repair the system */
         return (client->uid == 0 ? 4 : client->member ? 2 : 0) + is_answered(client);
-    return (http_client_is_known(api, client) ? 2 : 0) + is_answered(client);
+    return (caller_is_known(api, client) ? 2 : 0) + is_answered(client);
 }
 
 /* How many other connections of its share have the same holder. */

@@ -7,28 +7,18 @@
 
 #include "api_internal.h"
 
-struct past {
-    struct rows_page page;
-};
-
-static void drop_page(void *scratch)
-{
-    free(((struct past *)scratch)->page.rows);
-}
-
-static int begin(struct request *request, const struct rows_query *query, verb_fn *then,
+static int begin(struct request *request, const struct rows_query *query,
                  struct berth_error *reterr)
 {
-    struct past *past = (struct past *)request_scratch(request, sizeof(*past), drop_page);
-
     return request_wait(
-        request, store_rows_begin(request->api->context->store, query, &past->page, &request->op),
-        then, reterr);
+        request,
+        store_rows_begin(request->api->context->store, query, &request->rows, &request->op),
+        reterr);
 }
 
-static int listed(struct request *request, struct berth_error *reterr)
+int past_listed(struct request *request, struct berth_error *reterr)
 {
-    const struct rows_page *page = &((const struct past *)request->scratch)->page;
+    const struct rows_page *page = &request->rows;
     enum entity_kind kind = request->verb->entity;
     size_t size = entity_row(kind)->record->size;
     json_t *items = json_array();
@@ -43,7 +33,7 @@ static int listed(struct request *request, struct berth_error *reterr)
 
 int past_list(struct request *request, const struct rows_query *query, struct berth_error *reterr)
 {
-    return begin(request, query, listed, reterr);
+    return begin(request, query, reterr);
 }
 
 static int is_missing(const struct request *request, struct berth_error *reterr)
@@ -55,9 +45,9 @@ static int is_missing(const struct request *request, struct berth_error *reterr)
                       (unsigned long long)request->id);
 }
 
-static int shown(struct request *request, struct berth_error *reterr)
+int past_shown(struct request *request, struct berth_error *reterr)
 {
-    const struct rows_page *page = &((const struct past *)request->scratch)->page;
+    const struct rows_page *page = &request->rows;
 
     if (!page->count)
         return is_missing(request, reterr);
@@ -77,5 +67,5 @@ int past_show(struct request *request, uint64_t id, struct berth_error *reterr)
     request->id = id;
     if (!id)
         return is_missing(request, reterr);
-    return begin(request, &query, shown, reterr);
+    return begin(request, &query, reterr);
 }

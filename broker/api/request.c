@@ -30,9 +30,9 @@ static void request_free(struct request *request)
         explicit_bzero(request->row, sizeof(*request->row));
     free(request->row);
     berth_wipe_free(request->body, request->body_size);
-    if (request->scratch && request->scratch_free)
-        request->scratch_free(request->scratch);
-    free(request->scratch);
+    berth_wipe_free(request->scratch, request->scratch_size);
+    json_decref(request->records.items);
+    free(request->rows.rows);
     answer_wipe(&request->answer);
     free(request->target);
     explicit_bzero(request, sizeof(*request));
@@ -271,14 +271,16 @@ static void fail(struct request *request, const struct berth_error *error)
     answer_failure(request, error);
 }
 
-static int run_verb(struct request *request, struct berth_error *reterr)
+/* The next step of the verb. One that ends sign-ins may end other requests with them. */
+static int run_step(struct request *request, struct berth_error *reterr)
 {
-    int r = input_read(request, reterr);
+    int r = request->verb->plain ? plain_run(request, reterr)
+                                 : specials[request->verb->id](request, reterr);
 
-    if (r < 0)
-        return r;
-    return request->verb->plain ? plain_run(request, reterr)
-                                : specials[request->verb->id](request, reterr);
+    if (request->api->rights_lost)
+        request_end_lost(request->api);
+    request->api->rights_lost = false;
+    return r;
 }
 
 /* The caller was identified at the headers; check again, because the body may have taken long. */
@@ -308,24 +310,14 @@ static void run(struct request *request)
     if (r == 0)
         r = replay_begin(request, &error);
     if (r == 0)
-        r = run_verb(request, &error);
+        r = input_read(request, &error);
+    if (r == 0)
+        r = run_step(request, &error);
     request->entity = NULL; /* a pointer into the core is not valid after this call */
     if (r < 0)
         fail(request, &error);
     if (request->answer.status)
         replay_end(request);
-}
-
-int request_wait(struct request *request, int begun, verb_fn *then, struct berth_error *reterr)
-{
-    if (begun < 0) {
-        *reterr = request->op.error;
-        if (reterr->code == 0)
-            reterr->code = begun;
-        return begun;
-    }
-    request->then = then;
-    return REQUEST_WAITS;
 }
 
 static void wake(struct request *request)
@@ -355,7 +347,8 @@ static void op_done(struct op *op, int result)
          * was made. */
         r = error.code;
     } else {
-        r = request->then(request, &error);
+        request->step++;
+        r = run_step(request, &error);
     }
     if (r == REQUEST_WAITS)
         return;
@@ -371,13 +364,6 @@ void request_abandon(struct request *request)
         events_end(request->answer.stream);
     else
         wake(request);
-}
-
-void *request_scratch(struct request *request, size_t size, void (*wipe)(void *scratch))
-{
-    request->scratch = berth_alloc(size);
-    request->scratch_free = wipe;
-    return request->scratch;
 }
 
 /* ---- the library's calls ---- */
@@ -398,7 +384,7 @@ static enum MHD_Result take_body(struct request *request, const char *upload, si
 static enum MHD_Result finish(struct request *request)
 {
     if (request->answer.status)
-        return answer_queue(request);
+        return response_queue(request);
     MHD_suspend_connection(request->connection);
     request->suspended = true;
     return MHD_YES;
@@ -414,7 +400,7 @@ static enum MHD_Result headers_received(struct request *request, const char *met
     if (admit(request, method, &error) == 0)
         return MHD_YES;
     fail(request, &error);
-    return answer_queue(request);
+    return response_queue(request);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): the library decides how many arguments there are */

@@ -32,7 +32,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 # module: (sizes of the circles that stand, largest first; sizes to reach; why those may stay).
 STANDING = {
     "broker": ((2,), (2,), "broker_run reads the options again, through main's function, on reload"),
-    "broker/api": ((15,), (7,), "an HTTP server's own conversation"),
+    "broker/api": ((5,), (5,), "an HTTP server's own conversation"),
     "broker/berth-virt": ((4,), (), ""),
     "broker/core": ((12,), (), ""),
     "broker/ctl": ((4, 2, 2), (2, 2), "help lists the local commands and is one of them; the table asks its caller for colours"),
