@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static void run_steps(struct flow *flow, int step);
+#define BY_FINISH (-1) /* flow.next: its step finishes */
+
+static void go_to(struct flow *flow, int step);
 
 void flow_engine_init(struct flow_engine *engine, struct berth_timers *timers)
 {
@@ -14,14 +16,20 @@ void flow_engine_init(struct flow_engine *engine, struct berth_timers *timers)
     list_init(&engine->flows);
 }
 
-const char *flow_step_name(const struct flow *flow)
+static const struct flow_step *step_of(const struct flow *flow)
 {
-    return flow->kind->steps[flow->at].name;
+    return &flow->kind->steps[flow->at];
 }
 
+const char *flow_step_name(const struct flow *flow)
+{
+    return step_of(flow)->name;
+}
+
+/* Does it wait for an operation that must not be cut short? A delay before a retry is not one. */
 static bool durable(const struct flow *flow)
 {
-    return flow->kind->steps[flow->at].limit_ms == FLOW_DURABLE;
+    return step_of(flow)->limit_ms == FLOW_DURABLE && flow->next == BY_FINISH;
 }
 
 /* Run undo functions from the last step entered to the first; a flow that succeeded is not undone.
@@ -94,6 +102,8 @@ static void end(struct flow *flow)
     }
     list_remove(&flow->node);
     flow->kind->ended(flow, &error);
+    if (engine->flow_ended)
+        engine->flow_ended(engine);
 }
 
 /* Stop waiting. False when the outcome must be awaited; the flow then ends when it is known. */
@@ -114,8 +124,7 @@ static void limit_over(struct berth_timer *timer)
 
     if (stop_waiting(flow)) {
         (void)berth_fail(&flow->error, BERTH_E_TIMEOUT, "%s: step '%s' took longer than %lld ms",
-                         flow->who, flow_step_name(flow),
-                         (long long)flow->kind->steps[flow->at].limit_ms);
+                         flow->who, flow_step_name(flow), (long long)step_of(flow)->limit_ms);
         end(flow);
     }
 }
@@ -133,28 +142,44 @@ static void deadline_over(struct berth_timer *timer)
         end(flow);
 }
 
-static void op_done(struct op *op, int result)
+/* The operation, or the wait before `next`, is over: what follows? */
+static int finish(struct flow *flow)
+{
+    if (flow->next == BY_FINISH && step_of(flow)->finish)
+        return step_of(flow)->finish(flow);
+    if (flow->op.result < 0)
+        return flow_fail_with(flow, &flow->op.error);
+    if (flow->next != BY_FINISH)
+        return flow->next;
+    return flow->at + 1 < flow->kind->count ? flow->at + 1 : FLOW_DONE;
+}
+
+static void op_done(struct op *op, berth_unused int result)
 {
     struct flow *flow = container_of(op, struct flow, op);
 
     timer_stop(flow->engine->timers, &flow->limit);
     flow->waiting = false;
-    if (flow->cancelling) {
+    if (flow->cancelling)
         end(flow);
-        return;
-    }
-    if (result < 0 && !flow->any_result) {
-        flow->error = op->error;
-        end(flow);
-        return;
-    }
-    count_step(flow);
-    run_steps(flow, flow->next);
+    else
+        go_to(flow, finish(flow));
+}
+
+static int enter(struct flow *flow, int step)
+{
+    assert(step < flow->kind->count);
+    flow->at = step;
+    flow->entered |= 1u << step;
+    flow->step_since_ms = flow->engine->timers->mono_ms;
+    return step_of(flow)->begin(flow);
 }
 
 static void begin(struct berth_timer *timer)
 {
-    run_steps(container_of(timer, struct flow, limit), 0);
+    struct flow *flow = container_of(timer, struct flow, limit);
+
+    go_to(flow, enter(flow, 0));
 }
 
 void flow_start(struct flow_engine *engine, struct flow *flow, const struct flow_kind *kind,
@@ -178,7 +203,7 @@ void flow_start(struct flow_engine *engine, struct flow *flow, const struct flow
 
 static void wait_in_step(struct flow *flow)
 {
-    int64_t limit_ms = flow->kind->steps[flow->at].limit_ms;
+    int64_t limit_ms = step_of(flow)->limit_ms;
 
     assert(limit_ms != 0); /* a step that waits must have a limit in its table */
     if (limit_ms > 0)
@@ -191,16 +216,12 @@ void flow_wait_longer(struct flow *flow)
         wait_in_step(flow);
 }
 
-static void run_steps(struct flow *flow, int step)
+/* `step` is the answer of begin or finish of the present step. */
+static void go_to(struct flow *flow, int step)
 {
     while (step >= 0) {
-        assert(step < flow->kind->count);
-        flow->at = step;
-        flow->entered |= 1u << step;
-        flow->step_since_ms = flow->engine->timers->mono_ms;
-        step = flow->kind->steps[step].step(flow);
-        if (step != FLOW_WAIT)
-            count_step(flow);
+        count_step(flow);
+        step = enter(flow, step);
     }
     if (step == FLOW_WAIT) {
         wait_in_step(flow);
@@ -208,33 +229,31 @@ static void run_steps(struct flow *flow, int step)
     }
     assert(step == FLOW_DONE || step == FLOW_FAIL);
     assert((step == FLOW_FAIL) == (flow->error.code != 0));
+    count_step(flow);
     end(flow);
 }
 
-int flow_await(struct flow *flow, int begun, int next)
+static int await(struct flow *flow, int begun, int next)
 {
-    if (begun < 0) {
-        if (flow->op.error.code)
-            return flow_fail_with(flow, &flow->op.error);
-        return flow_fail(flow, begun, "%s", berth_error_row(begun)->sentence);
-    }
     flow->next = next;
-    flow->waiting = true;
-    flow->any_result = false;
-    return FLOW_WAIT;
+    if (begun >= 0) {
+        flow->waiting = true;
+        return FLOW_WAIT;
+    }
+    flow->op.result = begun;
+    if (!flow->op.error.code)
+        (void)berth_fail(&flow->op.error, begun, "%s", berth_error_row(begun)->sentence);
+    return finish(flow);
 }
 
-int flow_await_any(struct flow *flow, int begun, int next)
+int flow_await(struct flow *flow, int begun)
 {
-    if (begun < 0) {
-        flow->op.result = begun;
-        if (!flow->op.error.code)
-            (void)berth_fail(&flow->op.error, begun, "%s", berth_error_row(begun)->sentence);
-        return next;
-    }
-    (void)flow_await(flow, begun, next);
-    flow->any_result = true;
-    return FLOW_WAIT;
+    return await(flow, begun, BY_FINISH);
+}
+
+int flow_await_then(struct flow *flow, int begun, int next)
+{
+    return await(flow, begun, next);
 }
 
 int flow_fail(struct flow *flow, int code, const char *format, ...)

@@ -6,6 +6,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "berth/random.h"
+
 void secret_wipe(struct secret *secret)
 {
     explicit_bzero(secret, sizeof(*secret));
@@ -18,6 +20,15 @@ bool secret_set(struct secret *secret, const char *text, size_t length)
         return false;
     memcpy(secret->text, text, length);
     return true;
+}
+
+void secret_random(struct berth_random *random, struct secret *ret)
+{
+    static const char letters[32] = "abcdefghijkmnpqrstuvwxyz23456789";
+
+    secret_wipe(ret);
+    for (int i = 0; i < 24; i++)
+        ret->text[i] = letters[random_below(random, sizeof(letters))];
 }
 
 bool secret_equal(const struct secret *a, const struct secret *b)

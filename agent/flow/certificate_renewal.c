@@ -14,15 +14,15 @@
 /* The switch to the new identity is delayed while a person waits for an answer over the link. */
 #define SWITCH_LATER_MS 60000
 
-static flow_step_fn ask, stored;
+static flow_begin_fn ask;
+static flow_finish_fn stored;
 
-enum { ASK, STORED };
+enum { ASK };
 
 /* clang-format off */
 static const struct flow_step certificate_renewal_steps[] = {
-    /*           name      step    undo  limit/ms    true when it is behind us   */
-    [ASK]    = { "ask",    ask,    NULL, 30000 }, /* the new identity is stored  */
-    [STORED] = { "stored", stored, NULL, 0 },     /* the new expiry is logged    */
+    /*        name   begin finish  undo  limit/ms    true when it is behind us   */
+    [ASK] = { "ask", ask,  stored, NULL, 30000 }, /* the new identity is stored  */
 };
 /* clang-format on */
 
@@ -45,13 +45,15 @@ static int ask(struct flow *flow)
     agent->certificate_renewal.answer.ref = msg.ref;
     r = event_wait_begin(&agent->certificate_renewal.answer, &flow->op);
     (void)agent_flow_send(agent, &msg);
-    return flow_await(flow, r, STORED);
+    return flow_await(flow, r);
 }
 
 static int stored(struct flow *flow)
 {
     const struct agent_identity_facts *facts = agent_identity_facts(agent_of(flow)->identity);
 
+    if (flow->op.result < 0)
+        return flow_fail_with(flow, &flow->op.error);
     log_event(EV_AGENT_JOIN, "terminal", facts->terminal, "certificate_until_ms",
               facts->not_after_ms);
     return FLOW_DONE;

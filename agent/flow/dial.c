@@ -9,18 +9,18 @@
 #include "flow/endpoint.h"
 #include "flow/presence.h"
 
-static flow_step_fn back_off, find_address, connect_tls, announce, present;
+static flow_begin_fn back_off, find_address, connect_tls, announce;
+static flow_finish_fn announced;
 
-enum { BACK_OFF, FIND, CONNECT, ANNOUNCE, PRESENT };
+enum { BACK_OFF, FIND, CONNECT, ANNOUNCE };
 
 /* clang-format off */
 static const struct flow_step dial_steps[] = {
-    /*             name        step          undo  limit/ms          true when it is behind us          */
-    [BACK_OFF] = { "back-off", back_off,     NULL, FLOW_QUEUED }, /* the delay is over                  */
-    [FIND]     = { "find",     find_address, NULL, 10000 },       /* an address is known                */
-    [CONNECT]  = { "connect",  connect_tls,  NULL, 15000 },       /* mutual TLS is established          */
-    [ANNOUNCE] = { "announce", announce,     NULL, 10000 },       /* presence is granted                */
-    [PRESENT]  = { "present",  present,      NULL, 0 },           /* observers know of it               */
+    /*             name        begin         finish     undo  limit/ms          true when it is behind us          */
+    [BACK_OFF] = { "back-off", back_off,     NULL,      NULL, FLOW_QUEUED }, /* the delay is over                  */
+    [FIND]     = { "find",     find_address, NULL,      NULL, 10000 },       /* an address is known                */
+    [CONNECT]  = { "connect",  connect_tls,  NULL,      NULL, 15000 },       /* mutual TLS is established          */
+    [ANNOUNCE] = { "announce", announce,     announced, NULL, 10000 },       /* presence is granted, and all know  */
 };
 /* clang-format on */
 
@@ -45,23 +45,23 @@ static int back_off(struct flow *flow)
         return ANNOUNCE;
     delay_ms = reconnect_delay_ms(agent->random, agent->dial.failures, agent->presence.spread_ms,
                                   urgency(agent));
-    return flow_await(flow, delay_begin(&agent->dial.delay, delay_ms, &flow->op), FIND);
+    return flow_await(flow, delay_begin(&agent->dial.delay, delay_ms, &flow->op));
 }
 
 static int find_address(struct flow *flow)
 {
     struct agent_flow *agent = agent_of(flow);
 
-    return flow_await(
-        flow, endpoint_find_begin(agent, &agent->dial.endpoint, UPLINK_LINK, &flow->op), CONNECT);
+    return flow_await(flow,
+                      endpoint_find_begin(agent, &agent->dial.endpoint, UPLINK_LINK, &flow->op));
 }
 
 static int connect_tls(struct flow *flow)
 {
     struct agent_flow *agent = agent_of(flow);
 
-    return flow_await(
-        flow, endpoint_dial_begin(agent, &agent->dial.endpoint, UPLINK_LINK, &flow->op), ANNOUNCE);
+    return flow_await(flow,
+                      endpoint_dial_begin(agent, &agent->dial.endpoint, UPLINK_LINK, &flow->op));
 }
 
 /* The announcement carries all that the broker must know of this terminal, including the session on
@@ -93,13 +93,15 @@ static int announce(struct flow *flow)
     agent->dial.sent_ms = agent->timers->mono_ms;
     if (uplink_send(agent->uplink, &msg, &error) < 0)
         return flow_fail_with(flow, &error);
-    return flow_await(flow, event_wait_begin(&agent->dial.answer, &flow->op), PRESENT);
+    return flow_await(flow, event_wait_begin(&agent->dial.answer, &flow->op));
 }
 
-static int present(struct flow *flow)
+static int announced(struct flow *flow)
 {
     struct agent_flow *agent = agent_of(flow);
 
+    if (flow->op.result < 0)
+        return flow_fail_with(flow, &flow->op.error);
     agent->dial.failures = 0;
     agent_flow_notify(agent, AGENT_EVENT_LINKED, NULL);
     return FLOW_DONE;

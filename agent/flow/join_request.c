@@ -13,18 +13,18 @@
 /* Delay after a refusal or while an approval is pending, when the broker names none. */
 #define JOIN_RETRY_MS 60000
 
-static flow_step_fn back_off, find_address, connect_tls, ask, joined;
+static flow_begin_fn back_off, find_address, connect_tls, ask;
+static flow_finish_fn joined;
 
-enum { BACK_OFF, FIND, CONNECT, ASK, JOINED };
+enum { BACK_OFF, FIND, CONNECT, ASK };
 
 /* clang-format off */
 static const struct flow_step join_request_steps[] = {
-    /*             name        step          undo  limit/ms          true when it is behind us                    */
-    [BACK_OFF] = { "back-off", back_off,     NULL, FLOW_QUEUED }, /* the delay is over                            */
-    [FIND]     = { "find",     find_address, NULL, 10000 },       /* an address is known                          */
-    [CONNECT]  = { "connect",  connect_tls,  NULL, 15000 },       /* TLS is established, issued by the pinned CA  */
-    [ASK]      = { "ask",      ask,          NULL, 20000 },       /* the certificate is stored; join_pending      */
-    [JOINED]   = { "joined",   joined,       NULL, 0 },           /* the invitation is wiped; the link may follow */
+    /*             name        begin         finish  undo  limit/ms          true when it is behind us                    */
+    [BACK_OFF] = { "back-off", back_off,     NULL,   NULL, FLOW_QUEUED }, /* the delay is over                            */
+    [FIND]     = { "find",     find_address, NULL,   NULL, 10000 },       /* an address is known                          */
+    [CONNECT]  = { "connect",  connect_tls,  NULL,   NULL, 15000 },       /* TLS is established, issued by the pinned CA  */
+    [ASK]      = { "ask",      ask,          joined, NULL, 20000 },       /* the certificate is stored, the invitation is wiped; join_pending extends the limit */
 };
 /* clang-format on */
 
@@ -42,23 +42,23 @@ static int back_off(struct flow *flow)
     if (join->retry_after_ms > 0)
         delay_ms = reconnect_jitter_ms(agent->random, join->retry_after_ms);
     join->retry_after_ms = 0;
-    return flow_await(flow, delay_begin(&join->delay, delay_ms, &flow->op), FIND);
+    return flow_await(flow, delay_begin(&join->delay, delay_ms, &flow->op));
 }
 
 static int find_address(struct flow *flow)
 {
     struct agent_flow *agent = agent_of(flow);
 
-    return flow_await(
-        flow, endpoint_find_begin(agent, &agent->join.endpoint, UPLINK_JOIN, &flow->op), CONNECT);
+    return flow_await(flow,
+                      endpoint_find_begin(agent, &agent->join.endpoint, UPLINK_JOIN, &flow->op));
 }
 
 static int connect_tls(struct flow *flow)
 {
     struct agent_flow *agent = agent_of(flow);
 
-    return flow_await(
-        flow, endpoint_dial_begin(agent, &agent->join.endpoint, UPLINK_JOIN, &flow->op), ASK);
+    return flow_await(flow,
+                      endpoint_dial_begin(agent, &agent->join.endpoint, UPLINK_JOIN, &flow->op));
 }
 
 static void add_secret(struct msg_join *join, enum join_evidence_kind kind,
@@ -108,7 +108,7 @@ static int ask(struct flow *flow)
     msg_wipe(&msg);
     if (r < 0)
         return flow_fail_with(flow, &error);
-    return flow_await(flow, event_wait_begin(&agent->join.answer, &flow->op), JOINED);
+    return flow_await(flow, event_wait_begin(&agent->join.answer, &flow->op));
 }
 
 static int joined(struct flow *flow)
@@ -116,6 +116,8 @@ static int joined(struct flow *flow)
     struct agent_flow *agent = agent_of(flow);
     const struct agent_identity_facts *facts = agent_identity_facts(agent->identity);
 
+    if (flow->op.result < 0)
+        return flow_fail_with(flow, &flow->op.error);
     log_event(EV_AGENT_JOIN, "terminal", facts->terminal, "authority", facts->authority_hash);
     (void)snprintf(agent->terminal.name, sizeof(agent->terminal.name), "%s", facts->terminal);
     /* The token may admit other terminals: do not keep it longer than needed. */

@@ -9,16 +9,16 @@
 #define CHUNK_BYTES 12288
 #define ACK_MS 30000
 
-static flow_step_fn collect, begin, send_chunk;
+static flow_begin_fn collect, begin, send_chunk;
 
 enum { COLLECT, BEGIN, SEND_CHUNK };
 
 /* clang-format off */
 static const struct flow_step log_upload_steps[] = {
-    /*               name       step        undo  limit/ms     true when it is behind us                      */
-    [COLLECT]    = { "collect", collect,    NULL, 30000 },  /* the logs are in memory                         */
-    [BEGIN]      = { "begin",   begin,      NULL, 0 },      /* upload_begin was sent                          */
-    [SEND_CHUNK] = { "chunk",   send_chunk, NULL, ACK_MS }, /* a chunk was acknowledged; repeated for the next */
+    /*               name       begin       finish undo  limit/ms     true when it is behind us                      */
+    [COLLECT]    = { "collect", collect,    NULL,  NULL, 30000 },  /* the logs are in memory                         */
+    [BEGIN]      = { "begin",   begin,      NULL,  NULL, 0 },      /* upload_begin was sent                          */
+    [SEND_CHUNK] = { "chunk",   send_chunk, NULL,  NULL, ACK_MS }, /* a chunk was acknowledged; repeated for the next */
 };
 /* clang-format on */
 
@@ -31,8 +31,7 @@ static int collect(struct flow *flow)
 {
     struct agent_flow *agent = agent_of(flow);
 
-    return flow_await(flow, device_logs_begin(agent->device, &agent->log_upload.logs, &flow->op),
-                      BEGIN);
+    return flow_await(flow, device_logs_begin(agent->device, &agent->log_upload.logs, &flow->op));
 }
 
 static int begin(struct flow *flow)
@@ -73,7 +72,7 @@ static int send_chunk(struct flow *flow)
     upload->sent += size;
     r = event_wait_begin(&upload->ack, &flow->op);
     (void)agent_flow_send(agent, &msg);
-    return flow_await(flow, r, SEND_CHUNK);
+    return flow_await_then(flow, r, SEND_CHUNK);
 }
 
 static void log_upload_ended(struct flow *flow, const struct berth_error *error)

@@ -23,16 +23,17 @@
 #define RESUME_FIRST_MS 1000
 #define RESUME_DOUBLINGS 4
 
-static flow_step_fn wait, ask, pick;
+static flow_begin_fn wait, ask, pick;
+static flow_finish_fn answered;
 
 enum { WAIT, ASK, PICK };
 
 /* clang-format off */
 static const struct flow_step sign_on_request_steps[] = {
-    /*         name    step  undo  limit/ms          true when it is behind us                          */
-    [WAIT] = { "wait", wait, NULL, FLOW_QUEUED }, /* resume: the delay since the last attempt is over   */
-    [ASK]  = { "ask",  ask,  NULL, FLOW_QUEUED }, /* the broker answered: show, choose or refused       */
-    [PICK] = { "pick", pick, NULL, CHOICE_MS },   /* the person picked a pool; back to ask              */
+    /*         name    begin finish    undo  limit/ms          true when it is behind us                          */
+    [WAIT] = { "wait", wait, NULL,     NULL, FLOW_QUEUED }, /* resume: the delay since the last attempt is over   */
+    [ASK]  = { "ask",  ask,  answered, NULL, FLOW_QUEUED }, /* the broker answered: show, choose or refused       */
+    [PICK] = { "pick", pick, NULL,     NULL, CHOICE_MS },   /* the person picked a pool; back to ask              */
 };
 /* clang-format on */
 
@@ -86,11 +87,9 @@ static int wait(struct flow *flow)
         return ASK;
     show_resuming(agent);
     return flow_await(
-        flow,
-        delay_begin(&resume->delay,
-                    reconnect_jitter_ms(agent->random, (int64_t)RESUME_FIRST_MS << doublings),
-                    &flow->op),
-        ASK);
+        flow, delay_begin(&resume->delay,
+                          reconnect_jitter_ms(agent->random, (int64_t)RESUME_FIRST_MS << doublings),
+                          &flow->op));
 }
 
 static int ask(struct flow *flow)
@@ -107,7 +106,7 @@ static int ask(struct flow *flow)
         agent_flow_set_state(agent, agent_SIGN_ON, "the sign-on was sent");
     }
     send_sign_on(agent); /* without a link, sign_on_request_link_back sends it */
-    return flow_await_any(flow, r, PICK);
+    return flow_await(flow, r);
 }
 
 static int retry_or_fail(struct flow *flow)
@@ -119,17 +118,20 @@ static int retry_or_fail(struct flow *flow)
     return flow_fail_with(flow, &flow->op.error);
 }
 
-/* Entered with every answer of the broker: a show, a refusal or a choice of pools. */
+/* A show, a refusal or a choice of pools. */
+static int answered(struct flow *flow)
+{
+    if (flow->op.result < 0)
+        return retry_or_fail(flow);
+    return flow->op.result == ANSWER_SHOWN ? FLOW_DONE : PICK;
+}
+
 static int pick(struct flow *flow)
 {
     struct agent_flow *agent = agent_of(flow);
 
-    if (flow->op.result < 0)
-        return retry_or_fail(flow);
-    if (flow->op.result == ANSWER_SHOWN)
-        return FLOW_DONE;
     agent_flow_set_state(agent, agent_CHOOSING, "the broker offers several pools");
-    return flow_await(flow, event_wait_begin(&agent->sign_on.answer, &flow->op), ASK);
+    return flow_await_then(flow, event_wait_begin(&agent->sign_on.answer, &flow->op), ASK);
 }
 
 /* The picture did not come back: say what the person can do. text: the broker's refusal. */

@@ -22,18 +22,18 @@
 /* A picture that stayed this long resets the kiosk's and the resume's back-off. */
 #define STEADY_MS 30000
 
-static flow_step_fn stop_earlier, start_viewer, await_picture, report_shown;
+static flow_begin_fn stop_earlier, start_viewer, await_picture, report_shown;
 static flow_undo_fn undo_start;
 
 enum { CLEAR, START, PICTURE, SHOWN };
 
 /* clang-format off */
 static const struct flow_step viewer_session_steps[] = {
-    /*            name       step           undo        limit/ms               true when it is behind us           */
-    [CLEAR]   = { "clear",   stop_earlier,  NULL,       VIEWER_END_MS },    /* no earlier viewer runs              */
-    [START]   = { "start",   start_viewer,  undo_start, CONNECT_MS },       /* the viewer is connected             */
-    [PICTURE] = { "picture", await_picture, NULL,       2LL * PICTURE_MS }, /* its picture was seen, or is overdue */
-    [SHOWN]   = { "shown",   report_shown,  NULL,       0 },                /* the state is ACTIVE, and reported   */
+    /*            name       begin          finish undo        limit/ms               true when it is behind us           */
+    [CLEAR]   = { "clear",   stop_earlier,  NULL,  NULL,       VIEWER_END_MS },    /* no earlier viewer runs              */
+    [START]   = { "start",   start_viewer,  NULL,  undo_start, CONNECT_MS },       /* the viewer is connected             */
+    [PICTURE] = { "picture", await_picture, NULL,  NULL,       2LL * PICTURE_MS }, /* its picture was seen, or is overdue */
+    [SHOWN]   = { "shown",   report_shown,  NULL,  NULL,       0 },                /* the state is ACTIVE, and reported   */
 };
 /* clang-format on */
 
@@ -79,8 +79,7 @@ static int stop_earlier(struct flow *flow)
     if (!viewer_is_running(agent->viewer))
         return START;
     end_viewer(agent, "replaced");
-    return flow_await(flow, event_wait_begin(&agent->viewer_session.earlier_ended, &flow->op),
-                      START);
+    return flow_await(flow, event_wait_begin(&agent->viewer_session.earlier_ended, &flow->op));
 }
 
 static int start_viewer(struct flow *flow)
@@ -97,7 +96,7 @@ static int start_viewer(struct flow *flow)
     session->claim = agent->terminal.shown;
     session->end_reason = NULL;
     report_viewer(agent, &session->claim, viewer_state_CONNECTING, 0, "");
-    return flow_await(flow, event_wait_begin(&session->connected, &flow->op), PICTURE);
+    return flow_await(flow, event_wait_begin(&session->connected, &flow->op));
 }
 
 static void undo_start(struct flow *flow)
@@ -123,7 +122,7 @@ static int await_picture(struct flow *flow)
     timer_start(agent->timers, &agent->viewer_session.picture_limit, PICTURE_MS, picture_overdue);
     agent->viewer_session.awaiting_picture = true;
     agent_flow_show_page(agent); /* the greeter unmaps its window and samples the screen */
-    return flow_await(flow, r, SHOWN);
+    return flow_await(flow, r);
 }
 
 static int report_shown(struct flow *flow)

@@ -21,16 +21,16 @@ struct question {
     struct delay delay;
 };
 
-static flow_step_fn wait_delay, ask, judge;
+static flow_begin_fn wait_delay, ask;
+static flow_finish_fn judge;
 
-enum { WAIT_DELAY, ASK, JUDGE, STEPS };
+enum { WAIT_DELAY, ASK, STEPS };
 
 /* clang-format off */
 static const struct flow_step steps[STEPS] = {
-    /*               name     step        undo  limit/ms       true after it */
-    [WAIT_DELAY] = { "wait",  wait_delay, NULL, 10000 },       /* the guest had time to notice */
-    [ASK]        = { "ask",   ask,        NULL, FLOW_QUEUED }, /* the guest was asked */
-    [JUDGE]      = { "judge", judge,      NULL, 0 },           /* its answer is known */
+    /*               name    begin       finish undo  limit/ms       true after it */
+    [WAIT_DELAY] = { "wait", wait_delay, NULL,  NULL, 10000 },       /* the guest had time to notice */
+    [ASK]        = { "ask",  ask,        judge, NULL, FLOW_QUEUED }, /* its answer is known */
 };
 /* clang-format on */
 
@@ -57,8 +57,7 @@ static int wait_delay(struct flow *flow)
 {
     struct question *question = question_of(flow);
 
-    return flow_await(flow, delay_begin(&question->delay, delays_ms[question->asked++], &flow->op),
-                      ASK);
+    return flow_await(flow, delay_begin(&question->delay, delays_ms[question->asked++], &flow->op));
 }
 
 static int ask(struct flow *flow)
@@ -71,11 +70,9 @@ static int ask(struct flow *flow)
     if (!desktop)
         return FLOW_DONE;
     (void)snprintf(question->args.uuid, sizeof(question->args.uuid), "%s", desktop->row.uuid);
-    return flow_await_any(flow,
-                          virt_begin(question->context->virt, desktop->row.host_id,
-                                     VIRT_guest_state, &question->args, &question->result,
-                                     &flow->op),
-                          JUDGE);
+    return flow_await(flow,
+                      virt_begin(question->context->virt, desktop->row.host_id, VIRT_guest_state,
+                                 &question->args, &question->result, &flow->op));
 }
 
 static int judge(struct flow *flow)
@@ -101,12 +98,10 @@ static int judge(struct flow *flow)
 static void ended(struct flow *flow, const struct berth_error *error)
 {
     struct question *question = question_of(flow);
-    struct context *context = question->context;
 
     if (error->code && error->code != BERTH_E_CLOSING)
         log_failure(EV_FLOW_FAILED, error, flow->who);
     free(question);
-    reactor_flow_ended(context);
 }
 
 static const struct flow_kind question_kind = {

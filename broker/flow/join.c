@@ -24,7 +24,8 @@
 #include "flow/reactor.h"
 #include "flow/terminal_handlers.h"
 
-static flow_step_fn check, sign, queue_up, record, tell;
+static flow_begin_fn check, sign, queue_up, record, tell;
+static flow_finish_fn recorded;
 static void join_ended(struct flow *flow, const struct berth_error *error);
 
 enum { CHECK, SIGN, QUEUE, RECORD, TELL };
@@ -34,12 +35,12 @@ enum { CHECK, SIGN, QUEUE, RECORD, TELL };
  */
 /* clang-format off */
 static const struct flow_step join_steps[] = {
-    /*           name      step      undo  limit/ms        true after it */
-    [CHECK]  = { "check",  check,    NULL, 0 },            /* the evidence was judged, the rows are planned */
-    [SIGN]   = { "sign",   sign,     NULL, FLOW_QUEUED },  /* there is a certificate, not sent yet */
-    [QUEUE]  = { "queue",  queue_up, NULL, FLOW_QUEUED },  /* no other flow takes a use of an invitation */
-    [RECORD] = { "record", record,   NULL, FLOW_DURABLE }, /* terminal and key are durable */
-    [TELL]   = { "tell",   tell,     NULL, 0 },            /* the terminal was answered */
+    /*           name      begin     finish    undo  limit/ms        true after it */
+    [CHECK]  = { "check",  check,    NULL,     NULL, 0 },            /* the evidence was judged, the rows are planned */
+    [SIGN]   = { "sign",   sign,     NULL,     NULL, FLOW_QUEUED },  /* there is a certificate, not sent yet */
+    [QUEUE]  = { "queue",  queue_up, NULL,     NULL, FLOW_QUEUED },  /* no other flow takes a use of an invitation */
+    [RECORD] = { "record", record,   recorded, NULL, FLOW_DURABLE }, /* terminal and key are durable */
+    [TELL]   = { "tell",   tell,     NULL,     NULL, 0 },            /* the terminal was answered */
 };
 /* clang-format on */
 
@@ -382,8 +383,7 @@ static int sign(struct flow *flow)
 
     return flow_await(flow,
                       ca_sign_begin(join->context->ca, join->said.request, join->terminal.name,
-                                    join->terminal.id, &join->certificate, &flow->op),
-                      QUEUE);
+                                    join->terminal.id, &join->certificate, &flow->op));
 }
 
 /* A ward that is switched on joins with one invitation. Each terminal waits until the use before is
@@ -397,8 +397,8 @@ static int queue_up(struct flow *flow)
     if (join->invitation_id == 0)
         return RECORD;
     if (reactor->invitation_flow && reactor->invitation_flow != flow)
-        return flow_await(flow, waitq_wait(&reactor->invitation_waitq, &join->wait, &flow->op),
-                          QUEUE);
+        return flow_await_then(flow, waitq_wait(&reactor->invitation_waitq, &join->wait, &flow->op),
+                               QUEUE);
     reactor->invitation_flow = flow;
     return RECORD;
 }
@@ -486,8 +486,8 @@ static int record(struct flow *flow)
         return flow_fail_with(flow, &error);
     if (!join->waits)
         plan_identity(join);
-    return flow_await_any(
-        flow, decide_begin(join->context, berth_take(join->changes), NULL, &flow->op), TELL);
+    return flow_await(flow,
+                      decide_begin(join->context, berth_take(join->changes), NULL, &flow->op));
 }
 
 static void tell_wait(struct join *join)
@@ -525,14 +525,19 @@ static int check_again(struct join *join)
     return CHECK;
 }
 
-static int tell(struct flow *flow)
+static int recorded(struct flow *flow)
 {
     struct join *join = join_of(flow);
 
     if (flow->op.result == BERTH_E_CONFLICT && ++join->conflicts <= CONFLICTS_MAX)
         return check_again(join);
-    if (flow->op.result < 0)
-        return flow_fail_with(flow, &flow->op.error);
+    return flow->op.result < 0 ? flow_fail_with(flow, &flow->op.error) : TELL;
+}
+
+static int tell(struct flow *flow)
+{
+    struct join *join = join_of(flow);
+
     if (join->waits) {
         tell_wait(join);
     } else {
@@ -574,7 +579,6 @@ static void join_ended(struct flow *flow, const struct berth_error *error)
         waitq_wake(&reactor_of(context)->invitation_waitq);
     }
     berth_wipe_free(join, sizeof(*join));
-    reactor_flow_ended(context);
 }
 
 /* ---- start ---- */

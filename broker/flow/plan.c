@@ -141,7 +141,6 @@ static void planned(struct op *op, int result)
             pool_refill_later(context, pool, PLAN_RETRY_MS);
     }
     free(plan);
-    reactor_flow_ended(context);
 }
 
 static struct changes *plan_changes(struct context *context, struct pool *pool, struct host *host,

@@ -337,7 +337,6 @@ void power_ended(struct flow *flow, const struct berth_error *error)
     context_mark_pool(context, desktop->row.pool_id);
     entity_unpin(&desktop->base);
     free(work);
-    reactor_flow_ended(context);
 }
 
 uint64_t machine_refreshes_to(const struct desktop *desktop)

@@ -10,42 +10,31 @@
 #include "flow/power_work.h"
 #include "flow/recompose.h"
 #include "flow/reconcile.h"
-#include "flow/sign_on.h"
 
-static flow_step_fn admit, create, start, readdress, readdressed, address, found, probe, probed,
-    fingerprint, known, scramble, scrambled, sign_off, signed_off, serve, stop, stopped, refresh,
-    record, recorded, delete_machine, forget, forgotten, check_outcome, await_host, inspect,
-    inspected;
+static flow_begin_fn admit, create, start, readdress, address, probe, fingerprint, scramble,
+    sign_off, serve, stop, stopped, refresh, record, delete_machine, forget, await_host, inspect;
+static flow_finish_fn outcome, readdressed, found, probed, known, scrambled, signed_off, recorded,
+    forgotten, inspected;
 
 enum {
     ADMIT,
     CREATE,
     START,
     READDRESS,
-    READDRESSED,
     ADDRESS,
-    FOUND,
     PROBE,
-    PROBED,
     FINGERPRINT,
-    KNOWN,
     SCRAMBLE,
-    SCRAMBLED,
     SIGN_OFF,
-    SIGNED_OFF,
     SERVE,
     STOP,
     STOPPED,
     REFRESH,
     RECORD,
-    RECORDED,
     DELETE,
     FORGET,
-    FORGOTTEN,
-    CHECK_OUTCOME,
     AWAIT_HOST,
     INSPECT,
-    INSPECTED,
     STEPS
 };
 
@@ -63,35 +52,25 @@ enum {
 
 /* clang-format off */
 static const struct flow_step steps[STEPS] = {
-    /*                  name             step            undo  limit/ms          true after it */
-    [ADMIT]         = { "admit",         admit,          NULL, FLOW_QUEUED },    /* its host is up and has room to start it */
-    [CREATE]        = { "create",        create,         NULL, FLOW_DURABLE },   /* disk and domain exist */
-    [START]         = { "start",         start,          NULL, FLOW_DURABLE },   /* it runs */
-    [READDRESS]     = { "readdress",     readdress,      NULL, FLOW_DURABLE },   /* its host's new address is being written to its row */
-    [READDRESSED]   = { "readdressed",   readdressed,    NULL, FLOW_QUEUED },    /* and is durable */
-    [ADDRESS]       = { "address",       address,        NULL, LIMIT_QUERIED },  /* the host was asked for its address */
-    [FOUND]         = { "found",         found,          NULL, LIMIT_QUERY_MS }, /* its address is known */
-    [PROBE]         = { "probe",         probe,          NULL, LIMIT_QUERY_MS }, /* its RDP server was asked */
-    [PROBED]        = { "probed",        probed,         NULL, LIMIT_QUERY_MS }, /* it answered */
-    [FINGERPRINT]   = { "fingerprint",   fingerprint,    NULL, LIMIT_QUERIED },  /* the guest was asked for its certificate, if it can be */
-    [KNOWN]         = { "known",         known,          NULL, 0 },              /* its certificate is known */
-    [SCRAMBLE]      = { "scramble",      scramble,       NULL, LIMIT_QUERIED },  /* the guest was given an unknown password */
-    [SCRAMBLED]     = { "scrambled",     scrambled,      NULL, LIMIT_QUERY_MS }, /* earlier users cannot log in any more */
-    [SIGN_OFF]      = { "sign-off",      sign_off,       NULL, LIMIT_QUERIED },  /* the guest was told to end any session */
-    [SIGNED_OFF]    = { "signed-off",    signed_off,     NULL, LIMIT_QUERY_MS }, /* no earlier session runs in it */
-    [SERVE]         = { "serve",         serve,          NULL, 0 },              /* it may be handed out */
-    [STOP]          = { "stop",          stop,           NULL, FLOW_DURABLE },   /* the host was told to stop it */
-    [STOPPED]       = { "stopped",       stopped,        NULL, 0 },              /* it does not run */
-    [REFRESH]       = { "refresh",       refresh,        NULL, FLOW_DURABLE },   /* its disk is new */
-    [RECORD]        = { "record",        record,         NULL, FLOW_DURABLE },   /* that is being written */
-    [RECORDED]      = { "recorded",      recorded,       NULL, FLOW_QUEUED },    /* and durable */
-    [DELETE]        = { "delete",        delete_machine, NULL, FLOW_DURABLE },   /* machine and disk are gone */
-    [FORGET]        = { "forget",        forget,         NULL, FLOW_DURABLE },   /* its row is being deleted */
-    [FORGOTTEN]     = { "forgotten",     forgotten,      NULL, FLOW_QUEUED },    /* and is gone */
-    [CHECK_OUTCOME] = { "check-outcome", check_outcome,  NULL, FLOW_QUEUED },    /* the result of the operation is known */
-    [AWAIT_HOST]    = { "await-host",    await_host,     NULL, FLOW_QUEUED },    /* the host can be asked again */
-    [INSPECT]       = { "inspect",       inspect,        NULL, LIMIT_QUERIED },  /* it was asked about this machine */
-    [INSPECTED]     = { "inspected",     inspected,      NULL, LIMIT_QUERY_MS }, /* its answer is known */
+    /*                name           begin           finish       undo  limit/ms          true after it */
+    [ADMIT]       = { "admit",       admit,          NULL,        NULL, FLOW_QUEUED },    /* its host is up and has room to start it */
+    [CREATE]      = { "create",      create,         outcome,     NULL, FLOW_DURABLE },   /* disk and domain exist */
+    [START]       = { "start",       start,          outcome,     NULL, FLOW_DURABLE },   /* it runs */
+    [READDRESS]   = { "readdress",   readdress,      readdressed, NULL, FLOW_DURABLE },   /* its host's new address is in its row */
+    [ADDRESS]     = { "address",     address,        found,       NULL, LIMIT_QUERIED },  /* its address is known */
+    [PROBE]       = { "probe",       probe,          probed,      NULL, LIMIT_QUERY_MS }, /* its RDP server answered */
+    [FINGERPRINT] = { "fingerprint", fingerprint,    known,       NULL, LIMIT_QUERIED },  /* its certificate is known; the guest was asked, if it can be */
+    [SCRAMBLE]    = { "scramble",    scramble,       scrambled,   NULL, LIMIT_QUERIED },  /* earlier users cannot log in any more */
+    [SIGN_OFF]    = { "sign-off",    sign_off,       signed_off,  NULL, LIMIT_QUERIED },  /* no earlier session runs in it */
+    [SERVE]       = { "serve",       serve,          NULL,        NULL, 0 },              /* it may be handed out */
+    [STOP]        = { "stop",        stop,           outcome,     NULL, FLOW_DURABLE },   /* the host was told to stop it */
+    [STOPPED]     = { "stopped",     stopped,        NULL,        NULL, 0 },              /* it does not run */
+    [REFRESH]     = { "refresh",     refresh,        outcome,     NULL, FLOW_DURABLE },   /* its disk is new */
+    [RECORD]      = { "record",      record,         recorded,    NULL, FLOW_DURABLE },   /* that is durable */
+    [DELETE]      = { "delete",      delete_machine, outcome,     NULL, FLOW_DURABLE },   /* machine and disk are gone */
+    [FORGET]      = { "forget",      forget,         forgotten,   NULL, FLOW_DURABLE },   /* its row is gone */
+    [AWAIT_HOST]  = { "await-host",  await_host,     NULL,        NULL, FLOW_QUEUED },    /* the host can be asked again */
+    [INSPECT]     = { "inspect",     inspect,        inspected,   NULL, LIMIT_QUERIED },  /* it has said how this machine is */
 };
 /* clang-format on */
 
@@ -189,8 +168,8 @@ static void fill(const struct power_work *work, struct virt_args *args)
     }
 }
 
-/* Send a call for this machine; step `next` judges the result. */
-static int ask(struct flow *flow, enum virt_call call, int next, bool force)
+/* Send a call for this machine. */
+static int ask(struct flow *flow, enum virt_call call, bool force)
 {
     struct power_work *work = power_work_of(flow);
     struct virt_args args;
@@ -203,13 +182,13 @@ static int ask(struct flow *flow, enum virt_call call, int next, bool force)
                        &flow->op);
     if (begun >= 0 && machine_is_awaited(work->desktop))
         virt_prioritise(work->context->virt, work->desktop->row.host_id, work->desktop->row.uuid);
-    return flow_await_any(flow, begun, next);
+    return flow_await(flow, begun);
 }
 
 static int call_host(struct flow *flow, enum virt_call call, int then, bool force)
 {
     power_work_of(flow)->then = then;
-    return ask(flow, call, CHECK_OUTCOME, force);
+    return ask(flow, call, force);
 }
 
 /* The host did not answer, or did not carry it out: it is asked about the machine before anything
@@ -217,11 +196,11 @@ static int call_host(struct flow *flow, enum virt_call call, int then, bool forc
  */
 static int await_host_later(struct flow *flow)
 {
-    return flow_await(flow, delay_begin(&power_work_of(flow)->delay, RETRY_HOST_MS, &flow->op),
-                      AWAIT_HOST);
+    return flow_await_then(flow, delay_begin(&power_work_of(flow)->delay, RETRY_HOST_MS, &flow->op),
+                           AWAIT_HOST);
 }
 
-static int check_outcome(struct flow *flow)
+static int outcome(struct flow *flow)
 {
     struct power_work *work = power_work_of(flow);
     struct host *host = host_of(work);
@@ -266,14 +245,15 @@ static int await_host(struct flow *flow)
                          work->desktop->row.name);
     if (host_is_away(work)) {
         set_reason_host_away(work);
-        return flow_await(flow, waitq_wait(&host->waiting, &work->wait, &flow->op), AWAIT_HOST);
+        return flow_await_then(flow, waitq_wait(&host->waiting, &work->wait, &flow->op),
+                               AWAIT_HOST);
     }
     return INSPECT;
 }
 
 static int inspect(struct flow *flow)
 {
-    return ask(flow, VIRT_inspect, INSPECTED, false);
+    return ask(flow, VIRT_inspect, false);
 }
 
 /* Its host was away, and the machine, which this flow has not started, does not run any more. */
@@ -326,7 +306,8 @@ static int inspected(struct flow *flow)
 
     if (flow->op.result < 0) {
         work->host_was_away = true;
-        return flow_await(flow, delay_begin(&work->delay, RETRY_INSPECT_MS, &flow->op), AWAIT_HOST);
+        return flow_await_then(flow, delay_begin(&work->delay, RETRY_INSPECT_MS, &flow->op),
+                               AWAIT_HOST);
     }
     work->desktop->defined = work->result.known;
     switch (work->goal) {
@@ -384,7 +365,7 @@ static int await_predecessor(struct flow *flow, const struct host *host)
     work->desktop->preexisting = false;
     if (!preexisting || left_ms <= 0 || first_step(work) == ADDRESS)
         return first_step(work);
-    return flow_await(flow, delay_begin(&work->delay, left_ms, &flow->op), INSPECT);
+    return flow_await_then(flow, delay_begin(&work->delay, left_ms, &flow->op), INSPECT);
 }
 
 bool power_waits_to_begin(const struct power_work *work)
@@ -420,7 +401,7 @@ static int admit(struct flow *flow)
         return flow_fail(flow, BERTH_E_HOST_DOWN, "host '%s' does not answer",
                          host ? host->row.name : "?");
     if (host->state == host_OPENING)
-        return flow_await(flow, waitq_wait(&host->waiting, &work->wait, &flow->op), ADMIT);
+        return flow_await_then(flow, waitq_wait(&host->waiting, &work->wait, &flow->op), ADMIT);
     if (starts && desktop->state == desktop_LOST && !desktop->defined)
         return flow_fail(flow, BERTH_E_DESKTOP,
                          "host '%s' does not know the machine of desktop '%s' any more",
@@ -429,7 +410,7 @@ static int admit(struct flow *flow)
         if (host->row.mode == host_mode_MAINTENANCE)
             return in_maintenance(flow, host);
         if (!placement_host_may_start(host))
-            return flow_await(flow, waitq_wait(&host->waiting, &work->wait, &flow->op), ADMIT);
+            return flow_await_then(flow, waitq_wait(&host->waiting, &work->wait, &flow->op), ADMIT);
         desktop->start_slot_held = true;
         host->starting++;
     }
@@ -523,7 +504,7 @@ static int again(struct flow *flow, int64_t delay_ms, int next)
                          work->desktop->row.name, spent_ms / 1000,
                          berth_error_text(&flow->op.error));
     set_reason_unanswered(work, start_limit_ms(work) - spent_ms);
-    return flow_await(flow, delay_begin(&work->delay, delay_ms, &flow->op), next);
+    return flow_await_then(flow, delay_begin(&work->delay, delay_ms, &flow->op), next);
 }
 
 /* A query to the host failed. When the host answers for the machine but not for its guest, the
@@ -550,7 +531,7 @@ static int address(struct flow *flow)
         desktop_set_state(desktop, desktop_STARTING, "its machine runs");
     if (desktop->row.port > 0) /* forwarded or fixed: the address is in the row */
         return PROBE;
-    return ask(flow, VIRT_address, FOUND, false);
+    return ask(flow, VIRT_address, false);
 }
 
 static int found(struct flow *flow)
@@ -575,7 +556,7 @@ static int probe(struct flow *flow)
                                          .port = work->desktop->port };
     int begun = probe_begin(work->context->probe, &target, &work->probe, &flow->op);
 
-    return flow_await_any(flow, begun, PROBED);
+    return flow_await(flow, begun);
 }
 
 static int probed(struct flow *flow)
@@ -596,9 +577,9 @@ static int fingerprint(struct flow *flow)
 
     if (!host || !(host->capabilities & VIRT_CAN_AGENT) || host->state != host_UP) {
         flow->op.result = BERTH_E_UNSUPPORTED;
-        return KNOWN;
+        return known(flow);
     }
-    return ask(flow, VIRT_fingerprint, KNOWN, false);
+    return ask(flow, VIRT_fingerprint, false);
 }
 
 static void note_ready(struct power_work *work)
@@ -677,7 +658,7 @@ static int known(struct flow *flow)
 }
 
 /* A call to the guest about the account that users are signed on with. */
-static int ask_account(struct flow *flow, enum virt_call call, bool new_password, int next)
+static int ask_account(struct flow *flow, enum virt_call call, bool new_password)
 {
     struct power_work *work = power_work_of(flow);
     struct virt_args args;
@@ -686,17 +667,17 @@ static int ask_account(struct flow *flow, enum virt_call call, bool new_password
     fill(work, &args);
     COPY(args.account, pool_of(work)->row.account);
     if (new_password)
-        random_password(work->context->random, &args.secret);
+        secret_random(work->context->random, &args.secret);
     work->result = (struct virt_result){ 0 };
     begun = virt_begin(work->context->virt, work->desktop->row.host_id, call, &args, &work->result,
                        &flow->op);
     secret_wipe(&args.secret);
-    return flow_await_any(flow, begun, next);
+    return flow_await(flow, begun);
 }
 
 static int scramble(struct flow *flow)
 {
-    return ask_account(flow, VIRT_password, true, SCRAMBLED);
+    return ask_account(flow, VIRT_password, true);
 }
 
 static int scrambled(struct flow *flow)
@@ -709,7 +690,7 @@ static int scrambled(struct flow *flow)
 
 static int sign_off(struct flow *flow)
 {
-    return ask_account(flow, VIRT_sign_off, false, SIGNED_OFF);
+    return ask_account(flow, VIRT_sign_off, false);
 }
 
 static int signed_off(struct flow *flow)
@@ -792,7 +773,7 @@ static int readdress(struct flow *flow)
                    address_of_host(host), host->row.name);
     COPY(row.address, address_of_host(host));
     changes_set(changes, ENTITY_desktop, &row);
-    return flow_await_any(flow, decide_begin(work->context, changes, NULL, &flow->op), READDRESSED);
+    return flow_await(flow, decide_begin(work->context, changes, NULL, &flow->op));
 }
 
 /* Only now, when the host has confirmed it, may another user get it. */
@@ -813,7 +794,7 @@ static int record(struct flow *flow)
     changes = changes_new("broker", "broker", "desktop.refresh");
     changes_object(changes, "desktop %s", row.name);
     changes_set(changes, ENTITY_desktop, &row);
-    return flow_await_any(flow, decide_begin(work->context, changes, NULL, &flow->op), RECORDED);
+    return flow_await(flow, decide_begin(work->context, changes, NULL, &flow->op));
 }
 
 /* Another decision changed the row meanwhile, or the disk is full: what the host has done must
@@ -827,7 +808,7 @@ static int retry_write(struct flow *flow, int next)
     case BERTH_E_BUSY:
         return next;
     case BERTH_E_NO_SPACE:
-        return flow_await(flow, delay_begin(&work->delay, RETRY_WRITE_MS, &flow->op), next);
+        return flow_await_then(flow, delay_begin(&work->delay, RETRY_WRITE_MS, &flow->op), next);
     default:
         return flow_fail_with(flow, &flow->op.error);
     }
@@ -870,7 +851,7 @@ static int forget(struct flow *flow)
     list_each (index_list(core, SLOTS_OF_DESKTOP, desktop->row.id), node)
         changes_drop(changes, ENTITY_slot, entity_row_of(index_entry(SLOTS_OF_DESKTOP, node)));
     changes_drop(changes, ENTITY_desktop, &desktop->row);
-    return flow_await_any(flow, decide_begin(work->context, changes, NULL, &flow->op), FORGOTTEN);
+    return flow_await(flow, decide_begin(work->context, changes, NULL, &flow->op));
 }
 
 static int forgotten(struct flow *flow)

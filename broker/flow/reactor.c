@@ -301,6 +301,11 @@ static void start_entities(struct context *context)
     }
 }
 
+static void flow_ended(struct flow_engine *engine)
+{
+    reactor_flow_ended(container_of(engine, struct context, engine));
+}
+
 void reactor_start(struct context *context)
 {
     struct reactor *reactor = berth_new(struct reactor);
@@ -308,6 +313,7 @@ void reactor_start(struct context *context)
     reactor->context = context;
     context->reactor = reactor;
     context->engine.counters = &reactor->flow_counters;
+    context->engine.flow_ended = flow_ended;
     map_init(&reactor->peers, random_map_key(context->random));
     map_init(&reactor->signing_on, random_map_key(context->random));
     map_init(&reactor->last_sign_ons, random_map_key(context->random));
@@ -457,6 +463,7 @@ void reactor_stop(struct context *context)
     free_values(&reactor->last_sign_ons);
     map_clear(&reactor->signing_on);
     context->engine.counters = NULL;
+    context->engine.flow_ended = NULL;
     free(reactor);
     context->reactor = NULL;
 }

@@ -123,7 +123,8 @@ void context_note_peer(struct context *context, enum history_peer_event event, u
 void context_note_last_sign_on(struct context *context, uint64_t user_id, const char *terminal,
                                const char *outcome);
 
-/* A flow or a decision has ended: completes reactor_quiesce when it was the last. */
+/* A decision has ended: completes reactor_quiesce when nothing is under way any more. The engine
+ * reports the ends of flows. */
 void reactor_flow_ended(struct context *context);
 
 #endif

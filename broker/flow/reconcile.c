@@ -24,15 +24,15 @@ struct host_inventory {
     int tries;
 };
 
-static flow_step_fn list, listed;
+static flow_begin_fn list;
+static flow_finish_fn listed;
 
-enum { LIST, LISTED, STEPS };
+enum { LIST, STEPS };
 
 /* clang-format off */
 static const struct flow_step steps[STEPS] = {
-    /*           name      step    undo  limit/ms       true after it */
-    [LIST]   = { "list",   list,   NULL, FLOW_QUEUED }, /* an event came for every machine of Berth */
-    [LISTED] = { "listed", listed, NULL, 60000 },       /* machines without an event are not there */
+    /*         name    begin finish  undo  limit/ms       true after it */
+    [LIST] = { "list", list, listed, NULL, FLOW_QUEUED }, /* an event came for every machine of Berth that is there */
 };
 /* clang-format on */
 
@@ -126,15 +126,15 @@ struct domain_recheck {
     char reason[160];
 };
 
-static flow_step_fn ask, asked;
+static flow_begin_fn ask;
+static flow_finish_fn asked;
 
-enum { ASK, ASKED, DOMAIN_RECHECK_STEPS };
+enum { ASK, DOMAIN_RECHECK_STEPS };
 
 /* clang-format off */
 static const struct flow_step domain_recheck_steps[] = {
-    /*          name     step   undo  limit/ms       true after it */
-    [ASK]   = { "ask",   ask,   NULL, FLOW_QUEUED }, /* its host was asked whether it runs */
-    [ASKED] = { "asked", asked, NULL, 8000 },        /* its answer is known */
+    /*        name   begin finish undo  limit/ms       true after it */
+    [ASK] = { "ask", ask,  asked, NULL, FLOW_QUEUED }, /* its host has said whether it runs */
 };
 /* clang-format on */
 
@@ -144,10 +144,8 @@ static int ask(struct flow *flow)
 {
     struct domain_recheck *recheck = container_of(flow, struct domain_recheck, flow);
 
-    return flow_await_any(flow,
-                          virt_begin(recheck->context->virt, recheck->desktop->row.host_id,
-                                     VIRT_inspect, &recheck->args, &recheck->result, &flow->op),
-                          ASKED);
+    return flow_await(flow, virt_begin(recheck->context->virt, recheck->desktop->row.host_id,
+                                       VIRT_inspect, &recheck->args, &recheck->result, &flow->op));
 }
 
 static int asked(struct flow *flow)
@@ -159,8 +157,8 @@ static int asked(struct flow *flow)
     if (desktop->base.dropped || !host || host->state == host_DOWN || host->state == host_OPENING)
         return FLOW_DONE; /* the listing when it is up again tells */
     if (flow->op.result < 0)
-        return flow_await(flow, delay_begin(&recheck->delay, DOMAIN_RECHECK_RETRY_MS, &flow->op),
-                          ASK);
+        return flow_await_then(
+            flow, delay_begin(&recheck->delay, DOMAIN_RECHECK_RETRY_MS, &flow->op), ASK);
     if (!recheck->result.known)
         machine_missing(recheck->context, desktop);
     else if (recheck->result.running)
@@ -182,7 +180,6 @@ static void domain_recheck_ended(struct flow *flow, const struct berth_error *er
     }
     entity_unpin(&recheck->desktop->base);
     free(recheck);
-    reactor_flow_ended(context);
 }
 
 static const struct flow_kind domain_recheck_kind = { .name = "domain-recheck",
@@ -280,7 +277,7 @@ static int list(struct flow *flow)
     inventory->host->inventory_serial++;
     begun = virt_begin(inventory->context->virt, inventory->host->row.id, VIRT_list,
                        &inventory->args, &inventory->result, &flow->op);
-    return flow_await_any(flow, begun, LISTED);
+    return flow_await(flow, begun);
 }
 
 static int listed(struct flow *flow)
@@ -295,11 +292,11 @@ static int listed(struct flow *flow)
          * or is gone. */
         if (inventory->tries++ == 0)
             log_failure(EV_HOST_FAILED, &flow->op.error, host->row.name);
-        return flow_await(flow,
-                          delay_begin(&inventory->delay,
-                                      inventory->tries < 10 ? LIST_RETRY_MS : LIST_SLOW_RETRY_MS,
-                                      &flow->op),
-                          LIST);
+        return flow_await_then(
+            flow,
+            delay_begin(&inventory->delay,
+                        inventory->tries < 10 ? LIST_RETRY_MS : LIST_SLOW_RETRY_MS, &flow->op),
+            LIST);
     }
     list_each (index_list(inventory->context->core, DESKTOPS_OF_HOST, host->row.id), node) {
         struct entity *entity = index_entry(DESKTOPS_OF_HOST, node);
@@ -347,7 +344,6 @@ static void ended(struct flow *flow, const struct berth_error *error)
         inventory_later(context, host, OPENING_RETRY_MS);
     entity_unpin(&host->base);
     free(inventory);
-    reactor_flow_ended(context);
 }
 
 static const struct flow_kind inventory_kind = {

@@ -13,7 +13,6 @@
 #include "flow/power.h"
 #include "flow/reactor.h"
 #include "flow/session_detach.h"
-#include "flow/sign_on.h"
 
 /* ---- the decision ---- */
 
@@ -268,10 +267,10 @@ struct release {
     struct delay delay;
 };
 
-static flow_step_fn scramble, scrambled, inspected, sign_off, signed_off, force, forced,
-    close_session, closed;
+static flow_begin_fn scramble, inspect, sign_off, force, close_session;
+static flow_finish_fn scrambled, inspected, signed_off, forced, closed;
 
-enum { SCRAMBLE, SCRAMBLED, INSPECTED, SIGN_OFF, SIGNED_OFF, FORCE, FORCED, CLOSE, CLOSED, STEPS };
+enum { SCRAMBLE, INSPECT, SIGN_OFF, FORCE, CLOSE, STEPS };
 
 #define RETRY_MS 2000
 #define TRIES_MAX 3      /* for a guest that does not take a password, or does not sign off */
@@ -283,16 +282,12 @@ enum { SCRAMBLE, SCRAMBLED, INSPECTED, SIGN_OFF, SIGNED_OFF, FORCE, FORCED, CLOS
  */
 /* clang-format off */
 static const struct flow_step steps[STEPS] = {
-    /*               name          step           undo  limit/ms        true after it */
-    [SCRAMBLE]   = { "scramble",   scramble,      NULL, FLOW_QUEUED },  /* the guest was given an unknown password */
-    [SCRAMBLED]  = { "scrambled",  scrambled,     NULL, FLOW_QUEUED },  /* the guest has it, or its host was asked about the machine */
-    [INSPECTED]  = { "inspected",  inspected,     NULL, FLOW_QUEUED },  /* the user cannot log in any more */
-    [SIGN_OFF]   = { "sign-off",   sign_off,      NULL, FLOW_QUEUED },  /* the guest was told to end the session */
-    [SIGNED_OFF] = { "signed-off", signed_off,    NULL, FLOW_QUEUED },  /* it has, or its disk is refreshed anyway */
-    [FORCE]      = { "force",      force,         NULL, FLOW_QUEUED },  /* its machine was stopped instead */
-    [FORCED]     = { "forced",     forced,        NULL, FLOW_QUEUED },  /* nothing of it runs, or the desktop is in quarantine */
-    [CLOSE]      = { "close",      close_session, NULL, FLOW_DURABLE }, /* the end is being written */
-    [CLOSED]     = { "closed",     closed,        NULL, FLOW_QUEUED },  /* and durable */
+    /*             name        begin          finish      undo  limit/ms        true after it */
+    [SCRAMBLE] = { "scramble", scramble,      scrambled,  NULL, FLOW_QUEUED },  /* the guest has an unknown password */
+    [INSPECT]  = { "inspect",  inspect,       inspected,  NULL, FLOW_QUEUED },  /* if not: the host was asked about the machine */
+    [SIGN_OFF] = { "sign-off", sign_off,      signed_off, NULL, FLOW_QUEUED },  /* the guest has ended the session, or its disk is refreshed anyway */
+    [FORCE]    = { "force",    force,         forced,     NULL, FLOW_QUEUED },  /* its machine was stopped instead, or the desktop is in quarantine */
+    [CLOSE]    = { "close",    close_session, closed,     NULL, FLOW_DURABLE }, /* the end is durable */
 };
 /* clang-format on */
 
@@ -335,7 +330,7 @@ static bool will_be_refreshed(const struct release *release, const struct deskto
     return pool && pool->row.kind == pool_kind_FLOATING && placement_must_refresh(desktop);
 }
 
-static int ask(struct flow *flow, enum virt_call call, int next)
+static int ask(struct flow *flow, enum virt_call call)
 {
     struct release *release = release_of(flow);
     const struct desktop *desktop = desktop_of(release);
@@ -347,7 +342,7 @@ static int ask(struct flow *flow, enum virt_call call, int next)
     begun = virt_begin(release->context->virt, desktop->row.host_id, call, &release->args,
                        &release->result, &flow->op);
     secret_wipe(&release->args.secret);
-    return flow_await_any(flow, begun, next);
+    return flow_await(flow, begun);
 }
 
 /* Has the guest failed often enough? Calls that were not begun count separately. In the recovery
@@ -369,8 +364,8 @@ static int scramble(struct flow *flow)
 
     if (!has_account(release, desktop))
         return CLOSE;
-    random_password(release->context->random, &release->args.secret);
-    return ask(flow, VIRT_password, SCRAMBLED);
+    secret_random(release->context->random, &release->args.secret);
+    return ask(flow, VIRT_password);
 }
 
 static int scrambled(struct flow *flow)
@@ -389,8 +384,14 @@ static int scrambled(struct flow *flow)
     host = host_find(release->context->core, desktop->row.host_id);
     /* The disk and the account stay, so the session must not end before its user is locked out. */
     if (host && host->state != host_UP)
-        return flow_await(flow, waitq_wait(&host->waiting, &release->wait, &flow->op), SCRAMBLE);
-    return ask(flow, VIRT_inspect, INSPECTED);
+        return flow_await_then(flow, waitq_wait(&host->waiting, &release->wait, &flow->op),
+                               SCRAMBLE);
+    return INSPECT;
+}
+
+static int inspect(struct flow *flow)
+{
+    return ask(flow, VIRT_inspect);
 }
 
 static int inspected(struct flow *flow)
@@ -405,7 +406,7 @@ static int inspected(struct flow *flow)
     if (flow->op.result >= 0 && !(release->result.known && release->result.running))
         return CLOSE;
     if (!tried_enough(release, flow->op.result < 0 ? flow->op.result : release->password_result))
-        return flow_await(flow, delay_begin(&release->delay, RETRY_MS, &flow->op), SCRAMBLE);
+        return flow_await_then(flow, delay_begin(&release->delay, RETRY_MS, &flow->op), SCRAMBLE);
     return FORCE; /* it gets a new password when it starts */
 }
 
@@ -415,7 +416,7 @@ static int sign_off(struct flow *flow)
 
     if (!has_account(release, desktop_of(release)))
         return CLOSE;
-    return ask(flow, VIRT_sign_off, SIGNED_OFF);
+    return ask(flow, VIRT_sign_off);
 }
 
 /* May another user get the desktop while the guest that did not sign off still runs the session? */
@@ -439,9 +440,10 @@ static int signed_off(struct flow *flow)
     if (!host || flow->op.result == BERTH_E_UNSUPPORTED || !another_may_get_it(release, desktop))
         return CLOSE;
     if (host->state != host_UP)
-        return flow_await(flow, waitq_wait(&host->waiting, &release->wait, &flow->op), SIGN_OFF);
+        return flow_await_then(flow, waitq_wait(&host->waiting, &release->wait, &flow->op),
+                               SIGN_OFF);
     if (!tried_enough(release, flow->op.result))
-        return flow_await(flow, delay_begin(&release->delay, RETRY_MS, &flow->op), SIGN_OFF);
+        return flow_await_then(flow, delay_begin(&release->delay, RETRY_MS, &flow->op), SIGN_OFF);
     return FORCE;
 }
 
@@ -453,8 +455,7 @@ static int force(struct flow *flow)
 
     if (!desktop)
         return CLOSE;
-    return flow_await_any(flow, machine_request(release->context, desktop, MACHINE_OFF, &flow->op),
-                          FORCED);
+    return flow_await(flow, machine_request(release->context, desktop, MACHINE_OFF, &flow->op));
 }
 
 static int forced(struct flow *flow)
@@ -468,9 +469,9 @@ static int forced(struct flow *flow)
     if (flow->op.result == BERTH_E_CLOSING)
         return flow_fail_with(flow, &flow->op.error); /* the next run of the broker continues */
     if (!failure_is_machines(flow->op.result) && host && host->state != host_UP)
-        return flow_await(flow, waitq_wait(&host->waiting, &release->wait, &flow->op), FORCE);
+        return flow_await_then(flow, waitq_wait(&host->waiting, &release->wait, &flow->op), FORCE);
     if (!failure_is_machines(flow->op.result) && host)
-        return flow_await(flow, delay_begin(&release->delay, RETRY_MS, &flow->op), FORCE);
+        return flow_await_then(flow, delay_begin(&release->delay, RETRY_MS, &flow->op), FORCE);
     desktop_quarantine(release->context, desktop,
                        "its guest did not sign off, and its machine could not be stopped");
     return CLOSE;
@@ -518,7 +519,7 @@ static int close_session(struct flow *flow)
         return FLOW_FAIL;
     }
     note_use(release, changes);
-    return flow_await_any(flow, decide_begin(context, changes, NULL, &flow->op), CLOSED);
+    return flow_await(flow, decide_begin(context, changes, NULL, &flow->op));
 }
 
 static int closed(struct flow *flow)
@@ -530,7 +531,7 @@ static int closed(struct flow *flow)
         return CLOSE;
     case BERTH_E_NO_SPACE:
     case BERTH_E_BUSY:
-        return flow_await(flow, delay_begin(&release->delay, RETRY_MS, &flow->op), CLOSE);
+        return flow_await_then(flow, delay_begin(&release->delay, RETRY_MS, &flow->op), CLOSE);
     default:
         return flow->op.result < 0 ? flow_fail_with(flow, &flow->op.error) : FLOW_DONE;
     }
@@ -563,7 +564,6 @@ static void ended(struct flow *flow, const struct berth_error *error)
     if (desktop_of(release))
         context_mark_pool(context, desktop_of(release)->row.pool_id);
     berth_wipe_free(release, sizeof(*release));
-    reactor_flow_ended(context);
 }
 
 static const struct flow_kind release_kind = {

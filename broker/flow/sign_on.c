@@ -7,53 +7,27 @@
 #include "berth/log.h"
 
 #include "flow/decide.h"
-#include "flow/power.h"
 #include "flow/reactor.h"
 #include "flow/release.h"
 #include "flow/session_detach.h"
 #include "flow/sign_on_state.h"
 
-static flow_step_fn identify, choose, reach, reached, record, recorded, wake, probe, probed, secret,
-    given, tell;
+static flow_begin_fn identify, choose, record, tell;
+static flow_finish_fn recorded;
 static flow_undo_fn unchoose, disconnect;
 
-enum {
-    IDENTIFY,
-    CHOOSE,
-    REACH,
-    REACHED,
-    RECORD,
-    RECORDED,
-    WAKE,
-    PROBE,
-    PROBED,
-    SECRET,
-    GIVEN,
-    TELL,
-    STEPS
-};
-
 #define CONFLICTS_MAX 8
-#define PROBE_FRESH_MS 3000         /* it answered so lately that it is not probed again */
-#define PROBE_RETRY_LIMIT_MS 10000  /* how long a READY desktop is probed before it fails */
-#define SECRET_RETRY_LIMIT_MS 20000 /* the guest agent may start after the RDP server */
-#define SECRET_DELAY_MS 500
 
 /* clang-format off */
-static const struct flow_step steps[STEPS] = {
-    /*             name        step      undo        limit/ms        true after it */
-    [IDENTIFY] = { "identify", identify, NULL,       FLOW_QUEUED },  /* the user is known */
-    [CHOOSE]   = { "choose",   choose,   unchoose,   FLOW_QUEUED },  /* a desktop is reserved */
-    [REACH]    = { "reach",    reach,    NULL,       12000 },        /* resume: its desktop was probed */
-    [REACHED]  = { "reached",  reached,  NULL,       12000 },        /* and answered */
-    [RECORD]   = { "record",   record,   disconnect, FLOW_DURABLE }, /* the claim is being written */
-    [RECORDED] = { "recorded", recorded, NULL,       0 },            /* claim and epoch are durable */
-    [WAKE]     = { "wake",     wake,     NULL,       FLOW_QUEUED },  /* its machine runs */
-    [PROBE]    = { "probe",    probe,    NULL,       12000 },        /* its RDP server was probed */
-    [PROBED]   = { "probed",   probed,   NULL,       12000 },        /* it answered with the known certificate */
-    [SECRET]   = { "secret",   secret,   NULL,       FLOW_QUEUED },  /* the guest was given the session's password */
-    [GIVEN]    = { "given",    given,    NULL,       12000 },        /* the guest has it */
-    [TELL]     = { "tell",     tell,     NULL,       0 },            /* the terminal was told to show it */
+static const struct flow_step steps[SIGN_ON_STEPS] = {
+    /*                     name        begin           finish          undo        limit/ms        true after it */
+    [SIGN_ON_IDENTIFY] = { "identify", identify,       NULL,           NULL,       FLOW_QUEUED },  /* the user is known */
+    [SIGN_ON_CHOOSE]   = { "choose",   choose,         NULL,           unchoose,   FLOW_QUEUED },  /* a desktop is reserved; a resume probes it before it claims it */
+    [SIGN_ON_RECORD]   = { "record",   record,         recorded,       disconnect, FLOW_DURABLE }, /* claim and epoch are durable */
+    [SIGN_ON_WAKE]     = { "wake",     sign_on_wake,   NULL,           NULL,       FLOW_QUEUED },  /* its machine runs */
+    [SIGN_ON_PROBE]    = { "probe",    sign_on_probe,  sign_on_probed, NULL,       12000 },        /* its RDP server answered with the known certificate */
+    [SIGN_ON_SECRET]   = { "secret",   sign_on_secret, sign_on_given,  NULL,       FLOW_QUEUED },  /* the guest has the session's password */
+    [SIGN_ON_TELL]     = { "tell",     tell,           NULL,           NULL,       0 },            /* the terminal was told to show it */
 };
 /* clang-format on */
 
@@ -101,14 +75,14 @@ static int identify(struct flow *flow)
     int begun;
 
     if (s->resume.session_id)
-        return CHOOSE;
+        return SIGN_ON_CHOOSE;
     sign_on_send_progress(s, "identify", "Checking who you are", 0, 0);
     begun = auth_begin(s->context->auth, s->evidence, s->evidence_count, s->terminal->row.id,
                        any_passthrough(s->context->core), &s->who, &flow->op);
     if (begun >= 0 && shows_password(s))
         send_wait(s);
     explicit_bzero(s->evidence, sizeof(s->evidence));
-    return flow_await(flow, begun, CHOOSE);
+    return flow_await(flow, begun);
 }
 
 /* ---- choose ---- */
@@ -128,8 +102,7 @@ static int choose(struct flow *flow)
     (void)snprintf(s->user, sizeof(s->user), "%s", user->row.name);
     (void)snprintf(flow->who, sizeof(flow->who), "%.40s at %.40s", s->user, s->terminal->row.name);
     sign_on_add_to_user(s);
-    answer =
-        sign_on_select(flow, CHOOSE, s->resume.session_id && !s->desktop_reached ? REACH : RECORD);
+    answer = sign_on_select(flow);
     sign_on_disconnect_orphans(s->context, s->user_id);
     return answer;
 }
@@ -140,18 +113,6 @@ static void unchoose(struct flow *flow)
 
     reservation_return(s->queue_entry.reservation); /* NULL when choose itself has failed */
     s->queue_entry.reservation = NULL;
-}
-
-/* ---- reach ---- */
-
-static int reach(struct flow *flow)
-{
-    return sign_on_reach(flow, REACHED);
-}
-
-static int reached(struct flow *flow)
-{
-    return sign_on_reached(flow, REACH, CHOOSE);
 }
 
 /* ---- record ---- */
@@ -175,9 +136,9 @@ static int record(struct flow *flow)
         if (++s->conflicts > CONFLICTS_MAX)
             return flow_fail_with(flow, &error);
         unchoose(flow);
-        return CHOOSE;
+        return SIGN_ON_CHOOSE;
     }
-    return flow_await_any(flow, decide_begin(s->context, changes, NULL, &flow->op), RECORDED);
+    return flow_await(flow, decide_begin(s->context, changes, NULL, &flow->op));
 }
 
 /* Tell the terminals that showed this session, or another one here, at once; their claims are void
@@ -214,7 +175,7 @@ static int recorded(struct flow *flow)
     if (flow->op.result == BERTH_E_CONFLICT && ++s->conflicts <= CONFLICTS_MAX) {
         /* Another decision came first: choose again from the present facts. */
         unchoose(flow);
-        return CHOOSE;
+        return SIGN_ON_CHOOSE;
     }
     if (flow->op.result < 0)
         return flow_fail_with(flow, &flow->op.error);
@@ -226,7 +187,7 @@ static int recorded(struct flow *flow)
     }
     resume_keep(s->context, s->claim.session_id, s->claim.epoch, s->resume.epoch, own_password(s));
     hide_older(s);
-    return WAKE;
+    return SIGN_ON_WAKE;
 }
 
 /* Undo of `record`: after the claim a failure is undone by another decision. A session that was
@@ -264,170 +225,6 @@ static void disconnect(struct flow *flow)
     session_disconnect_orphan(s->context, session);
 }
 
-/* ---- wake, probe ---- */
-
-static struct desktop *desktop_of(const struct sign_on *s)
-{
-    return desktop_find(s->context->core, s->claim.desktop_id);
-}
-
-/* After a wait: is the session still claimed by this sign-on, and does its desktop exist? */
-static int check(struct flow *flow, struct desktop **ret)
-{
-    const struct sign_on *s = sign_on_of(flow);
-    const struct session *session = session_find(s->context->core, s->claim.session_id);
-
-    *ret = desktop_of(s);
-    if (!session || session->row.epoch != s->claim.epoch || session->row.state != session_PREPARING)
-        return flow_fail(flow, BERTH_E_SUPERSEDED,
-                         "your session was taken over or ended meanwhile");
-    if (!*ret)
-        return flow_fail(flow, BERTH_E_NOT_FOUND, "the desktop was deleted");
-    return 0;
-}
-
-static int wake(struct flow *flow)
-{
-    struct sign_on *s = sign_on_of(flow);
-    struct desktop *desktop;
-
-    if (check(flow, &desktop) < 0)
-        return FLOW_FAIL;
-    s->probing_since_ms = s->context->timers->mono_ms;
-    if (!desktop->power &&
-        (desktop->state == desktop_READY || desktop->state == desktop_QUARANTINED))
-        return PROBE;
-    sign_on_send_progress(s, "wake", "Your desktop is being started", 0, 0);
-    return flow_await(flow, desktop_request_up(s->context, desktop, &flow->op), PROBE);
-}
-
-/* A machine's certificate is learnt once per boot, and its host reports every start; the viewer
- * accepts no other certificate. For an existing machine nothing reports a replacement.
- */
-static bool certificate_is_known(const struct sign_on *s, const struct desktop *desktop)
-{
-    const struct host *host = host_find(s->context->core, desktop->row.host_id);
-
-    return host && host->state == host_UP && (host->capabilities & VIRT_CAN_EVENTS) &&
-           desktop->fingerprint[0] && desktop->state == desktop_READY;
-}
-
-static int probe(struct flow *flow)
-{
-    struct sign_on *s = sign_on_of(flow);
-    int64_t now = s->context->timers->mono_ms;
-    struct probe_target target;
-    struct desktop *desktop;
-    int begun;
-
-    if (check(flow, &desktop) < 0)
-        return FLOW_FAIL;
-    s->secret_since_ms = 0;
-    if (desktop->probed_ms && now - desktop->probed_ms < PROBE_FRESH_MS)
-        return SECRET;
-    target = (struct probe_target){ .address = desktop->address,
-                                    .port = desktop->port,
-                                    .answer_only = certificate_is_known(s, desktop),
-                                    .urgent = true };
-    begun = probe_begin(s->context->probe, &target, &s->probe, &flow->op);
-    return flow_await_any(flow, begun, PROBED);
-}
-
-static int probed(struct flow *flow)
-{
-    struct sign_on *s = sign_on_of(flow);
-    int64_t now = s->context->timers->mono_ms;
-    struct desktop *desktop;
-
-    if (check(flow, &desktop) < 0)
-        return FLOW_FAIL;
-    if (flow->op.result < 0) {
-        if (desktop->state != desktop_READY && desktop->state != desktop_QUARANTINED)
-            return WAKE; /* its machine stopped meanwhile */
-        if (flow->op.result == BERTH_E_BUSY)
-            s->probing_since_ms += SIGN_ON_PROBE_DELAY_MS; /* it was not probed at all */
-        if (now - s->probing_since_ms < PROBE_RETRY_LIMIT_MS)
-            return flow_await(flow, delay_begin(&s->delay, SIGN_ON_PROBE_DELAY_MS, &flow->op),
-                              PROBE);
-        if (desktop->state == desktop_QUARANTINED)
-            return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s' is kept out of use: %s",
-                             desktop->row.name, desktop->row.reason);
-        if (s->claim.fresh)
-            desktop_quarantine(s->context, desktop, flow->op.error.text);
-        return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s' does not answer: %s",
-                         desktop->row.name, flow->op.error.text);
-    }
-    desktop->probed_ms = now;
-    if (!s->probe.fingerprint[0])
-        return SECRET;
-    if (desktop->fingerprint[0] && strcmp(desktop->fingerprint, s->probe.fingerprint) != 0) {
-        desktop->probed_ms = 0;
-        desktop_quarantine(s->context, desktop, "it shows another certificate than at its start");
-        return flow_fail(flow, BERTH_E_DESKTOP,
-                         "desktop '%s' shows another certificate than at its start",
-                         desktop->row.name);
-    }
-    (void)snprintf(desktop->fingerprint, sizeof(desktop->fingerprint), "%s", s->probe.fingerprint);
-    return SECRET;
-}
-
-/* ---- secret ---- */
-
-/* 24 letters and digits that are not easily confused: 120 bits. */
-void random_password(struct berth_random *random, struct secret *ret)
-{
-    static const char letters[32] = "abcdefghijkmnpqrstuvwxyz23456789";
-
-    secret_wipe(ret);
-    for (int i = 0; i < 24; i++)
-        ret->text[i] = letters[random_below(random, sizeof(letters))];
-}
-
-static int secret(struct flow *flow)
-{
-    struct sign_on *s = sign_on_of(flow);
-    const struct pool *pool = pool_find(s->context->core, s->claim.pool_id);
-    struct desktop *desktop;
-    struct session *session;
-    int begun;
-
-    if (check(flow, &desktop) < 0)
-        return FLOW_FAIL;
-    session = session_find(s->context->core, s->claim.session_id);
-    if (pool->row.credential == pool_credential_PASSTHROUGH && !session->account[0]) {
-        s->password = s->who.password;
-        return TELL;
-    }
-    if (!session->account[0])
-        (void)snprintf(session->account, sizeof(session->account), "%s", pool->row.account);
-    random_password(s->context->random, &s->password);
-    s->args = (struct virt_args){ .secret = s->password };
-    (void)snprintf(s->args.uuid, sizeof(s->args.uuid), "%s", desktop->row.uuid);
-    (void)snprintf(s->args.account, sizeof(s->args.account), "%s", session->account);
-    begun = virt_begin(s->context->virt, desktop->row.host_id, VIRT_password, &s->args, &s->result,
-                       &flow->op);
-    secret_wipe(&s->args.secret);
-    return flow_await_any(flow, begun, GIVEN);
-}
-
-static int given(struct flow *flow)
-{
-    struct sign_on *s = sign_on_of(flow);
-
-    if (flow->op.result >= 0)
-        return TELL;
-    secret_wipe(&s->password);
-    /* The retry limit counts from the first answer: before, the call may have waited in a queue. */
-    if (!s->secret_since_ms)
-        s->secret_since_ms = s->context->timers->mono_ms;
-    if (flow->op.result == BERTH_E_UNSUPPORTED || flow->op.result == BERTH_E_HOST_DOWN ||
-        s->context->timers->mono_ms - s->secret_since_ms >= SECRET_RETRY_LIMIT_MS)
-        return flow_fail_with(flow, &flow->op.error);
-    /* The guest agent may not run yet, or the outcome is unknown: setting another password covers
-     * both. */
-    return flow_await(flow, delay_begin(&s->delay, SECRET_DELAY_MS, &flow->op), SECRET);
-}
-
 /* ---- tell ---- */
 
 /* write: id = session, number = epoch. */
@@ -453,11 +250,10 @@ static struct changes *active_changes(struct context *context, const struct retr
 static int tell(struct flow *flow)
 {
     struct sign_on *s = sign_on_of(flow);
-    struct desktop *desktop;
     struct retried_write write = { .build = active_changes, .action = "session.active" };
     struct berth_error error = { 0 };
 
-    if (check(flow, &desktop) < 0)
+    if (!sign_on_desktop(flow))
         return FLOW_FAIL;
     if (sign_on_check(s, &error) < 0)
         return flow_fail_with(flow, &error);
@@ -485,7 +281,7 @@ static void refuse(struct sign_on *s, const struct berth_error *error)
 
 static void note_success(struct sign_on *s, char *outcome, size_t size)
 {
-    const struct desktop *desktop = desktop_of(s);
+    const struct desktop *desktop = desktop_find(s->context->core, s->claim.desktop_id);
     const char *name = desktop ? desktop->row.name : "?";
 
     log_event(EV_SIGN_ON, "user", s->user, "terminal", s->terminal->row.name, "desktop", name,
@@ -536,17 +332,15 @@ static void ended(struct flow *flow, const struct berth_error *error)
     entity_unpin(&s->terminal->base);
     berth_wipe_free(s, sizeof(*s));
     sign_on_disconnect_orphans(context, user_id);
-    reactor_flow_ended(context);
 }
 
 const struct flow_kind sign_on_flow_kind = {
     .name = "sign-on",
     .steps = steps,
-    .count = STEPS,
+    .count = SIGN_ON_STEPS,
     .ended = ended,
     .admin_cancel = true,
-    .external = 1u << REACH | 1u << REACHED | 1u << WAKE | 1u << PROBE | 1u << PROBED |
-                1u << SECRET | 1u << GIVEN,
+    .external = 1u << SIGN_ON_WAKE | 1u << SIGN_ON_PROBE | 1u << SIGN_ON_SECRET,
 };
 
 void sign_on_abort(struct terminal *terminal, const char *why)

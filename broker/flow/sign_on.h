@@ -27,7 +27,4 @@ void sign_on_notice(struct context *context, const struct notice *notice);
 /* A session is PREPARING and no sign-on works on it any more: make it DISCONNECTED. */
 void session_disconnect_orphan(struct context *context, struct session *session);
 
-/* A password that is not known to any person: 120 random bits. */
-void random_password(struct berth_random *random, struct secret *ret);
-
 #endif

@@ -28,7 +28,7 @@ int sign_on_check_resume(struct flow *flow)
     return 0;
 }
 
-int sign_on_reach(struct flow *flow, int next)
+int sign_on_reach(struct flow *flow)
 {
     struct sign_on *s = sign_on_of(flow);
     const struct desktop *desktop = desktop_find(s->context->core, s->claim.desktop_id);
@@ -43,19 +43,19 @@ int sign_on_reach(struct flow *flow, int next)
     target = (struct probe_target){
         .address = desktop->address, .port = desktop->port, .answer_only = true, .urgent = true
     };
-    return flow_await_any(flow, probe_begin(s->context->probe, &target, &s->probe, &flow->op),
-                          next);
+    return flow_await(flow, probe_begin(s->context->probe, &target, &s->probe, &flow->op));
 }
 
-int sign_on_reached(struct flow *flow, int again, int next)
+int sign_on_reached(struct flow *flow)
 {
     struct sign_on *s = sign_on_of(flow);
 
     if (flow->op.result == BERTH_E_BUSY) /* it was not probed at all */
-        return flow_await(flow, delay_begin(&s->delay, SIGN_ON_PROBE_DELAY_MS, &flow->op), again);
+        return flow_await_then(flow, delay_begin(&s->delay, SIGN_ON_PROBE_DELAY_MS, &flow->op),
+                               SIGN_ON_PROBE);
     if (flow->op.result < 0)
         return flow_fail(flow, BERTH_E_DESKTOP, "your desktop does not answer: %s",
                          flow->op.error.text);
     s->desktop_reached = true;
-    return next; /* time has passed: check again */
+    return SIGN_ON_CHOOSE; /* time has passed: check again */
 }

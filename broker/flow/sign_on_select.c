@@ -62,7 +62,7 @@ static int may_roam(struct flow *flow, const struct pool *pool, const struct ses
 
 /* The later sign-on wins: the earlier one is cancelled, and this one waits until its outcome is
  * known. */
-static int overtake(struct flow *flow, struct sign_on *rival, const struct pool *pool, int again)
+static int overtake(struct flow *flow, struct sign_on *rival, const struct pool *pool)
 {
     struct sign_on *s = sign_on_of(flow);
     char here[64];
@@ -77,9 +77,9 @@ static int overtake(struct flow *flow, struct sign_on *rival, const struct pool 
                          rival->terminal->row.name);
     terminal_name(s, here, sizeof(here));
     if (rival->flow.cancelling)
-        return flow_await(flow, waitq_wait(&rival->over, &s->wait, &flow->op), again);
+        return flow_await_then(flow, waitq_wait(&rival->over, &s->wait, &flow->op), SIGN_ON_CHOOSE);
     /* Wait first: a rival that can end at once wakes its queue while it is being cancelled. */
-    (void)flow_await(flow, waitq_wait(&rival->over, &s->wait, &flow->op), again);
+    (void)flow_await_then(flow, waitq_wait(&rival->over, &s->wait, &flow->op), SIGN_ON_CHOOSE);
     flow_cancel(&rival->flow, BERTH_E_SUPERSEDED, "Your session moved to %s", here);
     return FLOW_WAIT;
 }
@@ -145,9 +145,14 @@ static void position_changed(struct queue_entry *entry, int number, int64_t esti
     sign_on_send_progress(s, "queue", text, number, estimate_ms);
 }
 
+static int after_choice(const struct sign_on *s)
+{
+    return sign_on_must_reach(s) ? SIGN_ON_PROBE : SIGN_ON_RECORD;
+}
+
 /* For a user without session: their own desktop when the pool has assigned one before, else one
  * that is ready. */
-static int choose_desktop(struct flow *flow, struct pool *pool, int next)
+static int choose_desktop(struct flow *flow, struct pool *pool)
 {
     struct sign_on *s = sign_on_of(flow);
     const struct user *user = user_find(s->context->core, s->user_id);
@@ -157,17 +162,17 @@ static int choose_desktop(struct flow *flow, struct pool *pool, int next)
     if (assignment) {
         s->claim.desktop_id = assignment->row.desktop_id;
         s->claim.slot = assignment->row.slot;
-        return next;
+        return after_choice(s);
     }
     s->queue_entry.user_id = s->user_id;
     s->queue_entry.terminal_id = s->terminal->row.id;
     s->queue_entry.person = user && user->row.kind == user_kind_PERSON;
     s->queue_entry.position_changed = position_changed;
-    return flow_await(flow, pool_request_desktop(s->context, pool, &s->queue_entry, &flow->op),
-                      next);
+    return flow_await_then(flow, pool_request_desktop(s->context, pool, &s->queue_entry, &flow->op),
+                           after_choice(s));
 }
 
-static int choose_session(struct flow *flow, struct session *session, int again, int next)
+static int choose_session(struct flow *flow, struct session *session)
 {
     struct sign_on *s = sign_on_of(flow);
     const struct pool *pool = pool_find(s->context->core, session->row.pool_id);
@@ -175,7 +180,8 @@ static int choose_session(struct flow *flow, struct session *session, int again,
 
     if (session->row.state == session_ENDING) {
         sign_on_send_progress(s, "ending", "Your earlier session is being signed off", 0, 0);
-        return flow_await(flow, waitq_wait(&session->waiting, &s->wait, &flow->op), again);
+        return flow_await_then(flow, waitq_wait(&session->waiting, &s->wait, &flow->op),
+                               SIGN_ON_CHOOSE);
     }
     r = may_roam(flow, pool, session);
     if (r < 0)
@@ -184,7 +190,7 @@ static int choose_session(struct flow *flow, struct session *session, int again,
     s->claim.desktop_id = session->row.desktop_id;
     s->claim.slot = session->row.slot;
     session->flow = flow;
-    return next;
+    return after_choice(s);
 }
 
 /* ---- the step ---- */
@@ -209,8 +215,7 @@ static int judge_terminal(struct flow *flow)
                      s->terminal->row.name, terminal_state_names[s->terminal->row.state]);
 }
 
-static int choose_pool(struct flow *flow, const struct policy_verdict *verdicts, size_t count,
-                       int again, int next)
+static int choose_pool(struct flow *flow, const struct policy_verdict *verdicts, size_t count)
 {
     struct sign_on *s = sign_on_of(flow);
     struct core *core = s->context->core;
@@ -235,14 +240,14 @@ static int choose_pool(struct flow *flow, const struct policy_verdict *verdicts,
                          pool->row.name, s->user, s->verdict.reason);
     rival = rival_of(s, pool->row.id);
     if (rival)
-        return overtake(flow, rival, pool, again);
+        return overtake(flow, rival, pool);
     s->claim.pool_id = pool->row.id;
     if (session)
-        return choose_session(flow, session, again, next);
-    return choose_desktop(flow, pool, next);
+        return choose_session(flow, session);
+    return choose_desktop(flow, pool);
 }
 
-int sign_on_select(struct flow *flow, int again, int next)
+int sign_on_select(struct flow *flow)
 {
     struct sign_on *s = sign_on_of(flow);
     struct core *core = s->context->core;
@@ -278,7 +283,7 @@ int sign_on_select(struct flow *flow, int again, int next)
         sign_on_send_choices(s, verdicts, allowed_count(verdicts, count));
         answer = FLOW_DONE;
     } else {
-        answer = choose_pool(flow, verdicts, count, again, next);
+        answer = choose_pool(flow, verdicts, count);
     }
     free(verdicts);
     return answer;

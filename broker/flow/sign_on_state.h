@@ -52,23 +52,49 @@ static inline struct sign_on *sign_on_of(struct flow *flow)
     return container_of(flow, struct sign_on, flow);
 }
 
+enum sign_on_step {
+    SIGN_ON_IDENTIFY,
+    SIGN_ON_CHOOSE,
+    SIGN_ON_RECORD,
+    SIGN_ON_WAKE,
+    SIGN_ON_PROBE,
+    SIGN_ON_SECRET,
+    SIGN_ON_TELL,
+    SIGN_ON_STEPS
+};
+
 extern const struct flow_kind sign_on_flow_kind;
 
 /* sign_on_select.c: choose the session or the pool, reserve a desktop, and wait for earlier
- * decisions. again: the step that chooses again; next: the one that follows when a desktop is
- * reserved.
- */
-int sign_on_select(struct flow *flow, int again, int next);
+ * decisions. Then follows `record`, or `probe` when this is a resume. */
+int sign_on_select(struct flow *flow);
+
+/* sign_on_desktop.c: steps. */
+int sign_on_wake(struct flow *flow);
+int sign_on_probe(struct flow *flow);
+int sign_on_probed(struct flow *flow);
+int sign_on_secret(struct flow *flow);
+int sign_on_given(struct flow *flow);
+
+/* sign_on_desktop.c: the desktop that this sign-on has claimed. NULL when the claim is void or the
+ * desktop does not exist any more: then the flow has its error. To be called after every wait. */
+struct desktop *sign_on_desktop(struct flow *flow);
 
 /* sign_on_resume.c: check the resume again with the present facts. Sets the user and the pool; on
  * failure the flow has its error. */
 int sign_on_check_resume(struct flow *flow) berth_must_check;
 
-/* sign_on_resume.c, two steps: probe the desktop, then judge its answer. A desktop that cannot be
- * reached costs the session nothing: no claim and no row is written. again: the step that asks once
- * more; next: the one that follows. */
-int sign_on_reach(struct flow *flow, int next);
-int sign_on_reached(struct flow *flow, int again, int next);
+/* Is this a resume that has not reached its desktop yet? It probes before it claims: a desktop that
+ * cannot be reached costs the session nothing, for no claim and no row is written. Then it chooses
+ * again. */
+static inline bool sign_on_must_reach(const struct sign_on *s)
+{
+    return s->resume.session_id && !s->desktop_reached;
+}
+
+/* sign_on_resume.c: begin and finish of that probe. */
+int sign_on_reach(struct flow *flow);
+int sign_on_reached(struct flow *flow);
 
 #define SIGN_ON_PROBE_DELAY_MS 250 /* before a desktop is probed again */
 

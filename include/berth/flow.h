@@ -2,13 +2,22 @@
  *
  * Module shared. Thread: loop.
  *
- * A step starts at most one operation and returns the next step, FLOW_WAIT (by flow_await),
- * FLOW_DONE or FLOW_FAIL (by flow_fail). Nothing else advances a flow. A flow that fails or is
+ * A row of the table is a step, and has at most one operation:
+ *
+ *   begin   starts the operation: `return flow_await(flow, x_begin(..., &flow->op));`. Or it decides
+ *           at once: the index of the next step, FLOW_DONE, or flow_fail.
+ *   finish  looks at flow->op.result and flow->op.error and answers in the same way. A step without
+ *           `finish` goes on to the row below when its operation succeeded, and fails with its
+ *           error when it did not.
+ *   undo    takes back what the step did, when the flow fails or is cancelled later.
+ *
+ * Nothing else advances a flow. To retry, or to wait for a condition, either function may wait for a
+ * delay or a queue and name the step that follows: flow_await_then. A flow that fails or is
  * cancelled runs the undo functions of the steps it entered, last first; then `ended` is called,
  * once. The undo of a durable write is another write that compensates it.
  *
- * To add a flow: write its table first (name, step, undo, limit, what holds after the step), then
- * the steps.
+ * To add a flow: write its table first (name, begin, finish, undo, limit, what holds after the
+ * step), then the functions.
  */
 #ifndef BERTH_FLOW_H
 #define BERTH_FLOW_H
@@ -18,16 +27,17 @@
 #include "berth/op.h"
 
 struct flow;
-typedef int flow_step_fn(struct flow *flow);
+typedef int flow_begin_fn(struct flow *flow);
+typedef int flow_finish_fn(struct flow *flow);
 typedef void flow_undo_fn(struct flow *flow);
 
-/* What a step may return besides the index of the next one. */
+/* What begin and finish may return besides the index of the next step. */
 enum { FLOW_WAIT = -1000, FLOW_DONE = -1001, FLOW_FAIL = -1002 };
 
 /* Limits of a step besides milliseconds. */
 enum {
     FLOW_QUEUED = -1, /* it waits in a queue: the flow's own deadline is the limit */
-    /* a store write, or a host operation whose outcome must be known: no limit, never cancelled */
+    /* A store write, or a host operation whose outcome must be known: no limit, never cancelled. */
     FLOW_DURABLE = -2,
 };
 
@@ -35,10 +45,11 @@ enum {
 
 struct flow_step {
     const char *name;
-    flow_step_fn *step;
+    flow_begin_fn *begin;
+    flow_finish_fn *finish; /* NULL: see above */
     /* NULL: nothing to undo. Also called when the step itself failed half-way. */
     flow_undo_fn *undo;
-    int64_t limit_ms; /* of the step's waiting; 0: the step does not wait */
+    int64_t limit_ms; /* of each wait in the step; 0: the step does not wait */
 };
 
 struct flow_kind {
@@ -72,6 +83,9 @@ struct flow_counters {
 struct flow_engine {
     struct berth_timers *timers;
     struct flow_counters *counters; /* the owner's; NULL: nothing is counted */
+    /* The owner's: called after the end of each flow, when the flow is not listed any more. NULL:
+     * the owner does not want to know. */
+    void (*flow_ended)(struct flow_engine *engine);
     struct list flows;
     uint64_t last_id;
     uint64_t started, succeeded, failed;
@@ -84,9 +98,8 @@ struct flow {
     uint64_t id;
     char who[96]; /* for which user and terminal, as `berthctl flow list` prints it */
     int at;       /* step being run or waited in */
-    int next;     /* the step after the awaited operation */
+    int next;     /* the step after flow_await_then; -1: `at` finishes with its result */
     bool waiting;
-    bool any_result; /* a failed operation leads to `next` too: flow_await_any */
     /* cancelled while in a durable wait: ends when the outcome is known */
     bool cancelling;
     uint32_t entered; /* bit per step */
@@ -108,25 +121,25 @@ void flow_engine_init(struct flow_engine *engine, struct berth_timers *timers);
 void flow_start(struct flow_engine *engine, struct flow *flow, const struct flow_kind *kind,
                 const char *who);
 
-/* In a step: `return flow_await(flow, x_begin(..., &flow->op), NEXT);`. When begin fails, the flow
- * fails with op.error.
+/* In begin: `return flow_await(flow, x_begin(..., &flow->op));` waits for the operation of the step;
+ * then `finish` is called. When x_begin fails, `finish` is called at once, with that result.
  */
-int flow_await(struct flow *flow, int begun, int next);
+int flow_await(struct flow *flow, int begun);
 
-/* As flow_await, but a failure leads to NEXT as well, which inspects flow->op.result and
- * flow->op.error: for steps that retry or have an alternative. When begin fails, NEXT runs at once.
+/* In begin or finish: wait for a delay or a queue (begun with &flow->op), then go on to step NEXT.
+ * Fails only if it could not begin. A durable step can be cancelled in such a wait.
  */
-int flow_await_any(struct flow *flow, int begun, int next);
+int flow_await_then(struct flow *flow, int begun, int next);
 
 /* From outside: restart the limit of the present step, because the operation it waits for reported
  * progress. The deadline of the flow does not move, a step without a limit stays without one, and a
  * flow that does not wait is left alone. */
 void flow_wait_longer(struct flow *flow);
 
-/* In a step: fail with a sentence. */
+/* In begin or finish: fail with a sentence. */
 int flow_fail(struct flow *flow, int code, const char *format, ...) berth_printf(3, 4);
 
-/* In a step: fail with the error of another operation. */
+/* In begin or finish: fail with the error of another operation. */
 int flow_fail_with(struct flow *flow, const struct berth_error *error);
 
 /* Cancel a flow from outside and roll it back: at once when it waits for something that can be

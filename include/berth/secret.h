@@ -11,6 +11,8 @@
 
 #define SECRET_MAX 256
 
+struct berth_random;
+
 struct secret {
     char text[SECRET_MAX]; /* NUL-terminated */
 };
@@ -20,6 +22,9 @@ void secret_wipe(struct secret *secret);
 
 /* Copy `length` bytes of `text`. False, and an empty secret, when they do not fit. */
 bool secret_set(struct secret *secret, const char *text, size_t length) berth_must_check;
+
+/* A random password: 24 letters and digits that are not easily confused, 120 bits. */
+void secret_random(struct berth_random *random, struct secret *ret);
 
 static inline bool secret_empty(const struct secret *secret)
 {

@@ -8,6 +8,7 @@ struct story {
     struct flow flow;
     char log[256];
     bool fail_last;
+    bool refuse; /* the durable operation cannot begin */
 };
 
 enum { LOOK, KEEP, LAST };
@@ -35,14 +36,26 @@ static int look(struct flow *flow)
 {
     note(flow, "look");
     pending = &flow->op;
-    return flow_await(flow, op_begun(&flow->op, forget, NULL), KEEP);
+    return flow_await(flow, op_begun(&flow->op, forget, NULL));
 }
 
 static int keep(struct flow *flow)
 {
     note(flow, "keep");
     pending = &flow->op;
-    return flow_await(flow, op_begun(&flow->op, NULL, NULL), LAST);
+    if (container_of(flow, struct story, flow)->refuse)
+        return flow_await(flow, berth_fail(&flow->op.error, BERTH_E_BUSY, "the disk is busy"));
+    return flow_await(flow, op_begun(&flow->op, NULL, NULL));
+}
+
+/* A conflict is tried again after a delay, which can be cancelled. */
+static int kept(struct flow *flow)
+{
+    note(flow, "kept");
+    pending = &flow->op;
+    if (flow->op.result == BERTH_E_CONFLICT)
+        return flow_await_then(flow, op_begun(&flow->op, forget, NULL), KEEP);
+    return flow->op.result < 0 ? flow_fail_with(flow, &flow->op.error) : LAST;
 }
 
 static int last(struct flow *flow)
@@ -69,9 +82,9 @@ static void ended(struct flow *flow, const struct berth_error *error)
 }
 
 static const struct flow_step steps[] = {
-    [LOOK] = { "look", look, unlook, 1000 },
-    [KEEP] = { "keep", keep, unkeep, FLOW_DURABLE },
-    [LAST] = { "last", last, NULL, 0 },
+    [LOOK] = { "look", look, NULL, unlook, 1000 },
+    [KEEP] = { "keep", keep, kept, unkeep, FLOW_DURABLE },
+    [LAST] = { "last", last, NULL, NULL, 0 },
 };
 static const struct flow_kind kind = {
     .name = "story",
@@ -106,7 +119,7 @@ TEST(flow, what_it_waits_for_outside_is_not_its_own_time)
     op_complete(pending, 0, NULL); /* look: 30 ms */
     timers_advance(&timers, 531, 0);
     op_complete(pending, 0, NULL); /* keep: 500 ms, outside */
-    EXPECT_STR(story->log, "look keep last ok ");
+    EXPECT_STR(story->log, "look keep kept last ok ");
     EXPECT(counters.of[0].kind == &kind);
     EXPECT_INT(counters.of[0].step[LOOK].sum_us, 30000);
     EXPECT_INT(counters.of[0].step[KEEP].max_us, 500000);
@@ -123,7 +136,7 @@ TEST(flow, walks_its_table)
 
     op_complete(pending, 0, NULL);
     op_complete(pending, 0, NULL);
-    EXPECT_STR(story->log, "look keep last ok ");
+    EXPECT_STR(story->log, "look keep kept last ok ");
     EXPECT(list_empty(&engine.flows));
     EXPECT_INT(timers_next(&timers), -1);
     timers_free(&timers);
@@ -136,7 +149,7 @@ TEST(flow, failing_runs_undos_backwards_and_ends_once)
     story->fail_last = true;
     op_complete(pending, 0, NULL);
     op_complete(pending, 0, NULL);
-    EXPECT_STR(story->log, "look keep last unkeep unlook DESKTOP ");
+    EXPECT_STR(story->log, "look keep kept last unkeep unlook DESKTOP ");
     EXPECT_STR(story->flow.error.text, "desktop 'w11' burned");
     timers_free(&timers);
 }
@@ -174,6 +187,63 @@ TEST(flow, cancel_waits_for_the_outcome_of_a_durable_step)
     EXPECT_STR(story->log, "look keep ");
     op_complete(pending, 0, NULL);
     EXPECT_STR(story->log, "look keep unkeep unlook SUPERSEDED ");
+    timers_free(&timers);
+}
+
+TEST(flow, finish_sees_the_failure_and_may_try_again_later)
+{
+    struct story *story = begin();
+
+    op_complete(pending, 0, NULL);
+    op_complete(pending, BERTH_E_CONFLICT, NULL);
+    EXPECT_STR(story->log, "look keep kept ");
+    EXPECT_STR(flow_step_name(&story->flow), "keep");
+    op_complete(pending, 0, NULL); /* the delay is over */
+    op_complete(pending, 0, NULL);
+    EXPECT_STR(story->log, "look keep kept keep kept last ok ");
+    timers_free(&timers);
+}
+
+TEST(flow, a_delay_in_a_durable_step_can_be_cancelled)
+{
+    struct story *story = begin();
+
+    op_complete(pending, 0, NULL);
+    op_complete(pending, BERTH_E_CONFLICT, NULL);
+    flow_cancel(&story->flow, BERTH_E_CANCELLED, "never mind");
+    EXPECT_STR(story->log, "look keep kept unkeep unlook CANCELLED ");
+    EXPECT_INT(cancelled, 1);
+    timers_free(&timers);
+}
+
+TEST(flow, finish_is_called_at_once_when_the_operation_cannot_begin)
+{
+    struct story *story = begin();
+
+    story->refuse = true;
+    op_complete(pending, 0, NULL);
+    EXPECT_STR(story->log, "look keep kept unkeep unlook BUSY ");
+    EXPECT_STR(story->flow.error.text, "the disk is busy");
+    timers_free(&timers);
+}
+
+static int ends;
+
+static void count_end(struct flow_engine *of)
+{
+    ends += list_empty(&of->flows);
+}
+
+TEST(flow, the_engine_reports_every_end)
+{
+    struct story *story = begin();
+
+    engine.flow_ended = count_end;
+    op_complete(pending, 0, NULL);
+    EXPECT_INT(ends, 0);
+    op_complete(pending, 0, NULL);
+    EXPECT_INT(ends, 1);
+    EXPECT(story->flow.error.code == 0);
     timers_free(&timers);
 }
 
