@@ -16,7 +16,7 @@
 
 #include "api/api.h"
 #include "auth/auth_setup.h"
-#include "flow/terminal_handlers.h"
+#include "flow/reactor.h"
 #include "link/link.h"
 #include "link/upload.h"
 #include "rdp/probe_setup.h"

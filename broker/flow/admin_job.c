@@ -49,7 +49,7 @@ int admin_job_begun(struct admin_job *job, int begun, struct op *caller)
     }
     job->caller = caller;
     job->pending.drop = drop;
-    list_append(&reactor_of(job->context)->pending_requests, &job->pending.node);
+    list_append(&job->context->pending_requests, &job->pending.node);
     return op_begun(caller, NULL, job);
 }
 

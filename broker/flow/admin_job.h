@@ -10,7 +10,7 @@
 #define BERTH_FLOW_ADMIN_JOB_H
 
 #include "flow/admin.h"
-#include "flow/reactor.h"
+#include "flow/context.h"
 
 /* New changes in the actor's name, with the idempotency key of the request. */
 struct changes *admin_changes(const struct admin_actor *actor, const char *action);

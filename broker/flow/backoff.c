@@ -9,8 +9,8 @@
 
 #include "core/index.h"
 #include "core/placement.h"
+#include "flow/context.h"
 #include "flow/decide.h"
-#include "flow/reactor.h"
 #include "flow/recompose.h"
 #include "flow/reconcile.h"
 #include "flow/refill.h"
@@ -193,7 +193,7 @@ bool backoff_active(struct context *context, struct pool *pool)
     if (!pool->backoff_until_ms)
         return false;
     if (context->timers->mono_ms < pool->backoff_until_ms) {
-        pool_refill_later(context, pool, pool->backoff_until_ms - context->timers->mono_ms);
+        context_mark_pool_later(context, pool, pool->backoff_until_ms - context->timers->mono_ms);
         return true;
     }
     pool->backoff_until_ms = 0;

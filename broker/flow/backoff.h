@@ -29,7 +29,7 @@ void backoff_machine_failed(struct context *context, struct desktop *desktop, co
 /* The cause is shared by all machines of its pool. */
 void backoff_shared_fault(struct context *context, struct desktop *desktop, const char *why);
 
-/* End the back-off when the cause of the failures was changed. First part of pool_refill. */
+/* End the back-off when the cause of the failures was changed. First part of the check of a pool. */
 void backoff_check(struct context *context, struct pool *pool);
 
 /* Is the pool in back-off now? Ends a back-off whose time is over. */

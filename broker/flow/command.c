@@ -7,8 +7,8 @@
 
 #include "core/index.h"
 #include "core/presence.h"
+#include "flow/context.h"
 #include "flow/decide.h"
-#include "flow/reactor.h"
 #include "flow/terminal_handlers.h"
 
 /* A terminal that has acknowledged gets this much longer to finish before the command expires. */
@@ -92,7 +92,7 @@ static void decided(struct context *context, uint64_t command_id, int result)
     if (result >= 0)
         advance(context, terminal, command);
     else
-        timer_start(context->timers, &reactor_of(context)->command_expiry, RETRY_MS, check_all);
+        timer_start(context->timers, &context->command_expiry, RETRY_MS, check_all);
 }
 
 void command_send_waiting(struct context *context, struct terminal *terminal)
@@ -138,23 +138,22 @@ static bool has_news(const struct command *command)
 /* Expire what is due, and continue what could not be written. */
 static void check_all(struct berth_timer *timer)
 {
-    struct reactor *reactor = container_of(timer, struct reactor, command_expiry);
+    struct context *context = container_of(timer, struct context, command_expiry);
     int expired = 0;
 
-    list_each (core_all(reactor->context->core, ENTITY_command), node) {
+    list_each (core_all(context->core, ENTITY_command), node) {
         struct command *command = container_of(entity_of(node), struct command, base);
 
-        struct terminal *terminal = terminal_find(reactor->context->core, command->row.terminal_id);
+        struct terminal *terminal = terminal_find(context->core, command->row.terminal_id);
 
         if (command->row.state >= command_DONE || command->writing)
             continue;
-        if (left_ms(reactor->context, command) <= 0 && expired++ < EXPIRE_AT_ONCE)
-            transition(reactor->context, command, command_EXPIRED, "not finished in time",
-                       "broker");
+        if (left_ms(context, command) <= 0 && expired++ < EXPIRE_AT_ONCE)
+            transition(context, command, command_EXPIRED, "not finished in time", "broker");
         else if (terminal && has_news(command))
-            advance(reactor->context, terminal, command);
+            advance(context, terminal, command);
     }
-    command_watch(reactor->context);
+    command_watch(context);
 }
 
 void command_watch(struct context *context)
@@ -167,8 +166,8 @@ void command_watch(struct context *context)
         if (command->row.state < command_DONE && left_ms(context, command) < soonest_ms)
             soonest_ms = left_ms(context, command);
     }
-    timer_stop(context->timers, &reactor_of(context)->command_expiry);
+    timer_stop(context->timers, &context->command_expiry);
     if (soonest_ms != INT64_MAX)
-        timer_start(context->timers, &reactor_of(context)->command_expiry,
+        timer_start(context->timers, &context->command_expiry,
                     soonest_ms > RETRY_MS ? soonest_ms : RETRY_MS, check_all);
 }

@@ -6,13 +6,13 @@
 
 #include "berth/log.h"
 
-#include "flow/reactor.h"
+#include "flow/context.h"
 
 #define WRITE_RETRY_MS 1000
 #define WRITE_CONFLICTS_MAX 20 /* consecutive; more are no race, so the retry is delayed then */
 
 struct decision {
-    struct list node; /* of reactor.decisions */
+    struct list node; /* of context.decisions */
     struct context *context;
     struct changes *changes;
     struct decide_then then;
@@ -82,7 +82,7 @@ int decide_begin(struct context *context, struct changes *changes, const struct 
     struct decision *decision;
     int r;
 
-    if (reactor_of(context)->closed)
+    if (context->closed)
         return refuse_closed(changes, op);
     decision = berth_new(struct decision);
     decision->context = context;
@@ -102,14 +102,14 @@ int decide_begin(struct context *context, struct changes *changes, const struct 
         free(decision);
         return r;
     }
-    list_append(&reactor_of(context)->decisions, &decision->node);
+    list_append(&context->decisions, &decision->node);
     return op ? op_begun(op, NULL, decision) : 0;
 }
 
 /* ---- retried writes ---- */
 
 struct pending_write {
-    struct list node; /* of reactor.retried_writes */
+    struct list node; /* of context.retried_writes */
     struct context *context;
     struct retried_write write;
     int conflicts;
@@ -159,7 +159,7 @@ void retried_write_start(struct context *context, const struct retried_write *wr
 {
     struct pending_write *pending;
 
-    list_each (&reactor_of(context)->retried_writes, node) {
+    list_each (&context->retried_writes, node) {
         pending = list_entry(node, struct pending_write, node);
         if (pending->write.id == write->id && strcmp(pending->write.action, write->action) == 0) {
             pending->write = *write;
@@ -171,18 +171,18 @@ void retried_write_start(struct context *context, const struct retried_write *wr
     pending->context = context;
     pending->write = *write;
     op_init(&pending->op, context->timers, pending_write_committed);
-    list_append(&reactor_of(context)->retried_writes, &pending->node);
+    list_append(&context->retried_writes, &pending->node);
     pending_write_try(pending);
 }
 
-void decide_close(struct reactor *reactor)
+void decide_close(struct context *context)
 {
     struct berth_error closing = { 0 };
     struct list *node;
 
-    reactor->closed = true;
+    context->closed = true;
     (void)berth_fail(&closing, BERTH_E_CLOSING, "the broker is stopping");
-    while ((node = list_shift(&reactor->decisions))) {
+    while ((node = list_shift(&context->decisions))) {
         struct decision *decision = list_entry(node, struct decision, node);
         struct op *caller = decision->caller;
 
@@ -193,14 +193,14 @@ void decide_close(struct reactor *reactor)
     }
 }
 
-void decide_stop(struct reactor *reactor)
+void decide_stop(struct context *context)
 {
     struct list *node;
 
-    while ((node = list_shift(&reactor->retried_writes))) {
+    while ((node = list_shift(&context->retried_writes))) {
         struct pending_write *pending = list_entry(node, struct pending_write, node);
 
-        timer_stop(reactor->context->timers, &pending->retry);
+        timer_stop(context->timers, &pending->retry);
         free(pending);
     }
 }

@@ -8,8 +8,6 @@
 
 #include "flow/context.h"
 
-struct reactor;
-
 /* Called with the result, after the apply or the failure and before the op completes. Not called
  * when decide_begin itself fails. */
 struct decide_then {
@@ -53,9 +51,9 @@ void retried_write_start(struct context *context, const struct retried_write *wr
 /* At reactor_stop, first: complete all who wait for a decision with CLOSING, although it may still
  * be written; its outcome is not reported any more. No new decision begins.
  */
-void decide_close(struct reactor *reactor);
+void decide_close(struct context *context);
 
 /* At reactor_stop, last: drop the writes that wait to be tried again. */
-void decide_stop(struct reactor *reactor);
+void decide_stop(struct context *context);
 
 #endif

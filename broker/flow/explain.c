@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/index.h"
-#include "flow/reactor.h"
+#include "flow/context.h"
 #include "flow/shortage.h"
 
 static const struct assignment *assigned(struct core *core, uint64_t user_id, uint64_t pool_id)
@@ -131,7 +131,7 @@ static void judge(struct core *core, const struct user *user, const struct termi
 
 static void recall(struct context *context, uint64_t user_id, struct explain *ret)
 {
-    const struct last_sign_on *last = map_get_id(&reactor_of(context)->last_sign_ons, user_id);
+    const struct last_sign_on *last = map_get_id(&context->last_sign_ons, user_id);
 
     if (!last)
         return;

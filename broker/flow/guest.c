@@ -7,7 +7,7 @@
 #include "berth/log.h"
 #include "berth/wait.h"
 
-#include "flow/reactor.h"
+#include "flow/context.h"
 #include "flow/release.h"
 
 struct question {
@@ -115,7 +115,7 @@ void guest_ask(struct context *context, const struct session *session)
     struct question *question;
     char who[96];
 
-    if (!host || !(host->capabilities & VIRT_CAN_AGENT) || reactor_of(context)->stopping)
+    if (!host || !(host->capabilities & VIRT_CAN_AGENT) || context->stopping)
         return;
     question = berth_new(struct question);
     question->context = context;

@@ -21,7 +21,7 @@
 #include "core/index.h"
 #include "flow/decide.h"
 #include "flow/keys.h"
-#include "flow/reactor.h"
+#include "flow/context.h"
 #include "flow/terminal_handlers.h"
 
 static flow_begin_fn check, sign, queue_up, record, tell;
@@ -392,14 +392,14 @@ static int sign(struct flow *flow)
 static int queue_up(struct flow *flow)
 {
     struct join *join = join_of(flow);
-    struct reactor *reactor = reactor_of(join->context);
+    struct context *context = join->context;
 
     if (join->invitation_id == 0)
         return RECORD;
-    if (reactor->invitation_flow && reactor->invitation_flow != flow)
-        return flow_await_then(flow, waitq_wait(&reactor->invitation_waitq, &join->wait, &flow->op),
+    if (context->invitation_flow && context->invitation_flow != flow)
+        return flow_await_then(flow, waitq_wait(&context->invitation_waitq, &join->wait, &flow->op),
                                QUEUE);
-    reactor->invitation_flow = flow;
+    context->invitation_flow = flow;
     return RECORD;
 }
 
@@ -555,7 +555,7 @@ static void join_ended(struct flow *flow, const struct berth_error *error)
 {
     struct join *join = join_of(flow);
     struct context *context = join->context;
-    struct peer *peer = map_get_id(&reactor_of(context)->peers, join->peer);
+    struct peer *peer = context_peer(context, join->peer);
     struct msg msg = { .type = MSG_refused, .ref = join->ref };
     const struct berth_error_row *row = berth_error_row(error->code);
 
@@ -574,9 +574,9 @@ static void join_ended(struct flow *flow, const struct berth_error *error)
     }
     timer_stop(context->timers, &join->pending);
     changes_free(join->changes);
-    if (reactor_of(context)->invitation_flow == flow) {
-        reactor_of(context)->invitation_flow = NULL;
-        waitq_wake(&reactor_of(context)->invitation_waitq);
+    if (context->invitation_flow == flow) {
+        context->invitation_flow = NULL;
+        waitq_wake(&context->invitation_waitq);
     }
     berth_wipe_free(join, sizeof(*join));
 }
@@ -586,11 +586,11 @@ static void join_ended(struct flow *flow, const struct berth_error *error)
 static void start(struct context *context, uint64_t peer_id, uint64_t ref,
                   const struct msg_join *said, bool renewal)
 {
-    struct peer *peer = map_get_id(&reactor_of(context)->peers, peer_id);
+    struct peer *peer = context_peer(context, peer_id);
     struct join *join;
     char who[96];
 
-    if (!peer || peer->flow || reactor_of(context)->stopping)
+    if (!peer || peer->flow || context->stopping)
         return; /* one request per connection at a time; the terminal asks again */
     join = berth_new(struct join);
     join->context = context;

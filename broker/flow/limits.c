@@ -6,7 +6,7 @@
 #include "berth/log.h"
 
 #include "core/index.h"
-#include "flow/reactor.h"
+#include "flow/context.h"
 #include "flow/release.h"
 #include "flow/session_detach.h"
 #include "flow/sign_on_state.h"
@@ -131,7 +131,7 @@ void limits_idle(struct context *context, struct session *session, int64_t input
 /* A running sign-on of this user that is not being cancelled. */
 static struct sign_on *running_sign_on(struct context *context, const struct user *user)
 {
-    struct list *same = map_get_id(&reactor_of(context)->signing_on, user->row.id);
+    struct list *same = map_get_id(&context->signing_on, user->row.id);
 
     if (!same)
         return NULL;

@@ -2,7 +2,7 @@
  * follows from a change.
  *
  * Called for each notice, in the order in which the changes took effect. Longer work is only marked
- * here, and done at the end of the turn (reactor.c).
+ * here, and done at the end of the turn.
  */
 #include "berth/wait.h"
 
@@ -25,7 +25,7 @@ static void desktop_notice(struct context *context, const struct notice *notice)
     const struct desktop *desktop = desktop_find(context->core, notice->id);
 
     if (desktop)
-        context_mark_pool(context, desktop->row.pool_id);
+        pool_mark(context, desktop->row.pool_id);
 }
 
 static void host_notice(struct context *context, const struct notice *notice)
@@ -41,14 +41,14 @@ static void host_notice(struct context *context, const struct notice *notice)
             virt_host_start(context->virt, host->row.id, host->row.name, host->row.uri);
         waitq_wake(&host->waiting);
     }
-    context_mark_all_pools(context);
+    pools_mark(context);
 }
 
 static void pool_notice(struct context *context, const struct notice *notice)
 {
     if (notice->gone)
         pool_queue_close(context, container_of(notice->gone, struct pool, base));
-    context_mark_pool(context, notice->id);
+    pool_mark(context, notice->id);
     if (notice->kind != NOTICE_CHANGED)
         return;
     list_each (index_list(context->core, SESSIONS_OF_POOL, notice->id), node) {
@@ -74,7 +74,7 @@ static void image_notice(struct context *context, const struct notice *notice)
     (void)notice; /* any image may belong to a pool */
     list_each (core_all(context->core, ENTITY_pool), node)
         recompose_image_changed(context->core, container_of(entity_of(node), struct pool, base));
-    context_mark_all_pools(context);
+    pools_mark(context);
 }
 
 static void assignment_notice(struct context *context, const struct notice *notice)
@@ -82,7 +82,7 @@ static void assignment_notice(struct context *context, const struct notice *noti
     const struct assignment *assignment = assignment_find(context->core, notice->id);
 
     if (assignment)
-        context_mark_pool(context, assignment->row.pool_id);
+        pool_mark(context, assignment->row.pool_id);
 }
 
 static void terminal_changed(struct context *context, struct terminal *terminal)

@@ -11,7 +11,7 @@
 #include "core/index.h"
 #include "core/placement.h"
 #include "flow/decide.h"
-#include "flow/reactor.h"
+#include "flow/context.h"
 #include "flow/refill.h"
 
 #define PLAN_RETRY_MS 2000 /* after a refusal of the store, such as a full disk */
@@ -138,7 +138,7 @@ static void planned(struct op *op, int result)
     } else {
         log_failure(EV_FLOW_FAILED, &op->error, "plan a desktop");
         if (pool)
-            pool_refill_later(context, pool, PLAN_RETRY_MS);
+            context_mark_pool_later(context, pool, PLAN_RETRY_MS);
     }
     free(plan);
 }

@@ -10,7 +10,7 @@
 #include "flow/backoff.h"
 #include "flow/decide.h"
 #include "flow/power_work.h"
-#include "flow/reactor.h"
+#include "flow/context.h"
 #include "flow/reconcile.h"
 
 struct machine_request {
@@ -59,7 +59,7 @@ static void machine_request_done(struct machine_request *request, int result,
 int machine_request(struct context *context, struct desktop *desktop, enum machine_goal goal,
                     struct op *op)
 {
-    if (reactor_of(context)->stopping)
+    if (context->stopping)
         return berth_fail(&op->error, BERTH_E_CLOSING, "the broker is stopping");
     if (!desktop->row.host_id && goal != MACHINE_UP && goal != MACHINE_GONE)
         return berth_fail(&op->error, BERTH_E_UNSUPPORTED,
@@ -103,7 +103,7 @@ static bool is_requested(const struct desktop *desktop, enum machine_goal goal)
 
 void machine_ensure(struct context *context, struct desktop *desktop, enum machine_goal goal)
 {
-    if (reactor_of(context)->stopping || is_requested(desktop, goal))
+    if (context->stopping || is_requested(desktop, goal))
         return;
     machine_request_add(desktop, goal, NULL);
     power_start(context, desktop);
@@ -156,7 +156,7 @@ static void power_start(struct context *context, struct desktop *desktop)
     struct power_work *work;
     char who[96];
 
-    if (desktop->power || list_empty(&desktop->requests) || reactor_of(context)->stopping)
+    if (desktop->power || list_empty(&desktop->requests) || context->stopping)
         return;
     work = berth_new(struct power_work);
     work->context = context;

@@ -6,40 +6,15 @@
 #include "core/effective.h"
 #include "core/index.h"
 #include "core/presence.h"
-#include "flow/reactor.h"
+#include "flow/context.h"
 #include "flow/terminal_handlers.h"
 
 void profile_start(struct context *context)
 {
-    reactor_of(context)->profile_version = context->core->rev > 0 ? (int64_t)context->core->rev : 1;
+    context->profile_version = context->core->rev > 0 ? (int64_t)context->core->rev : 1;
 }
 
-static void mark(struct context *context, const struct terminal *terminal)
-{
-    if (terminal->peer)
-        context_mark_profile(context, terminal->row.id);
-}
-
-void profile_notice(struct context *context, const struct notice *notice)
-{
-    struct reactor *reactor = reactor_of(context);
-    struct terminal *terminal;
-
-    if (notice->kind != NOTICE_CHANGED)
-        return;
-    if (notice->entity == ENTITY_terminal) {
-        terminal = terminal_find(context->core, notice->id);
-        reactor->profile_version = (int64_t)notice->rev;
-        if (terminal)
-            mark(context, terminal);
-    } else if (notice->entity == ENTITY_profile || notice->entity == ENTITY_place ||
-               notice->entity == ENTITY_site) {
-        reactor->profile_version = (int64_t)notice->rev;
-        list_each (core_all(context->core, ENTITY_terminal), node) {
-            mark(context, container_of(entity_of(node), struct terminal, base));
-        }
-    }
-}
+/* ---- sending ---- */
 
 static void push(struct context *context, struct terminal *terminal)
 {
@@ -48,7 +23,7 @@ static void push(struct context *context, struct terminal *terminal)
 
     effective_settings(context->core, terminal, effective);
     msg->type = MSG_profile;
-    msg->profile.version = reactor_of(context)->profile_version;
+    msg->profile.version = context->profile_version;
     for (size_t i = 0; i < effective->count && i < BERTH_COUNT(msg->profile.settings); i++) {
         struct msg_setting *setting = &msg->profile.settings[msg->profile.settings_count++];
 
@@ -60,20 +35,74 @@ static void push(struct context *context, struct terminal *terminal)
     terminal->profile_sent = msg->profile.version;
 }
 
-void profile_update(struct context *context, uint64_t terminal_id)
+static void update(struct context *context, uint64_t terminal_id)
 {
     struct terminal *terminal = terminal_find(context->core, terminal_id);
 
     if (terminal && terminal->peer && terminal->presence->state == presence_PRESENT &&
-        terminal->profile_sent != reactor_of(context)->profile_version)
+        terminal->profile_sent != context->profile_version)
         push(context, terminal);
 }
+
+/* ---- marking ---- */
+
+#define PROFILES_AT_ONCE 64 /* per turn: computing thousands would block the loop */
+
+static void check_more(struct berth_timer *timer);
+
+static void check_marked(struct berth_deferred *deferred)
+{
+    struct context *context = container_of(deferred, struct context, profile_check);
+    uint64_t id;
+
+    for (int i = 0; i < PROFILES_AT_ONCE && (id = dirty_set_next(&context->dirty_profiles)) != 0;
+         i++)
+        update(context, id);
+    if (!list_empty(&context->dirty_profiles.queue))
+        timer_start(context->timers, &context->more_profiles, 1, check_more);
+}
+
+static void check_more(struct berth_timer *timer)
+{
+    check_marked(&container_of(timer, struct context, more_profiles)->profile_check);
+}
+
+static void mark(struct context *context, const struct terminal *terminal)
+{
+    if (!terminal->peer)
+        return;
+    dirty_set_add(&context->dirty_profiles, terminal->row.id);
+    if (!list_linked(&context->profile_check.node))
+        deferred_add(context->timers, &context->profile_check, check_marked);
+}
+
+void profile_notice(struct context *context, const struct notice *notice)
+{
+    struct terminal *terminal;
+
+    if (notice->kind != NOTICE_CHANGED)
+        return;
+    if (notice->entity == ENTITY_terminal) {
+        terminal = terminal_find(context->core, notice->id);
+        context->profile_version = (int64_t)notice->rev;
+        if (terminal)
+            mark(context, terminal);
+    } else if (notice->entity == ENTITY_profile || notice->entity == ENTITY_place ||
+               notice->entity == ENTITY_site) {
+        context->profile_version = (int64_t)notice->rev;
+        list_each (core_all(context->core, ENTITY_terminal), node) {
+            mark(context, container_of(entity_of(node), struct terminal, base));
+        }
+    }
+}
+
+/* ---- what terminals apply ---- */
 
 void profile_announced(struct context *context, struct terminal *terminal, int64_t applied)
 {
     terminal->profile_applied = applied;
     terminal->profile_sent = applied;
-    profile_update(context, terminal->row.id);
+    update(context, terminal->row.id);
 }
 
 void handle_profile_applied(struct context *context, uint64_t peer, const struct msg *msg)

@@ -12,13 +12,10 @@
 /* At the start: sets the present version. What terminals applied before a restart may be older. */
 void profile_start(struct context *context);
 
-/* A row changed: mark the terminals whose settings that may change. */
+/* A row changed: at the end of the turn, terminals whose settings that may change are sent them. */
 void profile_notice(struct context *context, const struct notice *notice);
 
-/* profile_update: a marked terminal, at the end of the turn. profile_announced: a terminal
- * announced itself with the version that it applies. Both send the settings unless they are present
- * there. */
-void profile_update(struct context *context, uint64_t terminal_id);
+/* A terminal announced itself with the version that it applies; it is sent another one. */
 void profile_announced(struct context *context, struct terminal *terminal, int64_t applied);
 
 #endif

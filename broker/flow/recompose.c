@@ -6,10 +6,10 @@
 
 #include "core/index.h"
 #include "core/placement.h"
+#include "flow/context.h"
 #include "flow/decide.h"
 #include "flow/plan.h"
 #include "flow/power.h"
-#include "flow/reactor.h"
 #include "flow/refill.h"
 
 static struct desktop *desktop_at(struct list *node)
@@ -264,7 +264,7 @@ static void prove(struct context *context, struct pool *pool, const struct progr
         int64_t left_ms = progress->new_idle->not_before_ms - context->timers->mono_ms;
 
         if (left_ms > 0)
-            pool_refill_later(context, pool, left_ms);
+            context_mark_pool_later(context, pool, left_ms);
         else
             machine_ensure(context, progress->new_idle, MACHINE_UP);
     }

@@ -10,7 +10,7 @@
 #include "core/index.h"
 #include "flow/decide.h"
 #include "flow/power.h"
-#include "flow/reactor.h"
+#include "flow/context.h"
 #include "flow/release.h"
 #include "flow/sign_on.h"
 
@@ -173,7 +173,7 @@ static void domain_recheck_ended(struct flow *flow, const struct berth_error *er
     struct domain_recheck *recheck = container_of(flow, struct domain_recheck, flow);
     struct context *context = recheck->context;
 
-    if (error->code && !reactor_of(context)->stopping) {
+    if (error->code && !context->stopping) {
         log_failure(EV_HOST_FAILED, error, recheck->desktop->row.name);
         domain_recheck(context, recheck->desktop,
                        recheck->reason); /* otherwise the event would be lost */
@@ -202,7 +202,7 @@ static void domain_recheck_start(struct context *context, struct desktop *deskto
 
 void domain_recheck(struct context *context, struct desktop *desktop, const char *reason)
 {
-    if (desktop->row.host_id && !desktop->base.dropped && !reactor_of(context)->stopping)
+    if (desktop->row.host_id && !desktop->base.dropped && !context->stopping)
         domain_recheck_start(context, desktop, reason);
 }
 
@@ -340,7 +340,7 @@ static void ended(struct flow *flow, const struct berth_error *error)
             host_set_state(host, host_UP, "it answers again");
     }
     /* It was cancelled when the host went down, and ended only after the host had come back. */
-    if (!host->base.dropped && error->code && !reactor_of(context)->stopping)
+    if (!host->base.dropped && error->code && !context->stopping)
         inventory_later(context, host, OPENING_RETRY_MS);
     entity_unpin(&host->base);
     free(inventory);
@@ -354,7 +354,7 @@ static void inventory_start(struct context *context, struct host *host)
 {
     struct host_inventory *inventory;
 
-    if (host->inventory || reactor_of(context)->stopping)
+    if (host->inventory || context->stopping)
         return;
     inventory = berth_new(struct host_inventory);
     inventory->context = context;

@@ -14,7 +14,6 @@
 #include "flow/decide.h"
 #include "flow/plan.h"
 #include "flow/power.h"
-#include "flow/reactor.h"
 #include "flow/recompose.h"
 
 /* ---- the queue ---- */
@@ -34,7 +33,7 @@ static void entry_cancelled(struct op *op)
 
     note(entry, history_queue_event_LEFT);
     list_remove(&entry->node);
-    context_mark_pool(entry->context, entry->pool_id); /* the entries behind it have moved up */
+    pool_mark(entry->context, entry->pool_id); /* the entries behind it have moved up */
 }
 
 /* Persons come before kiosks, each in the order of their arrival: a kiosk that signs on by itself
@@ -53,7 +52,7 @@ static void enqueue(struct pool *pool, struct queue_entry *entry)
 int pool_request_desktop(struct context *context, struct pool *pool, struct queue_entry *entry,
                          struct op *op)
 {
-    if (reactor_of(context)->stopping)
+    if (context->stopping)
         return berth_fail(&op->error, BERTH_E_CLOSING, "the broker is stopping");
     entry->op = op;
     entry->context = context;
@@ -61,7 +60,7 @@ int pool_request_desktop(struct context *context, struct pool *pool, struct queu
     entry->told_position = 0;
     note(entry, history_queue_event_JOINED);
     enqueue(pool, entry);
-    context_mark_pool(context, pool->row.id);
+    pool_mark(context, pool->row.id);
     return op_begun(op, entry_cancelled, entry);
 }
 
@@ -136,8 +135,8 @@ static bool can_work(struct context *context, struct pool *pool, const struct de
     if (desktop->power || (desktop->row.host_id && (!host || host->state != host_UP)))
         return false;
     if (left_ms > 0)
-        pool_refill_later(context, pool,
-                          left_ms); /* it failed lately; no other event would cause a new check */
+        context_mark_pool_later(
+            context, pool, left_ms); /* it failed lately; no other event would cause a new check */
     return left_ms <= 0;
 }
 
@@ -198,28 +197,6 @@ static void shrink_by_one(struct context *context, struct pool *pool)
 
 /* ---- supply ---- */
 
-static void refill_due(struct berth_timer *timer)
-{
-    struct pool *pool = container_of(timer, struct pool, retry);
-
-    /* The reactor receives the notice and marks the pool. */
-    const struct notice notice = { .kind = NOTICE_FREED,
-                                   .entity = ENTITY_pool,
-                                   .id = pool->row.id };
-
-    core_notify(pool->base.core, &notice);
-}
-
-void pool_refill_later(struct context *context, struct pool *pool, int64_t delay_ms)
-{
-    struct berth_timers *timers = context->timers;
-
-    if (timer_armed(&pool->retry) &&
-        timer_deadline_ms(timers, &pool->retry) <= timers->mono_ms + delay_ms)
-        return;
-    timer_start(timers, &pool->retry, delay_ms, refill_due);
-}
-
 /* Check the pool again when a desktop that failed lately may be tried again. */
 static void schedule_retries(struct context *context, struct pool *pool)
 {
@@ -227,7 +204,8 @@ static void schedule_retries(struct context *context, struct pool *pool)
         const struct desktop *desktop = placement_at(node);
 
         if (desktop->not_before_ms > context->timers->mono_ms)
-            pool_refill_later(context, pool, desktop->not_before_ms - context->timers->mono_ms);
+            context_mark_pool_later(context, pool,
+                                    desktop->not_before_ms - context->timers->mono_ms);
     }
 }
 
@@ -266,11 +244,11 @@ static bool may_supply_another(struct context *context, const struct pool *pool)
            recompose_version_for_new(context->core, pool) != pool->failed_version_id;
 }
 
-void pool_refill(struct context *context, uint64_t pool_id)
+static void refill(struct context *context, uint64_t pool_id)
 {
     struct pool *pool = pool_find(context->core, pool_id);
 
-    if (!pool || reactor_of(context)->stopping)
+    if (!pool || context->stopping)
         return;
     backoff_check(context, pool);
     hand_out(context, pool);
@@ -284,4 +262,28 @@ void pool_refill(struct context *context, uint64_t pool_id)
         supply(context, pool);
     }
     tell_positions(context, pool);
+}
+
+static void refill_marked(struct berth_deferred *deferred)
+{
+    struct context *context = container_of(deferred, struct context, refill);
+    uint64_t id;
+
+    while ((id = dirty_set_next(&context->dirty_pools)) != 0)
+        refill(context, id);
+}
+
+void pool_mark(struct context *context, uint64_t pool_id)
+{
+    if (!pool_id)
+        return;
+    dirty_set_add(&context->dirty_pools, pool_id);
+    if (!list_linked(&context->refill.node))
+        deferred_add(context->timers, &context->refill, refill_marked);
+}
+
+void pools_mark(struct context *context)
+{
+    list_each (core_all(context->core, ENTITY_pool), node)
+        pool_mark(context, container_of(entity_of(node), struct pool, base)->row.id);
 }

@@ -37,12 +37,9 @@ int pool_request_desktop(struct context *context, struct pool *pool, struct queu
 /* The pool was deleted: complete all in its queue with NOT_FOUND. */
 void pool_queue_close(struct context *context, struct pool *pool);
 
-/* Check a pool: hand out, refresh, delete, start, create. Called by the reactor at the end of a
- * turn.
- */
-void pool_refill(struct context *context, uint64_t pool_id);
-
-/* Check the pool again after this time at the latest. */
-void pool_refill_later(struct context *context, struct pool *pool, int64_t delay_ms);
+/* Check a pool, or all, at the end of this turn: hand out, refresh, delete, start, create. For the
+ * reactor; what is below it announces context_mark_pool. */
+void pool_mark(struct context *context, uint64_t pool_id);
+void pools_mark(struct context *context);
 
 #endif

@@ -11,7 +11,7 @@
 #include "flow/decide.h"
 #include "flow/limits.h"
 #include "flow/power.h"
-#include "flow/reactor.h"
+#include "flow/context.h"
 #include "flow/session_detach.h"
 
 /* ---- the decision ---- */
@@ -181,7 +181,7 @@ int session_end(struct context *context, uint64_t session_id, const struct endin
 
 /* Without a caller that waits: tried again while the store refuses. */
 struct retried_end {
-    struct list node; /* reactor.pending_ends */
+    struct list node; /* context.pending_ends */
     struct context *context;
     uint64_t session_id;
     struct op op;
@@ -206,7 +206,7 @@ static void retried_end_done(struct op *op, int result)
         return;
     }
     if ((result == BERTH_E_CONFLICT || result == BERTH_E_NO_SPACE || result == BERTH_E_BUSY) &&
-        ++retried->tries < END_TRIES && !reactor_of(retried->context)->stopping) {
+        ++retried->tries < END_TRIES && !retried->context->stopping) {
         retried->delayed = true;
         if (delay_begin(&retried->delay, result == BERTH_E_CONFLICT ? 0 : END_RETRY_MS, op) == 0)
             return;
@@ -221,7 +221,7 @@ void session_ends_drop(struct context *context)
 {
     struct list *node;
 
-    while ((node = list_shift(&reactor_of(context)->pending_ends)) != NULL) {
+    while ((node = list_shift(&context->pending_ends)) != NULL) {
         struct retried_end *retried = list_entry(node, struct retried_end, node);
 
         timer_stop(context->timers, &retried->delay.timer);
@@ -245,7 +245,7 @@ void session_end_retried(struct context *context, uint64_t session_id, const str
     struct retried_end *retried = berth_new(struct retried_end);
 
     retried->context = context;
-    list_append(&reactor_of(context)->pending_ends, &retried->node);
+    list_append(&context->pending_ends, &retried->node);
     retried->session_id = session_id;
     keep(&retried->kept, ending);
     retried_end_try(retried);
@@ -556,7 +556,7 @@ static void ended(struct flow *flow, const struct berth_error *error)
     if (session) {
         session->flow = NULL;
         waitq_wake(&session->waiting);
-        if (session->row.state == session_ENDING && !reactor_of(context)->stopping) {
+        if (session->row.state == session_ENDING && !context->stopping) {
             session->context = context;
             timer_start(context->timers, &session->release_retry, RESTART_MS, restart);
         }
@@ -576,7 +576,7 @@ void release_start(struct context *context, struct session *session)
     const struct user *user = user_find(context->core, session->row.user_id);
     char who[96];
 
-    if (session->flow || session->row.state != session_ENDING || reactor_of(context)->stopping)
+    if (session->flow || session->row.state != session_ENDING || context->stopping)
         return;
     release = berth_new(struct release);
     release->context = context;

@@ -1,9 +1,9 @@
 /* resume.c - remembering claims in memory, and checking a resume against rows and memory. */
 #include "flow/resume.h"
 
-#include "flow/reactor.h"
+#include "flow/context.h"
 
-/* What is kept in memory of a claim; in reactor.resumes by session id. */
+/* What is kept in memory of a claim; in context.resumes by session id. */
 struct resume {
     struct context *context;
     uint64_t session_id;
@@ -15,14 +15,14 @@ struct resume {
 
 static struct resume *resume_of(struct context *context, uint64_t session_id)
 {
-    return map_get_id(&reactor_of(context)->resumes, session_id);
+    return map_get_id(&context->resumes, session_id);
 }
 
 static void forget(struct resume *resume)
 {
     struct context *context = resume->context;
 
-    (void)map_take_id(&reactor_of(context)->resumes, resume->session_id);
+    (void)map_take_id(&context->resumes, resume->session_id);
     timer_stop(context->timers, &resume->over);
     berth_wipe_free(resume, sizeof(*resume));
 }
@@ -35,7 +35,7 @@ static struct resume *resume_begin(struct context *context, uint64_t session_id,
         resume = berth_new(struct resume);
         resume->context = context;
         resume->session_id = session_id;
-        map_put_id(&reactor_of(context)->resumes, session_id, resume);
+        map_put_id(&context->resumes, session_id, resume);
     }
     resume->epoch = epoch;
     resume->resumed_epoch = 0;
@@ -196,7 +196,7 @@ int resume_check(struct context *context, const struct terminal *terminal,
 
 void resume_stop(struct context *context)
 {
-    struct map *all = &reactor_of(context)->resumes;
+    struct map *all = &context->resumes;
 
     for (size_t i = 0; i < all->capacity; i++) {
         struct resume *resume = all->slots[i].hash ? all->slots[i].value : NULL;

@@ -5,9 +5,9 @@
 #include <stdio.h>
 
 #include "core/index.h"
+#include "flow/context.h"
 #include "flow/decide.h"
 #include "flow/guest.h"
-#include "flow/reactor.h"
 #include "flow/resume.h"
 
 /* ---- MSG_hide ---- */

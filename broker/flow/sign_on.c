@@ -7,7 +7,6 @@
 #include "berth/log.h"
 
 #include "flow/decide.h"
-#include "flow/reactor.h"
 #include "flow/release.h"
 #include "flow/session_detach.h"
 #include "flow/sign_on_state.h"

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "flow/reactor.h"
+#include "flow/context.h"
 #include "flow/sign_on_state.h"
 
 #define COPY(to, from) (void)snprintf((to), sizeof(to), "%s", (from))

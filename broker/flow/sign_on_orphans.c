@@ -5,44 +5,44 @@
  * that the earlier had claimed. That session would stay PREPARING for ever.
  */
 #include "core/index.h"
+#include "flow/context.h"
 #include "flow/decide.h"
-#include "flow/reactor.h"
 #include "flow/sign_on.h"
 #include "flow/sign_on_state.h"
 
 void sign_on_add_to_user(struct sign_on *s)
 {
-    struct reactor *reactor = reactor_of(s->context);
-    struct list *same = map_get_id(&reactor->signing_on, s->user_id);
+    struct context *context = s->context;
+    struct list *same = map_get_id(&context->signing_on, s->user_id);
 
     if (list_linked(&s->same_user))
         return;
     if (!same) {
         same = berth_new(struct list);
         list_init(same);
-        map_put_id(&reactor->signing_on, s->user_id, same);
+        map_put_id(&context->signing_on, s->user_id, same);
     }
     list_append(same, &s->same_user);
 }
 
 void sign_on_remove_from_user(struct sign_on *s)
 {
-    struct reactor *reactor = reactor_of(s->context);
+    struct context *context = s->context;
     struct list *same;
 
     if (!list_linked(&s->same_user))
         return;
     list_remove(&s->same_user);
-    same = map_get_id(&reactor->signing_on, s->user_id);
+    same = map_get_id(&context->signing_on, s->user_id);
     if (list_empty(same))
-        free(map_take_id(&reactor->signing_on, s->user_id));
+        free(map_take_id(&context->signing_on, s->user_id));
 }
 
 /* May another sign-on of the user still take this session? One that waits for an earlier sign-on
  * has no pool yet. */
 static bool is_left_to_another(struct context *context, const struct session *session)
 {
-    struct list *same = map_get_id(&reactor_of(context)->signing_on, session->row.user_id);
+    struct list *same = map_get_id(&context->signing_on, session->row.user_id);
 
     if (!same)
         return false;

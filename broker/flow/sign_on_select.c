@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/index.h"
-#include "flow/reactor.h"
+#include "flow/context.h"
 #include "flow/sign_on_state.h"
 
 #define POOLS_MAX 64
@@ -18,7 +18,7 @@ static void terminal_name(const struct sign_on *s, char *out, size_t size)
 /* Another sign-on of this user for this pool, or NULL. */
 static struct sign_on *rival_of(const struct sign_on *s, uint64_t pool_id)
 {
-    struct list *same = map_get_id(&reactor_of(s->context)->signing_on, s->user_id);
+    struct list *same = map_get_id(&s->context->signing_on, s->user_id);
 
     if (!same)
         return NULL;

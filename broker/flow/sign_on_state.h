@@ -26,7 +26,7 @@ struct sign_on {
 
     uint64_t user_id; /* known after identify */
     char user[64];
-    struct list same_user; /* node in reactor.signing_on of the user */
+    struct list same_user; /* node in context.signing_on of the user */
     struct list over;      /* wait queue of sign-ons that wait for the end of this one */
     bool quiet;            /* cancelled by its own terminal: no answer */
     bool choices_sent;     /* the choices were sent: the person chooses a pool and signs on again */

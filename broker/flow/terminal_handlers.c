@@ -14,7 +14,6 @@
 #include "flow/keys.h"
 #include "flow/limits.h"
 #include "flow/profile.h"
-#include "flow/reactor.h"
 #include "flow/release.h"
 #include "flow/session_detach.h"
 #include "flow/sign_on.h"
@@ -23,17 +22,6 @@
 #define EXPIRY_UNKNOWN_MS 86400000
 
 /* ---- peers come and go ---- */
-
-static struct peer *peer_add(struct context *context, uint64_t id, const char *address)
-{
-    struct peer *peer = berth_new(struct peer);
-
-    peer->context = context;
-    peer->id = id;
-    (void)snprintf(peer->address, sizeof(peer->address), "%s", address);
-    map_put_id(&reactor_of(context)->peers, id, peer);
-    return peer;
-}
 
 static void expired(struct berth_timer *timer);
 
@@ -76,7 +64,7 @@ static int admit_terminal(struct context *context, uint64_t id, const char *addr
     uint64_t older;
     int r;
 
-    if (reactor_of(context)->stopping)
+    if (context->stopping)
         return berth_fail(reterr, BERTH_E_CLOSING, "the broker is stopping");
     r = key_may(context, identity, KEY_CONNECT, reterr);
     if (r < 0)
@@ -87,7 +75,7 @@ static int admit_terminal(struct context *context, uint64_t id, const char *addr
     if (terminal->row.state == terminal_WAITING)
         return berth_fail(reterr, BERTH_E_WAITING, "terminal '%s' waits for approval",
                           terminal->row.name);
-    peer = peer_add(context, id, address);
+    peer = context_peer_add(context, id, address);
     peer->terminal_id = terminal->row.id;
     peer->identity_id = identity->row.id;
     await_expiry(peer, identity, certificate_left_ms(context, identity));
@@ -127,7 +115,7 @@ static void note_closed(struct context *context, const struct peer *peer)
 
 void terminal_closed(struct context *context, uint64_t id, const char *why)
 {
-    struct peer *peer = map_take_id(&reactor_of(context)->peers, id);
+    struct peer *peer = context_peer_take(context, id);
     struct terminal *terminal;
 
     if (!peer)
@@ -148,28 +136,21 @@ void terminal_closed(struct context *context, uint64_t id, const char *why)
 int joiner_opened(struct context *context, uint64_t id, const char *address,
                   struct berth_error *reterr)
 {
-    if (reactor_of(context)->stopping)
+    if (context->stopping)
         return berth_fail(reterr, BERTH_E_CLOSING, "the broker is stopping");
-    (void)peer_add(context, id, address);
+    (void)context_peer_add(context, id, address);
     return 0;
 }
 
 void joiner_closed(struct context *context, uint64_t id)
 {
-    struct peer *peer = map_take_id(&reactor_of(context)->peers, id);
+    struct peer *peer = context_peer_take(context, id);
 
     if (!peer)
         return;
     if (peer->flow)
         flow_cancel(peer->flow, BERTH_E_CANCELLED, "the connection ended");
     context_peer_free(peer);
-}
-
-const char *context_terminal_name(struct context *context, uint64_t peer)
-{
-    const struct terminal *terminal = context_terminal(context, peer);
-
-    return terminal ? terminal->row.name : "";
 }
 
 /* ---- presence ---- */
@@ -287,7 +268,7 @@ void handle_sign_on(struct context *context, uint64_t peer, const struct msg *ms
 
     if (!terminal)
         return;
-    if (reactor_of(context)->stopping) {
+    if (context->stopping) {
         (void)berth_fail(&error, BERTH_E_CLOSING,
                          "The broker is being restarted; try again in a moment");
         refuse(context, terminal, msg, &error);

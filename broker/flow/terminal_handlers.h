@@ -1,8 +1,7 @@
 /* terminal_handlers.h - entry points of the link: connections of terminals, and one handler per
  * message.
  *
- * Module flow. Thread: loop. Called by module link (and by the program, see below), which has ended
- * TLS, knows the hash of the peer's key, has decoded the frame, and has refused what messages.def
+ * Module flow. Thread: loop. Called by module link, which has ended TLS, knows the hash of the peer's key, has decoded the frame, and has refused what messages.def
  * does not permit in the peer's present state. Which terminal speaks is decided here, by the key
  * alone: whatever ids a message carries, it can only act for the terminal of its certificate.
  *
@@ -62,28 +61,5 @@ terminal_handler_fn handle_renew_certificate;
  */
 int terminal_may_upload(struct context *context, uint64_t peer, uint64_t command_id, char *ret_name,
                         struct berth_error *reterr) berth_must_check;
-
-/* Name of the peer's terminal, for logs and listings; "" when the peer has none. */
-const char *context_terminal_name(struct context *context, uint64_t peer);
-
-/* ---- for the program: start, stop, events of virt ---- */
-
-/* reactor_start: start what module flow keeps running (queues, refill, reconciliation, timers),
- * once the store is loaded; connects the hosts; makes context->reactor.
- *
- * reactor_stop: cancel every flow, wait for nothing, free context->reactor. For the orderly stop
- * after reactor_quiesce has completed, or at once when a crash is simulated.
- */
-void reactor_start(struct context *context);
-void reactor_stop(struct context *context);
-
-/* The orderly stop: no new sign-ons; running flows may end for up to limit_ms. Completes when none
- * is left or the time is over. */
-int reactor_quiesce(struct context *context, int64_t limit_ms, struct op *op) berth_must_check;
-
-/* For struct virt_listener; context: struct context. */
-void reactor_host_event(void *context, uint64_t host_id, bool up, const struct virt_result *facts,
-                        const char *reason);
-void reactor_machine_event(void *context, uint64_t host_id, const struct virt_event *event);
 
 #endif

@@ -45,7 +45,7 @@
 #include "fakes/fake_terminal.h"
 #include "fakes/fake_virt.h"
 #include "flow/admin.h"
-#include "flow/terminal_handlers.h"
+#include "flow/reactor.h"
 
 /* One life of the broker. */
 struct broker_life {

@@ -8,7 +8,7 @@
 
 #include "core/index.h"
 #include "core/presence.h"
-#include "flow/reactor.h"
+#include "flow/context.h"
 #include "sim/sim_internal.h"
 
 /* ---- what must hold after every turn, beside the history ---- */
@@ -75,7 +75,7 @@ void sim_judge(struct world *world)
 {
     struct sim *sim = world->context;
 
-    if (world->broker && !reactor_of(&world->broker->context)->stopping)
+    if (world->broker && !world->broker->context.stopping)
         judge_work(sim);
 
     if (sim->call_records_judged != world->hypervisors->call_records_count)

@@ -1,5 +1,5 @@
 /* test_limits.c - limits of sessions that are over, and users who may not go on. */
-#include "flow/reactor.h"
+#include "flow/context.h"
 #include "flow/release.h"
 
 #include "story.h"
@@ -71,7 +71,7 @@ static void taken_off_while_away(uint64_t seed)
     w->broker->context.store->slowest_ms = 8000;
     world_hands_off(w, "t1");
     world_run_s(w, 200);
-    PASS_UNTIL(w, 1, !list_empty(&reactor_of(&w->broker->context)->retried_writes));
+    PASS_UNTIL(w, 1, !list_empty(&w->broker->context.retried_writes));
     terminal_break(world_terminal(w, "t1"));
     world_run_s(w, 60);
     EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);

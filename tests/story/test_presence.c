@@ -1,7 +1,7 @@
 /* test_presence.c - presence with a deadline: only the latest grant counts, and losing it destroys
  * nothing. */
 #include "core/presence.h"
-#include "flow/reactor.h"
+#include "flow/context.h"
 
 #include "story.h"
 
@@ -89,7 +89,7 @@ static void back_and_left(uint64_t seed, bool full)
     w->broker->context.store->slowest_ms = 8000;
     world_disk_full(w, full);
     world_cut(w, "t1", false);
-    PASS_UNTIL(w, 1, !list_empty(&reactor_of(&w->broker->context)->retried_writes));
+    PASS_UNTIL(w, 1, !list_empty(&w->broker->context.retried_writes));
     terminal_disconnect(t1);
     world_run_s(w, 20);
     world_disk_full(w, false);

@@ -7,7 +7,7 @@
 
 #include "core/index.h"
 #include "core/placement.h"
-#include "flow/reactor.h"
+#include "flow/context.h"
 #include "flow/sign_on_state.h"
 
 #include "story.h"
@@ -170,8 +170,7 @@ static void judge_owners(struct world *w)
  */
 static bool may_be_taken(struct world *w, const struct session *session)
 {
-    const struct reactor *reactor = reactor_of(&w->broker->context);
-    struct list *same = map_get_id(&reactor->signing_on, session->row.user_id);
+    struct list *same = map_get_id(&w->broker->context.signing_on, session->row.user_id);
 
     if (!same)
         return false;

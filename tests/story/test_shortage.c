@@ -2,8 +2,8 @@
  * in the pool's status, and in explain. */
 #include <ctype.h>
 
+#include "flow/context.h"
 #include "flow/explain.h"
-#include "flow/reactor.h"
 #include "flow/shortage.h"
 
 #include "story.h"

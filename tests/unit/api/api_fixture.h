@@ -22,7 +22,7 @@
 
 #include "api/api_internal.h"
 #include "auth/auth_setup.h"
-#include "flow/terminal_handlers.h"
+#include "flow/reactor.h"
 #include "rdp/probe_setup.h"
 #include "virt/virt_setup.h"
 
