@@ -351,6 +351,7 @@ static void on_notice(struct notice_listener *listener, const struct notice *not
         publish_observed(api, notice);
         break;
     case NOTICE_FREED:
+    case NOTICE_DOUBTED:
         break;
     }
 }

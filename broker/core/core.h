@@ -51,13 +51,15 @@ enum notice_kind {
     NOTICE_CHANGED = 1, /* a row was added, set or dropped (durable) */
     NOTICE_OBSERVED,    /* an observed state changed: desktop, host, presence */
     NOTICE_FREED,       /* capacity became free: queues are checked again */
+    NOTICE_DOUBTED,     /* what is known of a desktop or a host may be wrong: ask the host */
 };
 struct notice {
     enum notice_kind kind;
     enum entity_kind entity;
     uint64_t id;
     enum change_verb verb;
-    uint64_t rev; /* NOTICE_CHANGED */
+    uint64_t rev;    /* NOTICE_CHANGED */
+    const char *why; /* NOTICE_DOUBTED, of a desktop */
     /* CHANGE_DROP: the entity that was dropped; it is valid until the end of this turn. */
     struct entity *gone;
 };

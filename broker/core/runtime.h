@@ -100,7 +100,6 @@ struct host {
     int64_t inventory_serial; /* number of the latest inventory */
     int unknown_outcomes;     /* consecutive calls with an unknown outcome */
     struct berth_timer retry; /* opening or degraded: take its inventory again */
-    struct context *context;  /* for `retry`; set when that is armed */
     /* Calls of an earlier broker have been carried out or lost by then, monotonic; 0 = never
      * listed. */
     int64_t settled_ms;

@@ -9,7 +9,7 @@
 #include "flow/admin_job.h"
 #include "flow/decide.h"
 #include "flow/power.h"
-#include "flow/reconcile.h"
+#include "flow/quarantine.h"
 
 static const char *const action_names[] = {
     [DESKTOP_START] = "desktop.start",           [DESKTOP_STOP] = "desktop.stop",
@@ -99,7 +99,7 @@ static void recorded(struct op *op, int result)
         return;
     }
     if (job->act == DESKTOP_RELEASE) {
-        reconcile_released(context, desktop);
+        desktop_released(context, desktop);
         admin_job_end(&job->job, 0);
         return;
     }

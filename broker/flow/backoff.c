@@ -9,11 +9,9 @@
 
 #include "core/index.h"
 #include "core/placement.h"
-#include "flow/context.h"
 #include "flow/decide.h"
+#include "flow/quarantine.h"
 #include "flow/recompose.h"
-#include "flow/reconcile.h"
-#include "flow/refill.h"
 
 /* ---- what the desktops of a pool are made from ---- */
 
@@ -117,24 +115,69 @@ static void recreate(const struct desktop *desktop, struct changes *changes)
                desktop->row.reason[0] ? desktop->row.reason : "what it needs was changed");
 }
 
+/* Writing that desktops are deleted, to be created again. */
+struct recreation {
+    struct context *context;
+    uint64_t pool_id;
+    struct op op;
+    struct op *caller; /* of `pool retry`; NULL: the cause was changed */
+};
+
 /* Their rows are out of quarantine; their observed states follow. */
-static void recreated(struct context *context, uint64_t pool_id, int result)
+static void release_all(struct context *context, const struct pool *pool)
 {
-    if (result < 0)
-        return;
-    list_each (index_list(context->core, DESKTOPS_OF_POOL, pool_id), node) {
+    list_each (index_list(context->core, DESKTOPS_OF_POOL, pool->row.id), node) {
         struct desktop *desktop =
             container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base);
 
         if (desktop->row.delete_pending && !desktop->row.quarantined && !desktop->power)
-            reconcile_released(context, desktop);
+            desktop_released(context, desktop);
     }
+}
+
+static void recreated(struct op *op, int result)
+{
+    struct recreation *recreation = container_of(op, struct recreation, op);
+    struct context *context = recreation->context;
+    struct pool *pool = pool_find(context->core, recreation->pool_id);
+
+    if (result >= 0 && pool) {
+        release_all(context, pool);
+        if (recreation->caller) {
+            try_all_now(pool);
+            backoff_end(context, pool);
+        }
+    }
+    if (recreation->caller)
+        op_complete(recreation->caller, result, &op->error);
+    else if (result < 0 && result != BERTH_E_CLOSING)
+        log_failure(EV_STORE_REFUSED, &op->error, "pool.repaired");
+    free(recreation);
+}
+
+static int recreation_begin(struct context *context, const struct pool *pool,
+                            struct changes *changes, struct op *caller)
+{
+    struct recreation *recreation = berth_new(struct recreation);
+    int r;
+
+    *recreation =
+        (struct recreation){ .context = context, .pool_id = pool->row.id, .caller = caller };
+    op_init(&recreation->op, context->timers, recreated);
+    r = decide_begin(context, changes, NULL, &recreation->op);
+    if (r >= 0)
+        return caller ? op_begun(caller, NULL, recreation) : 0;
+    if (caller)
+        caller->error = recreation->op.error;
+    else
+        log_failure(EV_STORE_REFUSED, &recreation->op.error, "pool.repaired");
+    free(recreation);
+    return r;
 }
 
 static void repaired(struct context *context, struct pool *pool)
 {
     struct changes *changes = changes_new("broker", "broker", "pool.repaired");
-    const struct decide_then then = { .decided = recreated, .id = pool->row.id };
 
     changes_object(changes, "pool %s", pool->row.name);
     changes_detail(changes, "what its desktops are made from was changed after: %s",
@@ -146,8 +189,8 @@ static void repaired(struct context *context, struct pool *pool)
         if (failed_for_it(pool, desktop))
             recreate(desktop, changes);
     }
-    (void)decide_begin(context, changes, &then,
-                       NULL); /* a failure is logged; `pool retry` remains possible */
+    (void)recreation_begin(context, pool, changes,
+                           NULL); /* a failure is logged; `pool retry` remains possible */
 }
 
 void backoff_check(struct context *context, struct pool *pool)
@@ -160,22 +203,9 @@ void backoff_check(struct context *context, struct pool *pool)
     backoff_end(context, pool);
 }
 
-static void retried(struct context *context, uint64_t pool_id, int result)
-{
-    struct pool *pool = pool_find(context->core, pool_id);
-
-    recreated(context, pool_id, result);
-    if (result < 0 || !pool)
-        return;
-    try_all_now(pool);
-    backoff_end(context, pool);
-}
-
 int backoff_retry(struct context *context, struct pool *pool, struct changes *changes,
                   struct op *op)
 {
-    const struct decide_then then = { .decided = retried, .id = pool->row.id };
-
     list_each (index_list(context->core, DESKTOPS_OF_POOL, pool->row.id), node) {
         const struct desktop *desktop =
             container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base);
@@ -183,7 +213,7 @@ int backoff_retry(struct context *context, struct pool *pool, struct changes *ch
         if (backoff_may_recreate(desktop))
             recreate(desktop, changes);
     }
-    return decide_begin(context, changes, &then, op);
+    return recreation_begin(context, pool, changes, op);
 }
 
 /* ---- the beginning of a back-off ---- */

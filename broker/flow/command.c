@@ -7,7 +7,6 @@
 
 #include "core/index.h"
 #include "core/presence.h"
-#include "flow/context.h"
 #include "flow/decide.h"
 #include "flow/terminal_handlers.h"
 
@@ -19,8 +18,30 @@
 /* Time until a refused write is tried again. */
 #define RETRY_MS 1000
 
-static void decided(struct context *context, uint64_t command_id, int result);
+/* A state of a command being written. */
+struct command_write {
+    struct context *context;
+    uint64_t command_id;
+    struct op op;
+};
+
+static void written(struct op *op, int result);
 static void check_all(struct berth_timer *timer);
+
+static void write_begin(struct context *context, struct command *command, struct changes *changes)
+{
+    struct command_write *write = berth_new(struct command_write);
+
+    write->context = context;
+    write->command_id = command->row.id;
+    op_init(&write->op, context->timers, written);
+    command->writing = decide_begin(context, changes, NULL, &write->op) >= 0;
+    if (command->writing)
+        return;
+    if (write->op.error.code != BERTH_E_CLOSING)
+        log_failure(EV_STORE_REFUSED, &write->op.error, "terminal.command");
+    free(write);
+}
 
 /* One write at a time: what the terminal reports meanwhile waits in `reported`. */
 static void transition(struct context *context, struct command *command, enum command_state next,
@@ -39,9 +60,7 @@ static void transition(struct context *context, struct command *command, enum co
         changes_free(changes);
         return;
     }
-    command->writing =
-        decide_begin(context, changes,
-                     &(struct decide_then){ .decided = decided, .id = command->row.id }, NULL) >= 0;
+    write_begin(context, command, changes);
 }
 
 static int64_t left_ms(const struct context *context, const struct command *command)
@@ -80,13 +99,18 @@ static void advance(struct context *context, struct terminal *terminal, struct c
         send(context, terminal, command);
 }
 
-static void decided(struct context *context, uint64_t command_id, int result)
+static void written(struct op *op, int result)
 {
-    struct command *command = command_find(context->core, command_id);
+    struct command_write *write = container_of(op, struct command_write, op);
+    struct context *context = write->context;
+    struct command *command = command_find(context->core, write->command_id);
     struct terminal *terminal =
         command ? terminal_find(context->core, command->row.terminal_id) : NULL;
 
-    if (!terminal)
+    if (result < 0 && result != BERTH_E_CLOSING)
+        log_failure(EV_STORE_REFUSED, &op->error, "terminal.command");
+    free(write);
+    if (!terminal || result == BERTH_E_CLOSING)
         return;
     command->writing = false;
     if (result >= 0)

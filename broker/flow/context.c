@@ -8,11 +8,14 @@
 
 /* ---- start and stop ---- */
 
+static void flow_ended(struct flow_engine *engine);
+
 void context_start(struct context *context)
 {
     context->stopping = false;
     context->closed = false;
     context->quiescing = NULL;
+    context->engine.flow_ended = flow_ended;
     context->invitation_flow = NULL;
     map_init(&context->peers, random_map_key(context->random));
     map_init(&context->signing_on, random_map_key(context->random));
@@ -58,11 +61,12 @@ void context_stop(struct context *context)
     free_peers(context);
     free_values(&context->last_sign_ons);
     map_clear(&context->signing_on);
+    context->engine.flow_ended = NULL;
 }
 
 /* ---- the orderly stop ---- */
 
-void reactor_flow_ended(struct context *context)
+void context_work_ended(struct context *context)
 {
     struct op *op = context->reactor ? context->quiescing : NULL;
 
@@ -71,6 +75,11 @@ void reactor_flow_ended(struct context *context)
     context->quiescing = NULL;
     timer_stop(context->timers, &context->quiesce_limit);
     op_complete_deferred(op, 0, NULL);
+}
+
+static void flow_ended(struct flow_engine *engine)
+{
+    context_work_ended(container_of(engine, struct context, engine));
 }
 
 static void quiesce_timeout(struct berth_timer *timer)
@@ -89,7 +98,7 @@ int context_quiesce(struct context *context, int64_t limit_ms, struct op *op)
     context->stopping = true;
     context->quiescing = op;
     timer_start(context->timers, &context->quiesce_limit, limit_ms, quiesce_timeout);
-    reactor_flow_ended(context);
+    context_work_ended(context);
     return begun;
 }
 
@@ -121,6 +130,15 @@ void context_mark_pool_later(struct context *context, struct pool *pool, int64_t
         timer_deadline_ms(timers, &pool->retry) <= timers->mono_ms + delay_ms)
         return;
     timer_start(timers, &pool->retry, delay_ms, mark_due);
+}
+
+void context_doubt_machine(struct context *context, const struct desktop *desktop, const char *why)
+{
+    const struct notice notice = {
+        .kind = NOTICE_DOUBTED, .entity = ENTITY_desktop, .id = desktop->row.id, .why = why
+    };
+
+    core_notify(context->core, &notice);
 }
 
 /* ---- peers ---- */

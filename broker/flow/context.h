@@ -107,8 +107,9 @@ void context_stop(struct context *context);
 /* From now on no new flow or request begins. Completes when none is left, or after limit_ms. */
 int context_quiesce(struct context *context, int64_t limit_ms, struct op *op) berth_must_check;
 
-/* A flow or a decision has ended: completes context_quiesce when it was the last. */
-void reactor_flow_ended(struct context *context);
+/* A decision has ended: completes context_quiesce when nothing is under way any more. The engine
+ * reports the ends of flows. */
+void context_work_ended(struct context *context);
 
 /* Is this the recovery window? Nothing is destroyed in it: after a restart no machine is touched
  * until terminals had time to come back. */
@@ -121,6 +122,10 @@ static inline bool context_recovering(struct context *context)
  * pool_id 0: ignored. */
 void context_mark_pool(struct context *context, uint64_t pool_id);
 void context_mark_pool_later(struct context *context, struct pool *pool, int64_t delay_ms);
+
+/* Announce that what is known of this machine may be wrong: its host is asked. why: recorded when
+ * the machine turns out to be off. */
+void context_doubt_machine(struct context *context, const struct desktop *desktop, const char *why);
 
 /* context_peer: NULL when the connection is gone. context_terminal: its terminal; NULL when the
  * peer is no terminal (any more), or was replaced by a newer connection of its terminal.

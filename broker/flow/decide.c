@@ -6,8 +6,6 @@
 
 #include "berth/log.h"
 
-#include "flow/context.h"
-
 #define WRITE_RETRY_MS 1000
 #define WRITE_CONFLICTS_MAX 20 /* consecutive; more are no race, so the retry is delayed then */
 
@@ -65,7 +63,7 @@ static void committed(struct op *op, int result)
     else if (result < 0)
         log_failure(EV_STORE_REFUSED, &op->error, decision->action);
     free(decision);
-    reactor_flow_ended(context);
+    context_work_ended(context);
 }
 
 static int refuse_closed(struct changes *changes, struct op *op)

@@ -1,8 +1,6 @@
 /* dirty_set.c - a map finds an id that is in the queue already. */
 #include "flow/dirty_set.h"
 
-#include <stdlib.h>
-
 struct dirty_id {
     struct list node;
     uint64_t id;

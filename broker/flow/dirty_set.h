@@ -14,6 +14,7 @@ struct dirty_set {
     struct list queue; /* of struct dirty_id */
 };
 
+/* An empty set; add an id that is not in it yet. */
 void dirty_set_init(struct dirty_set *set, struct berth_random *random);
 void dirty_set_add(struct dirty_set *set, uint64_t id);
 

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "core/index.h"
-#include "flow/context.h"
 #include "flow/shortage.h"
 
 static const struct assignment *assigned(struct core *core, uint64_t user_id, uint64_t pool_id)

@@ -7,7 +7,6 @@
 #include "berth/log.h"
 #include "berth/wait.h"
 
-#include "flow/context.h"
 #include "flow/release.h"
 
 struct question {

@@ -21,7 +21,6 @@
 #include "core/index.h"
 #include "flow/decide.h"
 #include "flow/keys.h"
-#include "flow/context.h"
 #include "flow/terminal_handlers.h"
 
 static flow_begin_fn check, sign, queue_up, record, tell;

@@ -6,17 +6,10 @@
 #include "berth/log.h"
 
 #include "core/index.h"
-#include "flow/context.h"
+#include "core/session_limit.h"
 #include "flow/release.h"
 #include "flow/session_detach.h"
 #include "flow/sign_on_state.h"
-
-#define NEVER INT64_MAX
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* The monotonic time at which a state began: now, unless it is older than this broker. Only then
  * the wall clock is read, once; if it was set back, no time has passed.
@@ -28,37 +21,6 @@ static int64_t began_ms(const struct context *context, int64_t wall_ms, bool loa
     return context->timers->mono_ms - (passed_ms > 0 ? passed_ms : 0);
 }
 
-/* Milliseconds left of a limit that began at since_ms. */
-static int64_t left_ms(const struct core *core, int64_t limit_s, int64_t since_ms)
-{
-    int64_t left = since_ms + limit_s * 1000 - core->timers->mono_ms;
-
-    if (limit_s <= 0)
-        return NEVER;
-    return left > 0 ? left : 0;
-}
-
-bool limits_over(const struct session *session, struct limit_over *ret)
-{
-    struct core *core = session->base.core;
-    const struct pool *pool = pool_find(core, session->row.pool_id);
-    int64_t now_ms = core->timers->mono_ms;
-
-    if (!pool || session->row.state == session_ENDING || session->row.state == session_ENDED)
-        return false;
-    if (left_ms(core, pool->row.absolute_s, session->begun_ms) == 0) {
-        *ret = (struct limit_over){ .absolute = true,
-                                    .waited_ms = now_ms - session->begun_ms,
-                                    .limit_ms = pool->row.absolute_s * 1000 };
-        return true;
-    }
-    *ret = (struct limit_over){ .waited_ms = now_ms - session->since_ms,
-                                .limit_ms = pool->row.disconnected_s * 1000 };
-    return session->row.state == session_DISCONNECTED &&
-           session->limit_state == session->row.state &&
-           left_ms(core, pool->row.disconnected_s, session->since_ms) == 0;
-}
-
 static void time_is_over(struct berth_timer *timer)
 {
     struct session *session = container_of(timer, struct session, limit);
@@ -68,10 +30,10 @@ static void time_is_over(struct berth_timer *timer)
                              .actor = "broker",
                              .role = "broker",
                              .limit = true };
-    struct limit_over over;
+    struct session_limit over;
     char why[160];
 
-    if (!limits_over(session, &over))
+    if (!session_limit_over(session, &over))
         return;
     (void)snprintf(why, sizeof(why),
                    over.absolute ? "Your session has reached its limit of %lld min"
@@ -85,7 +47,7 @@ static void time_is_over(struct berth_timer *timer)
 void limits_arm(struct context *context, struct session *session, bool rearm)
 {
     const struct pool *pool = pool_find(context->core, session->row.pool_id);
-    int64_t left = NEVER;
+    int64_t left;
     int64_t spare_ms = context->core->recovery_until_ms - context->timers->mono_ms;
 
     if (!pool || session->row.state == session_ENDING || session->row.state == session_ENDED) {
@@ -100,10 +62,8 @@ void limits_arm(struct context *context, struct session *session, bool rearm)
         session->since_ms =
             began_ms(context, session->row.changed_ms, rearm && !session->limit_state);
     session->limit_state = session->row.state;
-    left = left_ms(context->core, pool->row.absolute_s, session->begun_ms);
-    if (session->row.state == session_DISCONNECTED)
-        left = earlier(left, left_ms(context->core, pool->row.disconnected_s, session->since_ms));
-    if (left == NEVER) {
+    left = session_limit_left_ms(session);
+    if (left == SESSION_LIMIT_NEVER) {
         timer_stop(context->timers, &session->limit);
         return;
     }

@@ -12,13 +12,6 @@
  * loaded at the start, or its pool's limits changed. */
 void limits_arm(struct context *context, struct session *session, bool rearm);
 
-/* Has a limit of its pool passed? *ret says which. */
-struct limit_over {
-    bool absolute; /* else it was disconnected for too long */
-    int64_t waited_ms, limit_ms;
-};
-bool limits_over(const struct session *session, struct limit_over *ret);
-
 /* Its terminal reported how long there was no input. */
 void limits_idle(struct context *context, struct session *session, int64_t input_idle_ms);
 

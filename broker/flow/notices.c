@@ -11,9 +11,11 @@
 #include "core/presence.h"
 #include "flow/command.h"
 #include "flow/limits.h"
+#include "flow/pool_queue.h"
 #include "flow/profile.h"
 #include "flow/reactor.h"
 #include "flow/recompose.h"
+#include "flow/reconcile.h"
 #include "flow/refill.h"
 #include "flow/release.h"
 #include "flow/resume.h"
@@ -22,9 +24,11 @@
 
 static void desktop_notice(struct context *context, const struct notice *notice)
 {
-    const struct desktop *desktop = desktop_find(context->core, notice->id);
+    struct desktop *desktop = desktop_find(context->core, notice->id);
 
-    if (desktop)
+    if (desktop && notice->kind == NOTICE_DOUBTED)
+        domain_recheck(context, desktop, notice->why);
+    else if (desktop)
         pool_mark(context, desktop->row.pool_id);
 }
 
@@ -32,6 +36,11 @@ static void host_notice(struct context *context, const struct notice *notice)
 {
     struct host *host = host_find(context->core, notice->id);
 
+    if (notice->kind == NOTICE_DOUBTED) {
+        if (host)
+            host_list(context, host);
+        return;
+    }
     if (notice->gone) {
         virt_host_stop(context->virt, notice->id);
         waitq_wake(&container_of(notice->gone, struct host, base)->waiting);

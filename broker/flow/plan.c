@@ -11,7 +11,6 @@
 #include "core/index.h"
 #include "core/placement.h"
 #include "flow/decide.h"
-#include "flow/context.h"
 #include "flow/refill.h"
 
 #define PLAN_RETRY_MS 2000 /* after a refusal of the store, such as a full disk */

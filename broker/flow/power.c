@@ -10,8 +10,7 @@
 #include "flow/backoff.h"
 #include "flow/decide.h"
 #include "flow/power_work.h"
-#include "flow/context.h"
-#include "flow/reconcile.h"
+#include "flow/quarantine.h"
 
 struct machine_request {
     struct list node; /* desktop.requests */
@@ -289,7 +288,7 @@ static void power_failed(struct power_work *work, const struct berth_error *erro
         desktop->not_before_ms = context->timers->mono_ms + HOST_RETRY_MS;
         if (error->code == BERTH_E_CONFIG)
             shared_fault(work, error);
-        domain_recheck(context, desktop, "the outcome of the last operation is unknown");
+        context_doubt_machine(context, desktop, "the outcome of the last operation is unknown");
         return;
     }
     machine_fault(work, error);
@@ -339,11 +338,6 @@ void power_ended(struct flow *flow, const struct berth_error *error)
     free(work);
 }
 
-uint64_t machine_refreshes_to(const struct desktop *desktop)
-{
-    return desktop->power ? power_work_of(desktop->power)->version_id : 0;
-}
-
 void machine_stopped(struct context *context, struct desktop *desktop, const char *why)
 {
     struct power_work *work;
@@ -356,36 +350,4 @@ void machine_stopped(struct context *context, struct desktop *desktop, const cha
         return;
     work->stopped = true;
     berth_text(work->stopped_why, sizeof(work->stopped_why), "%s", why);
-}
-
-/* ---- quarantine ---- */
-
-static struct changes *quarantine_changes(struct context *context,
-                                          const struct retried_write *write)
-{
-    struct desktop *desktop = desktop_find(context->core, write->id);
-    struct changes *changes;
-    struct row_desktop row;
-
-    if (!desktop || desktop->row.quarantined)
-        return NULL;
-    row = desktop->row;
-    row.quarantined = true;
-    berth_text(row.reason, sizeof(row.reason), "%s", write->text);
-    changes = changes_new("broker", "broker", write->action);
-    changes_object(changes, "desktop %s", row.name);
-    changes_detail(changes, "%s", write->text);
-    changes_set(changes, ENTITY_desktop, &row);
-    return changes;
-}
-
-void desktop_quarantine(struct context *context, struct desktop *desktop, const char *why)
-{
-    struct retried_write write = { .build = quarantine_changes,
-                                   .id = desktop->row.id,
-                                   .action = "desktop.quarantine" };
-
-    berth_text(write.text, sizeof(write.text), "%s", why);
-    desktop_set_state(desktop, desktop_QUARANTINED, why);
-    retried_write_start(context, &write);
 }

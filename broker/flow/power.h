@@ -34,9 +34,6 @@ int desktop_request_up(struct context *context, struct desktop *desktop,
 /* Request a goal without waiting for it; does nothing when the same goal is requested already. */
 void machine_ensure(struct context *context, struct desktop *desktop, enum machine_goal goal);
 
-/* The image version that its disk is being created from at this moment; 0 = none. */
-uint64_t machine_refreshes_to(const struct desktop *desktop);
-
 /* An event said that the machine stopped: a power flow that waits for it to come up checks that now
  * instead of at its limit. */
 void machine_stopped(struct context *context, struct desktop *desktop, const char *why);
@@ -47,9 +44,6 @@ bool failure_is_machines(int code);
 
 /* Was the call to a host not begun, or is its outcome unknown? Then it is made again. */
 bool failure_is_hosts(int code);
-
-/* Put a desktop into quarantine, durably, with a reason. */
-void desktop_quarantine(struct context *context, struct desktop *desktop, const char *why);
 
 /* At reactor_stop: free all requests without completing them. */
 void machine_requests_drop(struct context *context);

@@ -7,9 +7,9 @@
 #include "core/index.h"
 #include "core/placement.h"
 #include "flow/decide.h"
+#include "flow/host_health.h"
 #include "flow/power_work.h"
 #include "flow/recompose.h"
-#include "flow/reconcile.h"
 
 static flow_begin_fn admit, create, start, readdress, address, probe, fingerprint, scramble,
     sign_off, serve, stop, stopped, refresh, record, delete_machine, forget, await_host, inspect;
@@ -206,7 +206,7 @@ static int outcome(struct flow *flow)
     struct host *host = host_of(work);
 
     if (host)
-        reconcile_outcome(work->context, host, flow->op.result);
+        host_note_outcome(host, flow->op.result);
     /* The start limit counts from now: before, the call may have waited in a queue. */
     if (flow->op.result >= 0 && work->then == ADDRESS)
         work->up_since_ms = work->context->timers->mono_ms;

@@ -38,6 +38,12 @@ static inline struct power_work *power_work_of(struct flow *flow)
     return container_of(flow, struct power_work, flow);
 }
 
+/* The image version that the disk of the desktop is being created from at this moment; 0 = none. */
+static inline uint64_t machine_refreshes_to(const struct desktop *desktop)
+{
+    return desktop->power ? power_work_of(desktop->power)->version_id : 0;
+}
+
 extern const struct flow_kind power_kind;
 
 /* Does it wait for its host, or for its turn there? Nothing was asked of the host yet then. */

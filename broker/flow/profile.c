@@ -6,7 +6,6 @@
 #include "core/effective.h"
 #include "core/index.h"
 #include "core/presence.h"
-#include "flow/context.h"
 #include "flow/terminal_handlers.h"
 
 void profile_start(struct context *context)

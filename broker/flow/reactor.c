@@ -14,6 +14,7 @@
 #include "flow/refill.h"
 #include "flow/release.h"
 #include "flow/resume.h"
+#include "flow/sign_on.h"
 
 /* ---- events of virt ---- */
 
@@ -62,6 +63,17 @@ static void presence_from_store(void *context_, const struct presence_row *row)
         presence_presume(terminal->presence, row->presence_hash, row->granted_ms);
 }
 
+/* The broker crashed during their sign-on, and no terminal came back showing them. */
+static void disconnect_orphans(struct context *context)
+{
+    list_each (core_all(context->core, ENTITY_session), node) {
+        struct session *session = container_of(entity_of(node), struct session, base);
+
+        if (session->row.state == session_PREPARING && !session->flow)
+            session_disconnect_orphan(context, session);
+    }
+}
+
 static void recovery_ended(struct berth_timer *timer)
 {
     struct reactor *reactor = container_of(timer, struct reactor, recovered);
@@ -69,7 +81,7 @@ static void recovery_ended(struct berth_timer *timer)
 
     history_write(core->history, core_us(core), HISTORY_broker, broker,
                   .event = history_broker_event_RECOVERED, .incarnation = core->incarnation);
-    reconcile_recovered(reactor->context);
+    disconnect_orphans(reactor->context);
     pools_mark(reactor->context);
 }
 
@@ -106,9 +118,11 @@ static void start_entities(struct context *context)
     }
 }
 
-static void flow_ended(struct flow_engine *engine)
+/* Those that were ending when the broker stopped; hosts can be called now. */
+static void continue_releases(struct context *context)
 {
-    reactor_flow_ended(container_of(engine, struct context, engine));
+    list_each (core_all(context->core, ENTITY_session), node)
+        release_start(context, container_of(entity_of(node), struct session, base));
 }
 
 void reactor_start(struct context *context)
@@ -119,7 +133,6 @@ void reactor_start(struct context *context)
     reactor->context = context;
     context->reactor = reactor;
     context->engine.counters = &reactor->flow_counters;
-    context->engine.flow_ended = flow_ended;
     reactor->listener.notify = reactor_notify;
     core_listen(context->core, &reactor->listener);
 
@@ -128,7 +141,7 @@ void reactor_start(struct context *context)
                 recovery_ended);
     start_presence(context);
     start_entities(context);
-    reconcile_start(context);
+    continue_releases(context);
     profile_start(context);
     command_watch(context);
     pools_mark(context);
@@ -200,7 +213,6 @@ void reactor_stop(struct context *context)
     timer_stop(context->timers, &reactor->recovered);
     context_stop(context);
     context->engine.counters = NULL;
-    context->engine.flow_ended = NULL;
     free(reactor);
     context->reactor = NULL;
 }

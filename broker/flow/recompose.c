@@ -1,4 +1,4 @@
-/* recompose.c - progress of a recompose, its next replacement, and the version for each disk. */
+/* recompose.c - progress of a recompose, its end, and the version for each disk. */
 #include "flow/recompose.h"
 
 #include <stdio.h>
@@ -6,11 +6,9 @@
 
 #include "core/index.h"
 #include "core/placement.h"
-#include "flow/context.h"
 #include "flow/decide.h"
-#include "flow/plan.h"
-#include "flow/power.h"
-#include "flow/refill.h"
+#include "flow/power_work.h"
+#include "flow/recompose_progress.h"
 
 static struct desktop *desktop_at(struct list *node)
 {
@@ -19,18 +17,7 @@ static struct desktop *desktop_at(struct list *node)
 
 /* ---- progress ---- */
 
-struct progress {
-    int old;       /* of other versions, to be replaced */
-    int used;      /* of these, in use */
-    int new_ready; /* of the wanted version, READY */
-    int new_others;
-    /* One of new_others that is off, and must be started to prove the version. */
-    struct desktop *new_idle;
-    struct desktop *next; /* the old one to replace next */
-};
-
-/* The version that the pool's desktops are moved to, or 0. */
-static uint64_t wanted(struct core *core, const struct pool *pool)
+uint64_t recompose_wanted(struct core *core, const struct pool *pool)
 {
     const struct image *image = image_find(core, pool->row.image_id);
 
@@ -39,7 +26,7 @@ static uint64_t wanted(struct core *core, const struct pool *pool)
                : 0;
 }
 
-static void count_new(struct core *core, struct progress *ret, struct desktop *desktop)
+static void count_new(struct core *core, struct recompose_progress *ret, struct desktop *desktop)
 {
     const struct host *host = host_find(core, desktop->row.host_id);
 
@@ -54,7 +41,7 @@ static void count_new(struct core *core, struct progress *ret, struct desktop *d
         ret->new_idle = desktop;
 }
 
-static void count_old(struct progress *ret, struct desktop *desktop)
+static void count_old(struct recompose_progress *ret, struct desktop *desktop)
 {
     ret->old++;
     ret->used += desktop->class == CLASS_USED;
@@ -65,10 +52,10 @@ static void count_old(struct progress *ret, struct desktop *desktop)
         ret->next = desktop;
 }
 
-static void count_progress(struct core *core, const struct pool *pool, uint64_t version_id,
-                           struct progress *ret)
+void recompose_count_progress(struct core *core, const struct pool *pool, uint64_t version_id,
+                              struct recompose_progress *ret)
 {
-    *ret = (struct progress){ 0 };
+    *ret = (struct recompose_progress){ 0 };
     list_each (index_list(core, DESKTOPS_OF_POOL, pool->row.id), node) {
         struct desktop *desktop = desktop_at(node);
 
@@ -84,18 +71,18 @@ static void count_progress(struct core *core, const struct pool *pool, uint64_t 
 int recompose_count(struct core *core, const struct pool *pool, int *ret_used)
 {
     const struct image *image = image_find(core, pool->row.image_id);
-    struct progress progress;
+    struct recompose_progress progress;
 
-    count_progress(core, pool, image ? image->row.current_id : 0, &progress);
+    recompose_count_progress(core, pool, image ? image->row.current_id : 0, &progress);
     *ret_used = progress.used;
     return progress.old;
 }
 
 bool recompose_is_proven(struct core *core, const struct pool *pool, uint64_t version_id)
 {
-    struct progress progress;
+    struct recompose_progress progress;
 
-    count_progress(core, pool, version_id, &progress);
+    recompose_count_progress(core, pool, version_id, &progress);
     return progress.new_ready > 0;
 }
 
@@ -208,95 +195,6 @@ uint64_t recompose_version_for_new(struct core *core, const struct pool *pool)
     return current_id;
 }
 
-/* ---- replacing one ---- */
-
-static bool may_be_replaced(struct core *core, const struct pool *pool,
-                            const struct desktop *desktop)
-{
-    uint64_t version_id = wanted(core, pool);
-
-    return version_id && desktop->row.image_version_id != version_id &&
-           !desktop->row.delete_pending &&
-           (desktop->class == CLASS_IDLE || desktop->class == CLASS_SPARE);
-}
-
-static struct changes *delete_pending_changes(struct context *context,
-                                              const struct retried_write *write)
-{
-    struct desktop *desktop = desktop_find(context->core, write->id);
-    const struct pool *pool = desktop ? pool_find(context->core, desktop->row.pool_id) : NULL;
-    struct changes *changes;
-    struct row_desktop *row;
-
-    if (!pool || !may_be_replaced(context->core, pool, desktop))
-        return NULL;
-    changes = changes_new("broker", "broker", write->action);
-    changes_object(changes, "desktop %s", desktop->row.name);
-    changes_detail(changes, "its pool is recomposed");
-    row = changes_set(changes, ENTITY_desktop, &desktop->row);
-    row->delete_pending = true;
-    row->delete_for_recompose = true;
-    (void)snprintf(row->reason, sizeof(row->reason), "its pool is recomposed");
-    return changes;
-}
-
-/* One at a time: until its deletion is written the same one is chosen. */
-static void replace(struct context *context, struct pool *pool, const struct desktop *next)
-{
-    const struct desktop *going = desktop_find(context->core, pool->replacing_id);
-    struct retried_write write = { .build = delete_pending_changes,
-                                   .action = "desktop.delete_pending" };
-
-    if (!going || !may_be_replaced(context->core, pool, going))
-        pool->replacing_id = next->row.id;
-    write.id = pool->replacing_id;
-    retried_write_start(context, &write);
-}
-
-/* ---- the first of the new version ---- */
-
-static void prove(struct context *context, struct pool *pool, const struct progress *progress)
-{
-    struct placement_count count;
-    bool full;
-
-    if (progress->new_idle) {
-        int64_t left_ms = progress->new_idle->not_before_ms - context->timers->mono_ms;
-
-        if (left_ms > 0)
-            context_mark_pool_later(context, pool, left_ms);
-        else
-            machine_ensure(context, progress->new_idle, MACHINE_UP);
-    }
-    if (progress->new_others > 0 || pool->planning > 0)
-        return;
-    placement_count(context->core, pool, &count);
-    full = count.total >= pool->row.max || placement_hosts_are_full(context->core, pool);
-    if (!full)
-        (void)plan_desktop(context, pool, wanted(context->core, pool));
-    else if (progress->next && list_empty(placement_list(pool, CLASS_DELETE_PENDING)))
-        replace(context, pool, progress->next);
-}
-
-/* ---- the others ---- */
-
-/* How many may be replaced at the same time: most of the pool stays in service. */
-static int batch_of(const struct placement_count *count)
-{
-    return 1 + count->total / 10;
-}
-
-static void replace_next(struct context *context, struct pool *pool,
-                         const struct progress *progress)
-{
-    struct placement_count count;
-
-    placement_count(context->core, pool, &count);
-    if (progress->next &&
-        count.provisioning + pool->count_of[CLASS_DELETE_PENDING] < batch_of(&count))
-        replace(context, pool, progress->next); /* the change of its row causes the next check */
-}
-
 /* ---- the end ---- */
 
 static void set_ended(struct pool *pool, const char *why, struct changes *changes)
@@ -325,7 +223,7 @@ static struct changes *done_changes(struct context *context, const struct retrie
     return changes;
 }
 
-static void finish(struct context *context, const struct pool *pool)
+void recompose_finish(struct context *context, const struct pool *pool)
 {
     const struct retried_write write = {
         .build = done_changes,
@@ -381,26 +279,10 @@ void recompose_end(struct pool *pool, const char *why, struct changes *changes)
 void recompose_failed(struct context *context, struct pool *pool, uint64_t version_id, bool shared,
                       const char *why)
 {
-    if (!version_id || wanted(context->core, pool) != version_id)
+    if (!version_id || recompose_wanted(context->core, pool) != version_id)
         return;
     if (shared || !recompose_is_proven(context->core, pool, version_id))
         stop(context, pool, why);
-}
-
-void recompose_advance(struct context *context, struct pool *pool)
-{
-    uint64_t version_id = wanted(context->core, pool);
-    struct progress progress;
-
-    if (!version_id)
-        return;
-    count_progress(context->core, pool, version_id, &progress);
-    if (progress.old == 0)
-        finish(context, pool);
-    else if (progress.new_ready == 0)
-        prove(context, pool, &progress);
-    else
-        replace_next(context, pool, &progress);
 }
 
 /* ---- the progress as text ---- */
@@ -417,8 +299,8 @@ static bool has_host(struct core *core, const struct pool *pool)
 }
 
 /* Nothing is on its way, and nothing can be replaced now. */
-static void waits_text(struct core *core, const struct pool *pool, const struct progress *progress,
-                       char *ret, size_t size)
+static void waits_text(struct core *core, const struct pool *pool,
+                       const struct recompose_progress *progress, char *ret, size_t size)
 {
     if (!has_host(core, pool))
         berth_text(ret, size,
@@ -437,9 +319,9 @@ static void waits_text(struct core *core, const struct pool *pool, const struct 
 
 void recompose_text(struct core *core, const struct pool *pool, char *ret, size_t size)
 {
-    uint64_t version_id = wanted(core, pool);
+    uint64_t version_id = recompose_wanted(core, pool);
     const struct image_version *version = image_version_find(core, version_id);
-    struct progress progress;
+    struct recompose_progress progress;
     char waits[160];
 
     ret[0] = '\0';
@@ -448,7 +330,7 @@ void recompose_text(struct core *core, const struct pool *pool, char *ret, size_
             berth_text(ret, size, "stopped: %s", pool->row.recompose_reason);
         return;
     }
-    count_progress(core, pool, version_id, &progress);
+    recompose_count_progress(core, pool, version_id, &progress);
     if (progress.new_ready > 0)
         berth_text(ret, size, "version %lld: %d desktops are left to be replaced, %d in use",
                    (long long)version->row.number, progress.old, progress.used);

@@ -13,9 +13,6 @@
 
 #include "flow/context.h"
 
-/* Continue as far as possible now. Part of the check of a pool. */
-void recompose_advance(struct context *context, struct pool *pool);
-
 /* A desktop made from the version `version_id` failed. Stops the recompose when it is to that
  * version and no desktop of it is ready. shared: the cause is not in one machine; stop in any case.
  */

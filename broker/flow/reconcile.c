@@ -8,11 +8,9 @@
 #include "berth/wait.h"
 
 #include "core/index.h"
-#include "flow/decide.h"
+#include "flow/host_health.h"
 #include "flow/power.h"
-#include "flow/context.h"
 #include "flow/release.h"
-#include "flow/sign_on.h"
 
 struct host_inventory {
     struct flow flow;
@@ -217,18 +215,6 @@ static void machine_reported_stopped(struct context *context, struct desktop *de
         domain_recheck_start(context, desktop, reason);
 }
 
-void reconcile_released(struct context *context, struct desktop *desktop)
-{
-    if (desktop->state != desktop_QUARANTINED)
-        return;
-    if (!desktop->row.host_id || !desktop->defined) {
-        desktop_set_state(desktop, desktop_OFF, "released from quarantine");
-        return;
-    }
-    desktop_set_state(desktop, desktop_LOST, "released from quarantine");
-    domain_recheck_start(context, desktop, "it was found off");
-}
-
 /* ---- events and listings ---- */
 
 static struct desktop *desktop_of(struct context *context, const struct host *host,
@@ -312,16 +298,6 @@ static int listed(struct flow *flow)
     return FLOW_DONE;
 }
 
-#define OPENING_RETRY_MS 1000
-
-static void inventory_retry(struct berth_timer *timer);
-
-static void inventory_later(struct context *context, struct host *host, int64_t delay_ms)
-{
-    host->context = context;
-    timer_start(context->timers, &host->retry, delay_ms, inventory_retry);
-}
-
 static void ended(struct flow *flow, const struct berth_error *error)
 {
     struct host_inventory *inventory = container_of(flow, struct host_inventory, flow);
@@ -341,7 +317,7 @@ static void ended(struct flow *flow, const struct berth_error *error)
     }
     /* It was cancelled when the host went down, and ended only after the host had come back. */
     if (!host->base.dropped && error->code && !context->stopping)
-        inventory_later(context, host, OPENING_RETRY_MS);
+        host_list_later(host, HOST_OPENING_RETRY_MS);
     entity_unpin(&host->base);
     free(inventory);
 }
@@ -350,7 +326,7 @@ static const struct flow_kind inventory_kind = {
     .name = "host-inventory", .steps = steps, .count = STEPS, .ended = ended
 };
 
-static void inventory_start(struct context *context, struct host *host)
+void host_list(struct context *context, struct host *host)
 {
     struct host_inventory *inventory;
 
@@ -364,32 +340,6 @@ static void inventory_start(struct context *context, struct host *host)
     entity_pin(&host->base);
     flow_start(&context->engine, &inventory->flow, &inventory_kind, host->row.name);
     host->inventory = &inventory->flow;
-}
-
-#define UNKNOWN_OUTCOMES_MAX 3
-#define DEGRADED_RETRY_MS 10000
-
-/* A host that is OPENING or DEGRADED is listed until it is up or down. */
-static void inventory_retry(struct berth_timer *timer)
-{
-    struct host *host = container_of(timer, struct host, retry);
-
-    if (host->state != host_DEGRADED && host->state != host_OPENING)
-        return;
-    inventory_later(host->context, host, DEGRADED_RETRY_MS);
-    inventory_start(host->context, host);
-}
-
-void reconcile_outcome(struct context *context, struct host *host, int result)
-{
-    if (result >= 0)
-        host->unknown_outcomes = 0;
-    if (result != BERTH_E_UNKNOWN_OUTCOME)
-        return;
-    if (++host->unknown_outcomes < UNKNOWN_OUTCOMES_MAX || host->state != host_UP)
-        return;
-    host_set_state(host, host_DEGRADED, "three calls in a row had no known outcome");
-    inventory_later(context, host, DEGRADED_RETRY_MS);
 }
 
 void reconcile_host(struct context *context, struct host *host, bool up,
@@ -409,28 +359,5 @@ void reconcile_host(struct context *context, struct host *host, bool up,
     if (host->state != host_DOWN)
         host_set_state(host, host_DOWN, "its connection was opened again");
     host_set_state(host, host_OPENING, "connected; its machines are being listed");
-    inventory_start(context, host);
-}
-
-/* ---- after a restart ---- */
-
-void reconcile_start(struct context *context)
-{
-    list_each (core_all(context->core, ENTITY_session), node) {
-        struct entity *entity = entity_of(node);
-
-        release_start(context, container_of(entity, struct session, base));
-    }
-}
-
-void reconcile_recovered(struct context *context)
-{
-    list_each (core_all(context->core, ENTITY_session), node) {
-        struct entity *entity = entity_of(node);
-        struct session *session = container_of(entity, struct session, base);
-
-        /* The broker crashed during a sign-on, and no terminal came back showing the session. */
-        if (session->row.state == session_PREPARING && !session->flow)
-            session_disconnect_orphan(context, session);
-    }
+    host_list(context, host);
 }

@@ -15,10 +15,9 @@
 void reconcile_host(struct context *context, struct host *host, bool up,
                     const struct virt_result *facts, const char *reason);
 
-/* The result of a call that changes a machine. After three consecutive unknown outcomes the host is
- * DEGRADED: nothing new is placed there, and it is listed at intervals until it answers again.
- */
-void reconcile_outcome(struct context *context, struct host *host, int result);
+/* List the machines of a host, unless that is under way. A host that is OPENING or DEGRADED is UP
+ * after it. */
+void host_list(struct context *context, struct host *host);
 
 /* Ask the host for this machine and take over its answer. A host that is down is listed anyway when
  * it is back. reason: recorded when the machine turns out to be off.
@@ -27,14 +26,5 @@ void domain_recheck(struct context *context, struct desktop *desktop, const char
 
 /* An event of a domain, or one domain of a listing. */
 void reconcile_machine(struct context *context, struct host *host, const struct virt_event *event);
-
-/* The desktop was released from quarantine: find out whether its machine runs. */
-void reconcile_released(struct context *context, struct desktop *desktop);
-
-/* At the start: continue what the store shows as begun, that is sessions that are ENDING. */
-void reconcile_start(struct context *context);
-
-/* The recovery window is over: undo what a crash left half done. */
-void reconcile_recovered(struct context *context);
 
 #endif

@@ -1,4 +1,4 @@
-/* refill.c - the queue of a pool, work on unassigned desktops, and making new ones. */
+/* refill.c - work on unassigned desktops of a pool, and making new ones. */
 #include "flow/refill.h"
 
 #include <inttypes.h>
@@ -7,122 +7,14 @@
 
 #include "berth/log.h"
 
-#include "core/history_lines.h"
-#include "core/index.h"
 #include "core/placement.h"
 #include "flow/backoff.h"
 #include "flow/decide.h"
 #include "flow/plan.h"
+#include "flow/pool_queue.h"
 #include "flow/power.h"
 #include "flow/recompose.h"
-
-/* ---- the queue ---- */
-
-static void note(const struct queue_entry *entry, enum history_queue_event event)
-{
-    const struct core *core = entry->context->core;
-
-    history_write(core->history, core_us(core), HISTORY_queue, queue, .event = event,
-                  .terminal_id = entry->terminal_id, .pool_id = entry->pool_id,
-                  .person = entry->person);
-}
-
-static void entry_cancelled(struct op *op)
-{
-    struct queue_entry *entry = op->handle;
-
-    note(entry, history_queue_event_LEFT);
-    list_remove(&entry->node);
-    pool_mark(entry->context, entry->pool_id); /* the entries behind it have moved up */
-}
-
-/* Persons come before kiosks, each in the order of their arrival: a kiosk that signs on by itself
- * keeps no person waiting.
- */
-static void enqueue(struct pool *pool, struct queue_entry *entry)
-{
-    struct list *before = &pool->waiting;
-
-    while (entry->person && before->prev != &pool->waiting &&
-           !list_entry(before->prev, struct queue_entry, node)->person)
-        before = before->prev;
-    list_append(before, &entry->node);
-}
-
-int pool_request_desktop(struct context *context, struct pool *pool, struct queue_entry *entry,
-                         struct op *op)
-{
-    if (context->stopping)
-        return berth_fail(&op->error, BERTH_E_CLOSING, "the broker is stopping");
-    entry->op = op;
-    entry->context = context;
-    entry->pool_id = pool->row.id;
-    entry->told_position = 0;
-    note(entry, history_queue_event_JOINED);
-    enqueue(pool, entry);
-    pool_mark(context, pool->row.id);
-    return op_begun(op, entry_cancelled, entry);
-}
-
-void pool_queue_close(struct context *context, struct pool *pool)
-{
-    struct berth_error deleted = { 0 };
-    struct list *node;
-
-    (void)context;
-    (void)berth_fail(&deleted, BERTH_E_NOT_FOUND, "pool '%s' was deleted", pool->row.name);
-    while ((node = list_shift(&pool->waiting)) != NULL) {
-        struct queue_entry *entry = list_entry(node, struct queue_entry, node);
-
-        note(entry, history_queue_event_LEFT);
-        op_complete_deferred(entry->op, deleted.code, &deleted);
-    }
-}
-
-static void hand_out(struct context *context, struct pool *pool)
-{
-    while (!list_empty(&pool->waiting)) {
-        struct desktop *desktop = placement_best(context->core, pool);
-        struct queue_entry *entry;
-        struct berth_error error = { 0 };
-
-        if (!desktop)
-            return;
-        entry = list_entry(pool->waiting.next, struct queue_entry, node);
-        list_remove(&entry->node);
-        if (reservation_new(desktop, entry->user_id, &entry->reservation, &error) < 0) {
-            list_prepend(&pool->waiting, &entry->node);
-            return;
-        }
-        note(entry, history_queue_event_SERVED);
-        op_complete_deferred(entry->op, 0, NULL);
-    }
-}
-
-/* Positions near the front are sent whenever they change; those far behind only when a tenth of the
- * way is done: with ten thousand in the queue every desktop that is handed out moves them all.
- */
-static bool should_tell(int told, int number)
-{
-    if (number <= 10)
-        return number != told;
-    return number > told || number <= told - told / 10;
-}
-
-static void tell_positions(struct context *context, struct pool *pool)
-{
-    int number = 0;
-
-    list_each (&pool->waiting, node) {
-        struct queue_entry *entry = list_entry(node, struct queue_entry, node);
-
-        number++;
-        if (entry->told_position && !should_tell(entry->told_position, number))
-            continue;
-        entry->told_position = number;
-        entry->position_changed(entry, number, placement_estimate_ms(context->core, pool, number));
-    }
-}
+#include "flow/recompose_advance.h"
 
 /* ---- work on unassigned desktops ---- */
 
@@ -251,7 +143,7 @@ static void refill(struct context *context, uint64_t pool_id)
     if (!pool || context->stopping)
         return;
     backoff_check(context, pool);
-    hand_out(context, pool);
+    pool_queue_serve(context, pool);
     if (!context_recovering(context))
         refresh_and_delete(context, pool);
     if (!backoff_active(context, pool)) {
@@ -261,7 +153,7 @@ static void refill(struct context *context, uint64_t pool_id)
     } else if (may_supply_another(context, pool)) {
         supply(context, pool);
     }
-    tell_positions(context, pool);
+    pool_queue_tell(context, pool);
 }
 
 static void refill_marked(struct berth_deferred *deferred)

@@ -8,11 +8,11 @@
 #include "berth/wait.h"
 
 #include "core/placement.h"
+#include "core/session_limit.h"
 #include "flow/decide.h"
-#include "flow/limits.h"
+#include "flow/hide.h"
 #include "flow/power.h"
-#include "flow/context.h"
-#include "flow/session_detach.h"
+#include "flow/quarantine.h"
 
 /* ---- the decision ---- */
 
@@ -48,10 +48,10 @@ static struct ending ending_of(const struct kept_ending *kept)
  * written.
  */
 static int check_still_due(const struct session *session, const struct ending *ending,
-                           struct limit_over *over, struct berth_error *reterr)
+                           struct session_limit *over, struct berth_error *reterr)
 {
     if ((ending->epoch && session->row.epoch != ending->epoch) ||
-        (ending->limit && !limits_over(session, over)))
+        (ending->limit && !session_limit_over(session, over)))
         return berth_fail(reterr, BERTH_E_STATE, "session %llu was claimed again meanwhile",
                           (unsigned long long)session->row.id);
     return 0;
@@ -63,7 +63,7 @@ static struct changes *ending_changes(struct session *session, const struct endi
     struct core *core = session->base.core;
     struct connection *connection = connection_of(core, session->row.id);
     const struct desktop *desktop = desktop_find(core, session->row.desktop_id);
-    struct limit_over over = { 0 };
+    struct session_limit over = { 0 };
     struct changes *changes;
 
     if (check_still_due(session, ending, &over, reterr) < 0)

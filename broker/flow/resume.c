@@ -1,8 +1,6 @@
 /* resume.c - remembering claims in memory, and checking a resume against rows and memory. */
 #include "flow/resume.h"
 
-#include "flow/context.h"
-
 /* What is kept in memory of a claim; in context.resumes by session id. */
 struct resume {
     struct context *context;

@@ -5,35 +5,10 @@
 #include <stdio.h>
 
 #include "core/index.h"
-#include "flow/context.h"
 #include "flow/decide.h"
 #include "flow/guest.h"
+#include "flow/hide.h"
 #include "flow/resume.h"
-
-/* ---- MSG_hide ---- */
-
-static void hide_at(struct context *context, uint64_t terminal_id, uint64_t session_id,
-                    int64_t epoch, const char *const words[2])
-{
-    const struct terminal *terminal = terminal_find(context->core, terminal_id);
-    struct msg msg = { .type = MSG_hide };
-
-    if (!terminal || !terminal->peer)
-        return;
-    msg.hide.session_id = session_id;
-    msg.hide.epoch = epoch;
-    (void)snprintf(msg.hide.reason, sizeof(msg.hide.reason), "%s", words[0]);
-    berth_text(msg.hide.text, sizeof(msg.hide.text), "%s", words[1]);
-    context_tell(context, terminal->peer, &msg);
-}
-
-void session_hide(struct context *context, uint64_t terminal_id, const struct row_session *session,
-                  const char *reason, const char *text)
-{
-    const char *const words[2] = { reason, text };
-
-    hide_at(context, terminal_id, session->id, session->epoch, words);
-}
 
 /* ---- disconnecting ---- */
 
@@ -361,8 +336,7 @@ static struct changes *reattach_changes(struct context *context, const struct re
 void session_check_shown(struct context *context, struct terminal *terminal,
                          const struct msg_announce *said)
 {
-    const char *const words[2] = { "moved", "This session is shown elsewhere, or is over" };
-    const char *const out[2] = { "disconnected", "The account was disabled" };
+    const struct row_session shown = { .id = said->session_id, .epoch = said->session_epoch };
     struct session *session = session_find(context->core, said->session_id);
     const struct user *user;
     struct connection *here = connection_at(context->core, terminal->row.id);
@@ -382,13 +356,14 @@ void session_check_shown(struct context *context, struct terminal *terminal,
     if (!session || session->row.epoch != said->session_epoch ||
         session->row.terminal_id != terminal->row.id || session->row.state == session_ENDING ||
         session->row.state == session_ENDED || session->voided_epoch == said->session_epoch) {
-        hide_at(context, terminal->row.id, said->session_id, said->session_epoch, words);
+        session_hide(context, terminal->row.id, &shown, "moved",
+                     "This session is shown elsewhere, or is over");
         return;
     }
     user = user_find(context->core, session->row.user_id);
     if (user && user->row.disabled) {
         /* It was disconnected by force while the terminal could not be told. */
-        hide_at(context, terminal->row.id, said->session_id, said->session_epoch, out);
+        session_hide(context, terminal->row.id, &shown, "disconnected", "The account was disabled");
         return;
     }
     if (session->flow)

@@ -11,13 +11,6 @@
 
 #include "flow/context.h"
 
-/* Tell a terminal to stop showing a session. reason: a word of messages.def; text: for the person.
- * Does nothing when the terminal is not connected: the guest's own rules and the next announcement
- * take effect then.
- */
-void session_hide(struct context *context, uint64_t terminal_id, const struct row_session *session,
-                  const char *reason, const char *text);
-
 /* How a session is disconnected, for the audit record and the terminal. */
 struct detach {
     const char *action; /* for the audit trail: "session.disconnect" */

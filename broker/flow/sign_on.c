@@ -7,8 +7,8 @@
 #include "berth/log.h"
 
 #include "flow/decide.h"
+#include "flow/hide.h"
 #include "flow/release.h"
-#include "flow/session_detach.h"
 #include "flow/sign_on_state.h"
 
 static flow_begin_fn identify, choose, record, tell;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "flow/power.h"
+#include "flow/quarantine.h"
 #include "flow/sign_on_state.h"
 
 #define PROBE_FRESH_MS 3000         /* it answered so lately that it is not probed again */

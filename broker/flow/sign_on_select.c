@@ -130,21 +130,6 @@ static size_t allowed_count(const struct policy_verdict *verdicts, size_t count)
     return allowed;
 }
 
-static void position_changed(struct queue_entry *entry, int number, int64_t estimate_ms)
-{
-    struct sign_on *s = container_of(entry, struct sign_on, queue_entry);
-    char text[160];
-
-    if (estimate_ms > 0)
-        (void)snprintf(text, sizeof(text),
-                       "A desktop is being made ready for you: place %d, about %lld s", number,
-                       (long long)(estimate_ms + 999) / 1000);
-    else
-        (void)snprintf(text, sizeof(text),
-                       "All desktops are in use: you are number %d in the queue", number);
-    sign_on_send_progress(s, "queue", text, number, estimate_ms);
-}
-
 static int after_choice(const struct sign_on *s)
 {
     return sign_on_must_reach(s) ? SIGN_ON_PROBE : SIGN_ON_RECORD;
@@ -167,7 +152,7 @@ static int choose_desktop(struct flow *flow, struct pool *pool)
     s->queue_entry.user_id = s->user_id;
     s->queue_entry.terminal_id = s->terminal->row.id;
     s->queue_entry.person = user && user->row.kind == user_kind_PERSON;
-    s->queue_entry.position_changed = position_changed;
+    s->queue_entry.ref = s->ref;
     return flow_await_then(flow, pool_request_desktop(s->context, pool, &s->queue_entry, &flow->op),
                            after_choice(s));
 }

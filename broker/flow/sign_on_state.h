@@ -10,7 +10,7 @@
 #include "core/effective.h"
 #include "core/policy.h"
 #include "flow/claim.h"
-#include "flow/refill.h"
+#include "flow/pool_queue.h"
 #include "flow/resume.h"
 
 struct sign_on {

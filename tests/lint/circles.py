@@ -36,7 +36,7 @@ STANDING = {
     "broker/berth-virt": ((4,), (), ""),
     "broker/core": ((12,), (), ""),
     "broker/ctl": ((4, 2, 2), (2, 2), "help lists the local commands and is one of them; the table asks its caller for colours"),
-    "broker/flow": ((23,), (), ""),
+    "broker/flow": ((15,), (), ""),
     "broker/link": ((4, 3), (), ""),
     "broker/store": ((8,), (), ""),
     "broker/virt": ((2,), (), ""),

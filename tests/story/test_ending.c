@@ -3,7 +3,7 @@
 #include <jansson.h>
 
 #include "core/index.h"
-#include "flow/power.h"
+#include "flow/quarantine.h"
 #include "flow/release.h"
 #include "flow/session_detach.h"
 
