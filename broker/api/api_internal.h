@@ -17,6 +17,7 @@
 #include "api/api.h"
 #include "api/table/verb.h"
 #include "api/target.h"
+#include "core/admin.h"
 #include "flow/admin.h"
 
 #define BODY_MAX 65536 /* of a request: the largest entity has about 4 KiB */

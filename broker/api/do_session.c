@@ -3,9 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/desktop_class.h"
 #include "core/index.h"
-#include "core/placement.h"
 #include "core/presence.h"
+#include "core/user_location.h"
 #include "flow/explain.h"
 
 #include "api_internal.h"
@@ -197,7 +198,7 @@ static void plan_sign_off(struct request *request, const struct session *session
         plan_add(plan, "terminal '%s' shows it and would hide it",
                  terminal ? terminal->row.name : "");
     }
-    if (desktop && pool && pool->row.kind == pool_kind_FLOATING && placement_must_refresh(desktop))
+    if (desktop && pool && pool->row.kind == pool_kind_FLOATING && desktop_must_refresh(desktop))
         plan_add(plan, "its desktop would be refreshed from its image");
     plan_answer(request, plan);
     free(plan);

@@ -8,7 +8,7 @@
 
 #include "core/effective.h"
 #include "core/index.h"
-#include "core/policy.h"
+#include "core/match.h"
 #include "core/presence.h"
 
 #include "api_internal.h"
@@ -280,14 +280,11 @@ struct command_target {
 static bool is_selected(struct core *core, const struct command_target *target,
                         const struct terminal *terminal)
 {
-    const struct place *wanted = place_find(core, target->place_id);
-    const struct place *place = place_find(core, terminal->row.place_id);
-
     if (terminal->row.state == terminal_REVOKED || terminal->row.state == terminal_WAITING)
         return false;
     if (target->tag[0])
-        return policy_has_word(terminal->row.tags, target->tag);
-    return wanted && place && policy_is_below(place->row.name, wanted->row.name);
+        return match_word(terminal->row.tags, target->tag);
+    return place_is_within(core, terminal->row.place_id, target->place_id);
 }
 
 static int choose(struct core *core, const struct command_target *target,

@@ -14,9 +14,10 @@
 #include "berth/seal.h"
 
 #include "auth/auth_setup.h"
+#include "core/admin.h"
 #include "core/grace.h"
 #include "core/index.h"
-#include "core/runtime.h"
+#include "core/user.h"
 
 #include "keyfile.h"
 #include "limiter.h"

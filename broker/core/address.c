@@ -74,7 +74,7 @@ const struct desktop *address_taken(struct core *core, uint64_t id, const char *
                                     int64_t port)
 {
     list_each (core_all(core, ENTITY_desktop), node) {
-        const struct desktop *other = container_of(entity_of(node), struct desktop, base);
+        const struct desktop *other = entity_at(node, desktop);
 
         if (other->row.id == id)
             continue;

@@ -7,7 +7,8 @@
 #ifndef BERTH_CORE_ADDRESS_H
 #define BERTH_CORE_ADDRESS_H
 
-#include "core/runtime.h"
+#include "core/desktop.h"
+#include "core/host.h"
 
 #define ADDRESS_TEXT 64
 

@@ -1,13 +1,63 @@
-/* core.c - registries, applying decisions, notices, pins, and freeing entities. */
+/* core.c - every kind of entity with its hooks; loading rows, and applying decisions. */
 #include "core/core.h"
 
 #include <string.h>
 
-#include "core/entity_ops.h"
+#include "core/admin.h"
+#include "core/assignment.h"
+#include "core/command.h"
+#include "core/connection.h"
+#include "core/desktop.h"
+#include "core/desktop_class.h"
+#include "core/effective.h"
 #include "core/grace.h"
 #include "core/history_lines.h"
-#include "core/index.h"
+#include "core/hooks.h"
+#include "core/host.h"
+#include "core/identity.h"
+#include "core/image.h"
+#include "core/notice.h"
+#include "core/place.h"
+#include "core/policy.h"
+#include "core/pool.h"
 #include "core/presence.h"
+#include "core/session.h"
+#include "core/terminal.h"
+#include "core/user.h"
+
+/* clang-format off */
+#define KIND(name_, ...) \
+    [ENTITY_##name_] = { .size = sizeof(struct name_), .row_offset = offsetof(struct name_, row), __VA_ARGS__ }
+#define ENDED_FROM(name_, state_) .ended_from = (state_), .state_offset = offsetof(struct row_##name_, state)
+static const struct entity_ops kinds[ENTITY_KINDS] = {
+    KIND(site),
+    KIND(place),
+    KIND(host, .added = host_added, .dropped = host_dropped),
+    KIND(image),
+    KIND(image_version),
+    KIND(pool, .added = pool_added, .changed = desktop_pool_changed, .dropped = pool_dropped),
+    KIND(desktop, .added = desktop_added, .changed = desktop_changed, .dropped = desktop_dropped),
+    KIND(slot),
+    KIND(terminal, .added = terminal_added, .changed = terminal_changed, .dropped = terminal_dropped),
+    KIND(identity),
+    KIND(invitation),
+    KIND(profile),
+    KIND(command, ENDED_FROM(command, command_DONE), .changed = command_changed),
+    KIND(user),
+    KIND(badge),
+    KIND(group),
+    KIND(membership),
+    KIND(entitlement),
+    KIND(assignment, ENDED_FROM(assignment, assignment_CLOSED), .added = assignment_added, .changed = assignment_changed,
+         .dropped = assignment_dropped),
+    KIND(session, ENDED_FROM(session, session_ENDED), .added = session_added, .changed = session_changed, .dropped = session_dropped),
+    KIND(connection, ENDED_FROM(connection, connection_ENDED), .changed = connection_changed),
+    KIND(admin),
+    KIND(token),
+};
+#undef KIND
+#undef ENDED_FROM
+/* clang-format on */
 
 static const struct core_limits default_limits = {
     .grant_ms = 30000,
@@ -34,194 +84,14 @@ struct core *core_new(struct berth_timers *timers, struct berth_random *random)
     timers->stalled = stalled;
     timers->stalled_context = core;
     core->random = random;
-    list_init(&core->listeners);
-    list_init(&core->ended);
-    for (int kind = 0; kind < ENTITY_KINDS; kind++) {
-        struct registry *registry = &core->of[kind];
-
-        list_init(&registry->all);
-        map_init(&registry->by_id, random_map_key(random));
-        map_init(&registry->by_name, random_map_key(random));
-    }
+    core->ops = kinds;
     core->limits = default_limits;
-    core->indexes = indexes_new(random);
+    list_init(&core->listeners);
+    registries_init(core);
     core->presence = presence_table_new(core);
     core->grace = grace_table_new(random_map_key(random));
     return core;
 }
-
-/* ---- one entity ---- */
-
-static const char *name_of(const struct entity *entity)
-{
-    const struct field *field = record_field(entity_row(entity->kind)->record, "name");
-
-    return field ? (const char *)entity_row_of_const(entity) + field->offset : NULL;
-}
-
-void *entity_row_of(struct entity *entity)
-{
-    return (char *)entity + entity_ops(entity->kind)->row_offset;
-}
-
-const void *entity_row_of_const(const struct entity *entity)
-{
-    return (const char *)entity + entity_ops(entity->kind)->row_offset;
-}
-
-static uint64_t id_of(const struct entity *entity)
-{
-    uint64_t id;
-
-    memcpy(&id, entity_row_of_const(entity), sizeof(id)); /* every row begins with it */
-    return id;
-}
-
-static void entity_free(struct entity *entity)
-{
-    const struct entity_ops *kind = entity_ops(entity->kind);
-
-    if (kind->freed)
-        kind->freed(entity);
-    /* Rows of users and administrators hold password hashes. */
-    berth_wipe_free(entity, kind->size);
-}
-
-static void reap(struct berth_deferred *deferred)
-{
-    struct entity *entity = container_of(deferred, struct entity, reap);
-
-    if (!entity->pins) /* it may have been pinned again before the end of the turn */
-        entity_free(entity);
-}
-
-void entity_pin(struct entity *entity)
-{
-    entity->pins++;
-}
-
-void entity_unpin(struct entity *entity)
-{
-    if (!entity->pins)
-        abort();
-    entity->pins--;
-    if (!entity->pins && entity->dropped && !list_linked(&entity->reap.node))
-        deferred_add(entity->core->timers, &entity->reap, reap);
-}
-
-/* Registries are in order of id. New entities have the highest id, so this walks one step. */
-static void put_in_order(struct registry *registry, struct entity *entity)
-{
-    struct list *after = registry->all.prev;
-
-    while (after != &registry->all && id_of(entity_of(after)) > id_of(entity))
-        after = after->prev;
-    list_prepend(after, &entity->node);
-}
-
-static struct entity *entity_make(struct core *core, enum entity_kind kind, const void *row)
-{
-    struct entity *entity = berth_alloc(entity_ops(kind)->size);
-    struct registry *registry = &core->of[kind];
-    const char *name;
-
-    entity->kind = kind;
-    entity->core = core;
-    list_init(&entity->node);
-    list_init(&entity->reap.node);
-    list_init(&entity->ended);
-    for (int i = 0; i < ENTITY_LINKS; i++)
-        list_init(&entity->links[i]);
-    memcpy(entity_row_of(entity), row, entity_row(kind)->record->size);
-
-    put_in_order(registry, entity);
-    map_put_id(&registry->by_id, id_of(entity), entity);
-    name = name_of(entity);
-    if (name)
-        map_put_text(&registry->by_name, name, entity);
-    registry->count++;
-    index_add(core, entity);
-    if (id_of(entity) > core->last_id)
-        core->last_id = id_of(entity);
-    return entity;
-}
-
-static void remove_name(struct registry *registry, struct entity *entity)
-{
-    const char *name = name_of(entity);
-
-    if (name && map_get_text(&registry->by_name, name) == entity)
-        (void)map_take_text(&registry->by_name, name);
-}
-
-static void entity_set(struct entity *entity, const void *row)
-{
-    struct registry *registry = &entity->core->of[entity->kind];
-    const struct entity_ops *kind = entity_ops(entity->kind);
-    size_t size = entity_row(entity->kind)->record->size;
-    union row *was = berth_new(union row);
-    const char *name;
-
-    memcpy(was, entity_row_of(entity), size);
-    remove_name(registry, entity);
-    index_remove(entity->core, entity);
-    memcpy(entity_row_of(entity), row, size);
-    name = name_of(entity);
-    if (name)
-        map_put_text(&registry->by_name, name, entity);
-    index_add(entity->core, entity);
-    if (kind->changed)
-        kind->changed(entity, was);
-    berth_wipe_free(was, sizeof(*was));
-}
-
-static void entity_drop(struct entity *entity)
-{
-    struct registry *registry = &entity->core->of[entity->kind];
-    const struct entity_ops *kind = entity_ops(entity->kind);
-
-    remove_name(registry, entity);
-    index_remove(entity->core, entity);
-    (void)map_take_id(&registry->by_id, id_of(entity));
-    list_remove(&entity->node);
-    registry->count--;
-    if (list_linked(&entity->ended)) {
-        list_remove(&entity->ended);
-        entity->core->ended_count--;
-    }
-    entity->dropped = true;
-    if (kind->dropped)
-        kind->dropped(entity);
-    if (!entity->pins)
-        deferred_add(entity->core->timers, &entity->reap, reap);
-}
-
-/* ---- history ---- */
-
-bool core_keeps_history(enum entity_kind kind)
-{
-    return entity_ops(kind)->has_ended != NULL;
-}
-
-bool core_has_ended(enum entity_kind kind, const void *row)
-{
-    return core_keeps_history(kind) && entity_ops(kind)->has_ended(row);
-}
-
-/* Memory keeps the ENDED_KEPT latest entities that ended in this run; the store has all of them. */
-static void note_ended(struct entity *entity)
-{
-    struct core *core = entity->core;
-
-    if (!core_has_ended(entity->kind, entity_row_of(entity)) || list_linked(&entity->ended))
-        return;
-    list_append(&core->ended, &entity->ended);
-    core->ended_count++;
-    if (core->ended_count > ENDED_KEPT)
-        entity_drop(list_entry(core->ended.next, struct entity, ended));
-}
-
-/* ---- the core ---- */
 
 void core_free(struct core *core)
 {
@@ -230,30 +100,23 @@ void core_free(struct core *core)
     core->timers->stalled = NULL;
     /* Frees the dropped entities that wait for the end of the turn. */
     deferred_run(core->timers);
-    for (int kind = 0; kind < ENTITY_KINDS; kind++) {
-        list_each (&core->of[kind].all, node) {
-            struct entity *entity = entity_of(node);
-
-            if (entity_ops(entity->kind)->dropped)
-                entity_ops(entity->kind)->dropped(entity);
-        }
-    }
-    for (int kind = 0; kind < ENTITY_KINDS; kind++) {
-        list_each (&core->of[kind].all, node)
-            entity_free(entity_of(node));
-        map_clear(&core->of[kind].by_id);
-        map_clear(&core->of[kind].by_name);
-    }
-    indexes_free(core->indexes);
+    registries_clear(core);
     presence_table_free(core->presence);
     grace_table_free(core->grace);
     free(core);
 }
 
-uint64_t core_next_id(struct core *core)
+bool core_keeps_history(enum entity_kind kind)
 {
-    return ++core->last_id;
+    return kinds[kind].ended_from != 0;
 }
+
+bool core_has_ended(enum entity_kind kind, const void *row)
+{
+    return entity_row_has_ended(&kinds[kind], row);
+}
+
+/* ---- rows at the start ---- */
 
 void core_load_begin(struct core *core, int64_t incarnation)
 {
@@ -273,7 +136,6 @@ void core_load_end(struct core *core)
 
 int core_load(struct core *core, enum entity_kind kind, const void *row, struct berth_error *reterr)
 {
-    struct entity *entity;
     uint64_t id;
 
     memcpy(&id, row, sizeof(id));
@@ -289,12 +151,12 @@ int core_load(struct core *core, enum entity_kind kind, const void *row, struct 
             core->last_id = id;
         return 0;
     }
-    entity = entity_make(core, kind, row);
-    if (entity_ops(kind)->added)
-        entity_ops(kind)->added(entity, true);
+    (void)registry_add(core, kind, row, true);
     core->loaded++;
     return 0;
 }
+
+/* ---- decisions ---- */
 
 static void apply_one(struct core *core, struct change *change)
 {
@@ -304,20 +166,16 @@ static void apply_one(struct core *core, struct change *change)
     case CHANGE_ADD:
         if (entity) /* the store refuses a second row with the same id */
             abort();
-        entity = entity_make(core, change->kind, &change->row);
-        if (entity_ops(change->kind)->added)
-            entity_ops(change->kind)->added(entity, false);
+        (void)registry_add(core, change->kind, &change->row, false);
         return;
     case CHANGE_SET:
-        if (entity) {
-            entity_set(entity, &change->row);
-            note_ended(entity);
-        }
+        if (entity)
+            registry_set(entity, &change->row);
         return;
     case CHANGE_DROP:
         change->gone = entity;
         if (entity)
-            entity_drop(entity);
+            registry_drop(entity);
         return;
     }
 }
@@ -345,28 +203,4 @@ void core_apply(struct core *core, struct changes *changes)
         core_notify(core, &notice);
     }
     changes_free(changes);
-}
-
-struct entity *core_find(struct core *core, enum entity_kind kind, uint64_t id)
-{
-    return id ? map_get_id(&core->of[kind].by_id, id) : NULL;
-}
-
-struct entity *core_find_name(struct core *core, enum entity_kind kind, const char *name)
-{
-    return *name ? map_get_text(&core->of[kind].by_name, name) : NULL;
-}
-
-void core_listen(struct core *core, struct notice_listener *listener)
-{
-    list_append(&core->listeners, &listener->node);
-}
-
-void core_notify(struct core *core, const struct notice *notice)
-{
-    list_each (&core->listeners, node) {
-        struct notice_listener *listener = list_entry(node, struct notice_listener, node);
-
-        listener->notify(listener, notice);
-    }
 }

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/policy.h"
+#include "core/match.h"
+#include "core/place.h"
 #include "core/reference.h"
 
 /* How narrow a profile is for this terminal: higher wins; -1 when it does not apply. */
@@ -24,12 +25,12 @@ static int64_t rank(struct core *core, const struct terminal *terminal,
             return -1;
         break;
     case profile_level_PLACE:
-        if (!named || !policy_in_place(core, terminal, row->place_id))
+        if (!named || !place_is_within(core, terminal->row.place_id, row->place_id))
             return -1;
         narrow = (int64_t)strlen(named->row.name);
         break;
     case profile_level_TAG:
-        if (!policy_has_word(terminal->row.tags, row->subject))
+        if (!match_word(terminal->row.tags, row->subject))
             return -1;
         break;
     case profile_level_TERMINAL:
@@ -187,8 +188,7 @@ void effective_settings(struct core *core, const struct terminal *terminal, stru
         (void)snprintf(ret->at[i].level, sizeof(ret->at[i].level), "default");
     }
     list_each (core_all(core, ENTITY_profile), node) {
-        struct entity *entity = entity_of(node);
-        const struct row_profile *row = &container_of(entity, struct profile, base)->row;
+        const struct row_profile *row = &entity_at(node, profile)->row;
         int64_t of = rank(core, terminal, row);
 
         if (of >= 0)

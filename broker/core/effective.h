@@ -9,9 +9,11 @@
 
 #include "berth/setting.h"
 
-#include "core/runtime.h"
+#include "core/terminal.h"
 
 #define EFFECTIVE_MAX 32
+
+DEFINE_ENTITY(profile)
 
 struct effective_value {
     const struct setting_row *row;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "core/core.h"
+#include "core/registry.h"
 
 int evidence_check(struct core *core, const struct evidence_shown *shown, const struct user *user,
                    const struct terminal *terminal, struct berth_error *reterr)

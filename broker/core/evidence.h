@@ -7,7 +7,8 @@
 #ifndef BERTH_CORE_EVIDENCE_H
 #define BERTH_CORE_EVIDENCE_H
 
-#include "core/runtime.h"
+#include "core/terminal.h"
+#include "core/user.h"
 
 /* Zeroed: no evidence that could become invalid. */
 struct evidence_shown {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/core.h"
+#include "core/place.h"
 
 /* One per user and site, found by a text key; `oldest` lists them, the oldest first. */
 struct grace {
@@ -47,10 +47,8 @@ void grace_table_free(struct grace_table *table)
 static void make_key(struct core *core, const struct user *user, const struct terminal *terminal,
                      char key[48])
 {
-    const struct place *place = place_find(core, terminal->row.place_id);
-
     (void)snprintf(key, 48, "%llu %llu", (unsigned long long)user->row.id,
-                   (unsigned long long)(place ? place->row.site_id : 0));
+                   (unsigned long long)place_site_id(core, terminal->row.place_id));
 }
 
 static bool has_expired(const struct core *core, const struct grace *grace)

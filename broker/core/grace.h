@@ -9,7 +9,8 @@
 #ifndef BERTH_CORE_GRACE_H
 #define BERTH_CORE_GRACE_H
 
-#include "core/runtime.h"
+#include "core/terminal.h"
+#include "core/user.h"
 
 struct grace_table;
 

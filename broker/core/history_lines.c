@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/place.h"
+#include "core/pool.h"
 #include "core/presence.h"
-#include "core/runtime.h"
 
 /* ---- rows ---- */
 
@@ -237,19 +238,18 @@ void core_note_presence(const struct presence *presence, enum history_presence_e
 {
     const struct terminal *terminal = presence->terminal;
     struct core *core = terminal->base.core;
-    const struct place *place;
     char hash[72];
 
     if (!core->history)
         return;
     if (id)
         core->digest(id, hash);
-    place = place_find(core, terminal->row.place_id);
-    history_write(
-        core->history, core_us(core), HISTORY_presence, presence, .event = event,
-        .terminal_id = terminal->row.id, .presence = hash_bits(id ? hash : presence->hash),
-        .seq = seq, .granted_ms = id ? 0 : presence->granted_ms,
-        .stalled_ms = core->timers->stalled_ms, .site_id = place ? (int64_t)place->row.site_id : 0);
+    history_write(core->history, core_us(core), HISTORY_presence, presence, .event = event,
+                  .terminal_id = terminal->row.id,
+                  .presence = hash_bits(id ? hash : presence->hash), .seq = seq,
+                  .granted_ms = id ? 0 : presence->granted_ms,
+                  .stalled_ms = core->timers->stalled_ms,
+                  .site_id = (int64_t)place_site_id(core, terminal->row.place_id));
 }
 
 void core_note_alert(const struct core *core, enum log_event event)

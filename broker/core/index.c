@@ -1,72 +1,32 @@
-/* index.c - the table of indexes and its upkeep. */
+/* index.c - the tables of indexes.def, and their upkeep. */
 #include "core/index.h"
 
 #include <string.h>
 
-typedef bool indexed_fn(const union row *row);
-
-static bool assignment_indexed(const union row *row)
-{
-    return row->assignment.state == assignment_OPEN;
-}
-
-static bool session_indexed(const union row *row)
-{
-    return row->session.state != session_ENDED;
-}
-
-static bool connection_indexed(const union row *row)
-{
-    return row->connection.state != connection_ENDED;
-}
-
-static bool command_indexed(const union row *row)
-{
-    return row->command.state == command_QUEUED || row->command.state == command_SENT ||
-           row->command.state == command_ACKED;
-}
-
+/* clang-format off */
 struct index_row {
     enum entity_kind kind;
-    int link; /* which of entity.links: different for the indexes of one kind */
-    size_t offset;
-    indexed_fn *includes; /* NULL: always */
+    size_t offset; /* of the id in the row */
+    int link;      /* which of entity.links */
 };
-
-/* clang-format off */
-#define BY(kind_, link_, member, includes_) { ENTITY_##kind_, (link_), offsetof(struct row_##kind_, member), (includes_) }
 static const struct index_row table[INDEX_KINDS] = {
-    [SLOTS_OF_DESKTOP]        = BY(slot,        0, desktop_id,    NULL),
-    [IDENTITIES_OF_TERMINAL]  = BY(identity,    0, terminal_id,   NULL),
-    [DESKTOPS_OF_POOL]        = BY(desktop,     0, pool_id,       NULL),
-    [DESKTOPS_OF_HOST]        = BY(desktop,     1, host_id,       NULL),
-    [VERSIONS_OF_IMAGE]       = BY(image_version, 0, image_id,    NULL),
-    [MEMBERSHIPS_OF_USER]     = BY(membership,  0, user_id,       NULL),
-    [BADGES_OF_USER]          = BY(badge,       0, user_id,       NULL),
-    [ENTITLEMENTS_OF_POOL]    = BY(entitlement, 0, pool_id,       NULL),
-    [COMMANDS_OF_TERMINAL]    = BY(command,     0, terminal_id,   command_indexed),
-    [ASSIGNMENTS_OF_DESKTOP]  = BY(assignment,  0, desktop_id,    assignment_indexed),
-    [ASSIGNMENTS_OF_USER]     = BY(assignment,  1, user_id,       assignment_indexed),
-    [SESSIONS_OF_ASSIGNMENT]  = BY(session,     0, assignment_id, session_indexed),
-    [SESSIONS_OF_USER]        = BY(session,     1, user_id,       session_indexed),
-    [SESSIONS_OF_POOL]        = BY(session,     2, pool_id,       session_indexed),
-    [CONNECTIONS_OF_SESSION]  = BY(connection,  0, session_id,    connection_indexed),
-    [CONNECTIONS_AT_TERMINAL] = BY(connection,  1, terminal_id,   connection_indexed),
-    [TERMINALS_OF_PLACE]      = BY(terminal,    0, place_id,      NULL),
+#define INDEX(name, kind, member, link) [name] = { ENTITY_##kind, offsetof(struct row_##kind, member), (link) },
+#define INDEX_TEXT(name, kind, member)
+#include "core/indexes.def"
+#undef INDEX
+#undef INDEX_TEXT
 };
-#undef BY
 
 struct text_row {
     enum entity_kind kind;
     size_t offset;
 };
 static const struct text_row texts[INDEX_TEXTS] = {
-    [IDENTITY_BY_KEY]     = { ENTITY_identity,   offsetof(struct row_identity, key_hash) },
-    [DESKTOP_BY_UUID]     = { ENTITY_desktop,    offsetof(struct row_desktop, uuid) },
-    [INVITATION_BY_TOKEN] = { ENTITY_invitation, offsetof(struct row_invitation, token_hash) },
-    [BADGE_BY_UID]        = { ENTITY_badge,      offsetof(struct row_badge, uid_hash) },
-    [TOKEN_BY_HASH]       = { ENTITY_token,      offsetof(struct row_token, token_hash) },
-    [TERMINAL_BY_WAITING_KEY] = { ENTITY_terminal, offsetof(struct row_terminal, waiting_key) },
+#define INDEX(name, kind, member, link)
+#define INDEX_TEXT(name, kind, member) [name] = { ENTITY_##kind, offsetof(struct row_##kind, member) },
+#include "core/indexes.def"
+#undef INDEX
+#undef INDEX_TEXT
 };
 /* clang-format on */
 
@@ -109,73 +69,72 @@ void indexes_free(struct indexes *indexes)
     free(indexes);
 }
 
-static uint64_t id_at(const struct entity *entity, size_t offset)
+static uint64_t id_at(const void *row, size_t offset)
 {
     uint64_t id;
 
-    memcpy(&id, (const char *)entity_row_of_const(entity) + offset, sizeof(id));
+    memcpy(&id, (const char *)row + offset, sizeof(id));
     return id;
 }
 
-static void put_into(struct indexes *indexes, int by, struct entity *entity)
+static void put_into(struct map *map, uint64_t id, struct list *link)
 {
-    uint64_t id = id_at(entity, table[by].offset);
     struct bucket *bucket;
 
     if (!id)
         return;
-    bucket = map_get_id(&indexes->by[by], id);
+    bucket = map_get_id(map, id);
     if (!bucket) {
         bucket = berth_new(struct bucket);
         list_init(&bucket->entities);
-        map_put_id(&indexes->by[by], id, bucket);
+        map_put_id(map, id, bucket);
     }
-    list_append(&bucket->entities, &entity->links[table[by].link]);
+    list_append(&bucket->entities, link);
     bucket->count++;
 }
 
-static void take_from(struct indexes *indexes, int by, struct entity *entity)
+static void take_from(struct map *map, uint64_t id, struct list *link)
 {
-    struct list *link = &entity->links[table[by].link];
-    uint64_t id = id_at(entity, table[by].offset);
     struct bucket *bucket;
 
     if (!list_linked(link))
         return;
     list_remove(link);
-    bucket = map_get_id(&indexes->by[by], id);
+    bucket = map_get_id(map, id);
     if (bucket && --bucket->count == 0)
-        free(map_take_id(&indexes->by[by], id));
+        free(map_take_id(map, id));
 }
 
-void index_add(struct core *core, struct entity *entity)
+void index_add(struct entity *entity, const void *row)
 {
-    const void *row = entity_row_of(entity);
+    struct indexes *indexes = entity->core->indexes;
 
     for (int by = 0; by < INDEX_KINDS; by++)
-        if (table[by].kind == entity->kind && (!table[by].includes || table[by].includes(row)))
-            put_into(core->indexes, by, entity);
+        if (table[by].kind == entity->kind)
+            put_into(&indexes->by[by], id_at(row, table[by].offset),
+                     &entity->links[table[by].link]);
     for (int by = 0; by < INDEX_TEXTS; by++) {
         const char *text = (const char *)row + texts[by].offset;
 
         if (texts[by].kind == entity->kind && *text)
-            map_put_text(&core->indexes->text[by], text, entity);
+            map_put_text(&indexes->text[by], text, entity);
     }
 }
 
-void index_remove(struct core *core, struct entity *entity)
+void index_remove(struct entity *entity, const void *row)
 {
-    const void *row = entity_row_of(entity);
+    struct indexes *indexes = entity->core->indexes;
 
     for (int by = 0; by < INDEX_KINDS; by++)
         if (table[by].kind == entity->kind)
-            take_from(core->indexes, by, entity);
+            take_from(&indexes->by[by], id_at(row, table[by].offset),
+                      &entity->links[table[by].link]);
     for (int by = 0; by < INDEX_TEXTS; by++) {
         const char *text = (const char *)row + texts[by].offset;
 
         if (texts[by].kind == entity->kind && *text &&
-            map_get_text(&core->indexes->text[by], text) == entity)
-            (void)map_take_text(&core->indexes->text[by], text);
+            map_get_text(&indexes->text[by], text) == entity)
+            (void)map_take_text(&indexes->text[by], text);
     }
 }
 

@@ -1,124 +1,24 @@
 /* policy.c - matching the subjects of entitlements, and the verdict for a pool. */
 #include "core/policy.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/index.h"
+#include "core/match.h"
+#include "core/place.h"
 #include "core/reference.h"
 
 /* ---- subjects ---- */
 
-bool policy_has_word(const char *words, const char *word)
-{
-    size_t length = strlen(word);
-
-    if (!length)
-        return false;
-    for (const char *at = words; (at = strstr(at, word)) != NULL; at += length) {
-        bool begins = at == words || at[-1] == ' ';
-        bool ends = at[length] == '\0' || at[length] == ' ';
-
-        if (begins && ends)
-            return true;
-    }
-    return false;
-}
-
-bool policy_is_below(const char *path, const char *prefix)
-{
-    size_t length = strlen(prefix);
-
-    if (!length || strncmp(path, prefix, length) != 0)
-        return false;
-    return path[length] == '\0' || path[length] == '/';
-}
-
-/* An address as 16 bytes; IPv4 as the IPv6 address that maps it, so that both families compare
- * alike. */
-static bool read_address(const char *text, unsigned char bytes[16], int *ret_bits)
-{
-    static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-    if (inet_pton(AF_INET, text, bytes + 12) == 1) {
-        memcpy(bytes, mapped, sizeof(mapped));
-        *ret_bits = 32;
-        return true;
-    }
-    if (inet_pton(AF_INET6, text, bytes) == 1) {
-        *ret_bits = 128;
-        return true;
-    }
-    return false;
-}
-
-static bool read_network(const char *network, unsigned char bytes[16], int *ret_prefix)
-{
-    char text[64];
-    const char *slash = strchr(network, '/');
-    size_t length = slash ? (size_t)(slash - network) : strlen(network);
-    char *end;
-    long prefix;
-    int bits;
-
-    if (length == 0 || length >= sizeof(text))
-        return false;
-    memcpy(text, network, length);
-    text[length] = '\0';
-    if (!read_address(text, bytes, &bits))
-        return false;
-    prefix = bits;
-    if (slash) {
-        prefix = strtol(slash + 1, &end, 10);
-        if (end == slash + 1 || *end || prefix < 0 || prefix > bits)
-            return false;
-    }
-    *ret_prefix = (int)prefix + (128 - bits);
-    return true;
-}
-
-bool policy_is_network(const char *network)
-{
-    unsigned char bytes[16];
-    int prefix;
-
-    return read_network(network, bytes, &prefix);
-}
-
-bool policy_in_network(const char *address, const char *network)
-{
-    unsigned char a[16];
-    unsigned char n[16];
-    int bits;
-    int prefix;
-
-    if (!read_address(address, a, &bits) || !read_network(network, n, &prefix))
-        return false;
-    if (memcmp(a, n, (size_t)prefix / 8) != 0)
-        return false;
-    if (prefix % 8 == 0)
-        return true;
-    return (a[prefix / 8] ^ n[prefix / 8]) >> (8 - prefix % 8) == 0;
-}
-
 static bool in_group(struct core *core, const struct user *user, uint64_t group_id)
 {
     list_each (index_list(core, MEMBERSHIPS_OF_USER, user->row.id), node) {
-        struct entity *entity = index_entry(MEMBERSHIPS_OF_USER, node);
 
-        if (container_of(entity, struct membership, base)->row.group_id == group_id)
+        if (index_at(MEMBERSHIPS_OF_USER, node, membership)->row.group_id == group_id)
             return true;
     }
     return false;
-}
-
-bool policy_in_place(struct core *core, const struct terminal *terminal, uint64_t place_id)
-{
-    const struct place *place = place_find(core, terminal->row.place_id);
-    const struct place *wanted = place_find(core, place_id);
-
-    return place && wanted && policy_is_below(place->row.name, wanted->row.name);
 }
 
 static bool fits_terminal(struct core *core, const struct terminal *terminal,
@@ -130,11 +30,11 @@ static bool fits_terminal(struct core *core, const struct terminal *terminal,
     case subject_kind_TERMINAL:
         return terminal->row.id == row->terminal_id;
     case subject_kind_TAG:
-        return policy_has_word(terminal->row.tags, row->subject);
+        return match_word(terminal->row.tags, row->subject);
     case subject_kind_PLACE:
-        return policy_in_place(core, terminal, row->place_id);
+        return place_is_within(core, terminal->row.place_id, row->place_id);
     case subject_kind_NETWORK:
-        return policy_in_network(terminal->from, row->subject);
+        return match_network(terminal->from, row->subject);
     case subject_kind_EVERYONE:
     case subject_kind_USER:
     case subject_kind_GROUP:
@@ -217,8 +117,7 @@ void policy_evaluate(struct core *core, const struct policy_subject *subject,
     *ret = (struct policy_verdict){ .pool_id = pool->row.id };
     (void)snprintf(ret->reason, sizeof(ret->reason), "no entitlement fits");
     list_each (index_list(core, ENTITLEMENTS_OF_POOL, pool->row.id), node) {
-        struct entity *entity = index_entry(ENTITLEMENTS_OF_POOL, node);
-        const struct row_entitlement *row = &container_of(entity, struct entitlement, base)->row;
+        const struct row_entitlement *row = &index_at(ENTITLEMENTS_OF_POOL, node, entitlement)->row;
 
         if (!fits(core, subject, row))
             continue;
@@ -255,11 +154,10 @@ size_t policy_list(struct core *core, const struct policy_subject *subject,
     size_t count = 0;
 
     list_each (core_all(core, ENTITY_pool), node) {
-        struct entity *entity = entity_of(node);
         struct policy_verdict verdict;
         size_t at;
 
-        policy_evaluate(core, subject, container_of(entity, struct pool, base), &verdict);
+        policy_evaluate(core, subject, entity_at(node, pool), &verdict);
         for (at = count; at > 0 && before(core, &verdict, &ret[at - 1]); at--)
             if (at < capacity)
                 ret[at] = ret[at - 1];

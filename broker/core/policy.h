@@ -8,7 +8,11 @@
 #ifndef BERTH_CORE_POLICY_H
 #define BERTH_CORE_POLICY_H
 
-#include "core/runtime.h"
+#include "core/pool.h"
+#include "core/terminal.h"
+#include "core/user.h"
+
+DEFINE_ENTITY(entitlement)
 
 struct policy_flags {
     bool clipboard, drives, usb, sound, printers;
@@ -39,14 +43,5 @@ void policy_evaluate(struct core *core, const struct policy_subject *subject,
  */
 size_t policy_list(struct core *core, const struct policy_subject *subject,
                    struct policy_verdict *ret, size_t capacity);
-
-/* The predicates behind the subjects of entitlements; profiles use them too. */
-bool policy_has_word(const char *words, const char *word);        /* tags */
-bool policy_is_below(const char *path, const char *prefix);       /* places */
-bool policy_in_network(const char *address, const char *network); /* CIDR, IPv4 and IPv6 */
-/* Does the terminal stand in this place, or below it? */
-bool policy_in_place(struct core *core, const struct terminal *terminal, uint64_t place_id);
-/* Is it a network as policy_in_network reads it? */
-bool policy_is_network(const char *network);
 
 #endif

@@ -7,89 +7,10 @@
 #include "berth/log.h"
 
 #include "core/history_lines.h"
-#include "core/index.h"
 #include "core/presence_guard.h"
+#include "core/presence_state.h"
 
-#define SAVE_EVERY_MS 1000
 #define TAKEOVER_WINDOW_MS 60000
-
-static struct presence_table *table_of(const struct presence *presence)
-{
-    return presence->terminal->base.core->presence;
-}
-
-static struct berth_timers *timers_of(const struct presence *presence)
-{
-    return presence->terminal->base.core->timers;
-}
-
-static bool is_doubtful(enum presence_state state)
-{
-    return state == presence_SUSPECT || state == presence_PRESUMED;
-}
-
-static void set_state(struct presence *presence, enum presence_state next, const char *why)
-{
-    struct core *core = presence->terminal->base.core;
-    enum presence_state was = presence->state;
-    const struct notice notice = { .kind = NOTICE_OBSERVED,
-                                   .entity = ENTITY_terminal,
-                                   .id = presence->terminal->row.id };
-
-    if (was == next)
-        return;
-    if (!presence_may_transition(was, next)) {
-        log_event(EV_STATE_FORBIDDEN, "terminal", presence->terminal->row.name, "from",
-                  presence_state_names[was], "to", presence_state_names[next], "why", why);
-        return;
-    }
-    if (was == presence_ABSENT)
-        core->presence->present++;
-    if (next == presence_ABSENT)
-        core->presence->present--;
-    core->presence->doubtful += (size_t)is_doubtful(next) - (size_t)is_doubtful(was);
-    presence->state = next;
-    presence->since_ms = core->timers->mono_ms;
-    log_event(EV_PRESENCE_STATE, "terminal", presence->terminal->row.name, "from",
-              presence_state_names[was], "to", presence_state_names[next], "why", why);
-    core_notify(core, &notice);
-}
-
-/* ---- saving ---- */
-
-static void flush(struct berth_timer *timer)
-{
-    struct presence_table *table = container_of(timer, struct presence_table, flush);
-    struct presence_fact facts[PRESENCE_BATCH];
-    struct list *node;
-    size_t count = 0;
-
-    while (count < PRESENCE_BATCH && (node = list_shift(&table->unsaved)) != NULL) {
-        const struct presence *presence = list_entry(node, struct presence, unsaved);
-        int64_t age_ms = table->core->timers->mono_ms - presence->received_ms;
-
-        facts[count++] = (struct presence_fact){
-            .terminal_id = presence->terminal->row.id,
-            .hash = presence->hash,
-            .granted_ms = presence->state == presence_ABSENT ? 0 : presence->granted_ms,
-            .seen_ms = table->core->timers->wall_ms - age_ms,
-        };
-    }
-    if (table->save && count)
-        table->save(table->context, facts, count);
-    if (!list_empty(&table->unsaved)) /* the rest in the next turn: callbacks must be short */
-        timer_start(table->core->timers, &table->flush, 0, flush);
-}
-
-static void note_unsaved(struct presence *presence)
-{
-    struct presence_table *table = table_of(presence);
-
-    if (!list_linked(&presence->unsaved))
-        list_append(&table->unsaved, &presence->unsaved);
-    if (!timer_armed(&table->flush))
-        timer_start(table->core->timers, &table->flush, SAVE_EVERY_MS, flush);
-}
 
 struct presence_table *presence_table_new(struct core *core)
 {
@@ -128,10 +49,10 @@ void presence_free(struct presence *presence)
 
     if (!presence)
         return;
-    timers = timers_of(presence);
+    timers = presence_timers(presence);
     if (presence->state != presence_ABSENT)
-        table_of(presence)->present--;
-    table_of(presence)->doubtful -= (size_t)is_doubtful(presence->state);
+        presence_table_of(presence)->present--;
+    presence_table_of(presence)->doubtful -= (size_t)presence_is_doubtful(presence->state);
     guard_release(presence);
     list_remove(&presence->unsaved);
     timer_stop(timers, &presence->next);
@@ -141,25 +62,11 @@ void presence_free(struct presence *presence)
 
 /* ---- deadlines ---- */
 
-void presence_make_absent(struct presence *presence, enum history_presence_event event,
-                          const char *why)
-{
-    core_note_presence(presence, event, NULL,
-                       event == history_presence_event_GOODBYE ? presence->seq : 0);
-    timer_stop(timers_of(presence), &presence->next);
-    timer_stop(timers_of(presence), &presence->grace);
-    /* An empty id cannot be renewed, so an expired one never becomes valid again. */
-    presence->id[0] = '\0';
-    presence->hash[0] = '\0';
-    set_state(presence, presence_ABSENT, why);
-    note_unsaved(presence);
-}
-
 static void deadline_over(struct berth_timer *timer)
 {
     struct presence *presence = container_of(timer, struct presence, next);
 
-    if (guard_holds(table_of(presence), presence))
+    if (guard_holds(presence_table_of(presence), presence))
         return;
     presence_make_absent(presence, history_presence_event_EXPIRED, "its deadline passed");
 }
@@ -172,7 +79,7 @@ static void silent(struct berth_timer *timer)
 
     timer_start(core->timers, &presence->next, left_ms, deadline_over);
     core_note_presence(presence, history_presence_event_SUSPECT, NULL, 0);
-    set_state(presence, presence_SUSPECT, "nothing was heard");
+    presence_set_state(presence, presence_SUSPECT, "nothing was heard");
 }
 
 /* The deadline counts from now; an earlier one does not matter any more. */
@@ -200,7 +107,7 @@ static void link_lost(struct berth_timer *timer)
         left_ms += presence->granted_ms - core->limits.suspect_ms;
     timer_start(core->timers, &presence->next, left_ms, deadline_over);
     core_note_presence(presence, history_presence_event_SUSPECT, NULL, 0);
-    set_state(presence, presence_SUSPECT, "its connection broke");
+    presence_set_state(presence, presence_SUSPECT, "its connection broke");
 }
 
 void presence_link(struct presence *presence, bool linked)
@@ -260,8 +167,8 @@ static void grant(struct presence *presence, int64_t want_ms, struct presence_gr
     guard_release(presence);
     timer_stop(core->timers, &presence->grace);
     arm(presence);
-    set_state(presence, presence_PRESENT, "it announced itself");
-    note_unsaved(presence);
+    presence_set_state(presence, presence_PRESENT, "it announced itself");
+    presence_note_unsaved(presence);
 
     renew_ms = core->limits.renew_ms;
     if (renew_ms > presence->granted_ms / 3)
@@ -276,7 +183,7 @@ static void grant(struct presence *presence, int64_t want_ms, struct presence_gr
 
 static void count_takeover(struct presence *presence)
 {
-    int64_t now = timers_of(presence)->mono_ms;
+    int64_t now = presence_timers(presence)->mono_ms;
 
     if (presence->takeovers == 0 || now - presence->takeovers_since_ms > TAKEOVER_WINDOW_MS) {
         presence->takeovers = 0;
@@ -322,12 +229,12 @@ bool presence_announce(struct presence *presence, int64_t want_ms, const char *r
 static enum presence_answer heard(struct presence *presence, const char *id, int64_t seq)
 {
     if (!*presence->id || strcmp(presence->id, id) != 0) {
-        table_of(presence)->unknown++;
+        presence_table_of(presence)->unknown++;
         core_note_presence(presence, history_presence_event_UNKNOWN, id, seq);
         return PRESENCE_UNKNOWN;
     }
     if (seq <= presence->seq) {
-        table_of(presence)->stale++;
+        presence_table_of(presence)->stale++;
         core_note_presence(presence, history_presence_event_IGNORED, id, seq);
         return PRESENCE_IGNORED;
     }
@@ -343,7 +250,7 @@ enum presence_answer presence_renew(struct presence *presence, const char *id, i
 
     if (answer != PRESENCE_GRANTED)
         return answer;
-    if (timers_of(presence)->mono_ms - presence->issued_ms > PRESENCE_ID_AGE_MS) {
+    if (presence_timers(presence)->mono_ms - presence->issued_ms > PRESENCE_ID_AGE_MS) {
         new_id(presence);
         event = history_presence_event_ANNOUNCED;
     }
@@ -358,7 +265,7 @@ enum presence_answer presence_bye(struct presence *presence, const char *id, int
 
     if (answer == PRESENCE_GRANTED) {
         presence->granted_ms = 0;
-        presence->received_ms = timers_of(presence)->mono_ms;
+        presence->received_ms = presence_timers(presence)->mono_ms;
         guard_release(presence);
         presence_make_absent(presence, history_presence_event_GOODBYE, "it said goodbye");
     }
@@ -381,7 +288,7 @@ void presence_presume(struct presence *presence, const char *hash, int64_t grant
     presence->granted_ms = clamp(granted_ms, core->limits.grant_ms);
     presence->received_ms = core->timers->mono_ms;
     core_note_presence(presence, history_presence_event_PRESUMED, NULL, 0);
-    set_state(presence, presence_PRESUMED, "it was present before the broker started");
+    presence_set_state(presence, presence_PRESUMED, "it was present before the broker started");
     /* Includes the spread of the fleet that is about to come back, as far as it is loaded. */
     timer_start(core->timers, &presence->next,
                 presence->granted_ms + presence_spread_ms(core->presence), deadline_over);
@@ -390,8 +297,7 @@ void presence_presume(struct presence *presence, const char *hash, int64_t grant
 void presence_presumed_all(struct presence_table *table)
 {
     list_each (core_all(table->core, ENTITY_terminal), node) {
-        struct entity *entity = entity_of(node);
-        struct presence *presence = container_of(entity, struct terminal, base)->presence;
+        struct presence *presence = entity_at(node, terminal)->presence;
 
         if (presence->state == presence_PRESUMED)
             timer_start(table->core->timers, &presence->next,
@@ -403,52 +309,4 @@ void presence_screen(struct presence *presence, enum screen_state screen, int64_
 {
     presence->screen = screen;
     presence->input_idle_ms = input_idle_ms;
-}
-
-/* ---- users ---- */
-
-const char *const user_presence_names[] = { "gone", "unknown", "away", "present", NULL };
-
-static enum user_presence seen_at(const struct presence *presence)
-{
-    int64_t silent_ms = timers_of(presence)->mono_ms - presence->received_ms;
-
-    switch (presence->state) {
-    case presence_PRESENT:
-        if (presence->screen == screen_state_LOCKED || presence->screen == screen_state_BLANK)
-            return USER_AWAY;
-        return presence->input_idle_ms + silent_ms > USER_AWAY_AFTER_MS ? USER_AWAY : USER_PRESENT;
-    case presence_SUSPECT:
-    case presence_PRESUMED:
-        return USER_UNKNOWN;
-    case presence_ABSENT:
-    case presence_NO_STATE:
-    case presence_STATES_END:
-        return USER_GONE;
-    }
-    return USER_GONE;
-}
-
-void user_presence(struct core *core, uint64_t user_id, struct user_location *ret)
-{
-    int64_t newest = -1;
-
-    *ret = (struct user_location){ .presence = USER_GONE };
-    list_each (index_list(core, SESSIONS_OF_USER, user_id), node) {
-        struct entity *entity = index_entry(SESSIONS_OF_USER, node);
-        const struct session *session = container_of(entity, struct session, base);
-        const struct connection *connection = connection_of(core, session->row.id);
-        const struct terminal *terminal;
-
-        if (!connection || connection->row.started_ms < newest)
-            continue;
-        terminal = terminal_find(core, connection->row.terminal_id);
-        if (!terminal)
-            continue;
-        newest = connection->row.started_ms;
-        ret->presence = seen_at(terminal->presence);
-        ret->terminal_id = terminal->row.id;
-        ret->session_id = session->row.id;
-        ret->age_ms = core->timers->mono_ms - terminal->presence->received_ms;
-    }
 }

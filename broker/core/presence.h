@@ -12,7 +12,7 @@
 #ifndef BERTH_CORE_PRESENCE_H
 #define BERTH_CORE_PRESENCE_H
 
-#include "core/runtime.h"
+#include "core/terminal.h"
 
 #define PRESENCE_MIN_MS 5000
 #define PRESENCE_MAX_MS 300000
@@ -122,21 +122,5 @@ void presence_presumed_all(struct presence_table *table);
 
 /* The time over which terminals shall spread their reconnects when the broker is lost. */
 int64_t presence_spread_ms(const struct presence_table *table);
-
-/* Is the user of a session at the terminal? Derived, never stored. */
-enum user_presence { USER_GONE, USER_UNKNOWN, USER_AWAY, USER_PRESENT };
-extern const char *const user_presence_names[];
-
-struct user_location {
-    enum user_presence presence;
-    uint64_t terminal_id; /* 0: nowhere */
-    uint64_t session_id;
-    int64_t age_ms; /* since it was last confirmed */
-};
-#define USER_AWAY_AFTER_MS 600000 /* without input */
-
-/* Where the user is now, by the newest connection of their sessions. The API checks the role of
- * callers that ask for others, and audits the request. */
-void user_presence(struct core *core, uint64_t user_id, struct user_location *ret);
 
 #endif

@@ -5,6 +5,8 @@
 #include "berth/log.h"
 
 #include "core/history_lines.h"
+#include "core/place.h"
+#include "core/presence_state.h"
 
 struct guard {
     struct list node;
@@ -19,10 +21,7 @@ struct guard {
 
 static uint64_t site_of(const struct presence *presence)
 {
-    struct place *place =
-        place_find(presence->terminal->base.core, presence->terminal->row.place_id);
-
-    return place ? place->row.site_id : 0;
+    return place_site_id(presence->terminal->base.core, presence->terminal->row.place_id);
 }
 
 static struct guard *guard_of(struct presence_table *table, uint64_t site_id)
@@ -106,8 +105,7 @@ static bool too_many(struct guard *guard, const struct presence *presence)
     if (going + guard->table->doubtful < GUARD_MIN)
         return false; /* the usual case: not every terminal needs to be counted */
     list_each (core_all(core, ENTITY_terminal), node) {
-        struct entity *entity = entity_of(node);
-        const struct presence *other = container_of(entity, struct terminal, base)->presence;
+        const struct presence *other = entity_at(node, terminal)->presence;
 
         if (other->state == presence_ABSENT || site_of(other) != guard->site_id)
             continue;

@@ -25,8 +25,4 @@ void guard_release(struct presence *presence);
 /* Free all guards; called when their table is freed. */
 void guards_free(struct presence_table *table);
 
-/* In presence.c: make the terminal absent. event: how the history records it. */
-void presence_make_absent(struct presence *presence, enum history_presence_event event,
-                          const char *why);
-
 #endif

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/policy.h"
+#include "core/match.h"
 
 /* ---- subjects ---- */
 
@@ -125,7 +125,7 @@ bool reference_has(const char *ids, uint64_t id)
     char word[24];
 
     (void)snprintf(word, sizeof(word), "%llu", (unsigned long long)id);
-    return policy_has_word(ids, word);
+    return match_word(ids, word);
 }
 
 char *reference_names(struct core *core, enum entity_kind kind, const char *ids)

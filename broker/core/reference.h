@@ -8,7 +8,7 @@
 #ifndef BERTH_CORE_REFERENCE_H
 #define BERTH_CORE_REFERENCE_H
 
-#include "core/core.h"
+#include "core/registry.h"
 
 struct subject {
     enum entity_kind kind; /* ENTITY_NONE: a tag, a network or everyone, in `text` */

@@ -1,7 +1,8 @@
 /* reservation.c - holding a desktop, and returning it. */
 #include "core/reservation.h"
 
-#include "core/placement.h"
+#include "core/desktop_class.h"
+#include "core/notice.h"
 
 int reservation_new(struct desktop *desktop, uint64_t user_id, struct reservation **ret,
                     struct berth_error *reterr)
@@ -16,7 +17,7 @@ int reservation_new(struct desktop *desktop, uint64_t user_id, struct reservatio
                                          .user_id = user_id,
                                          .since_ms = desktop->base.core->timers->mono_ms };
     desktop->reserved = reservation;
-    placement_reclassify(desktop);
+    desktop_reclassify(desktop);
     entity_pin(&desktop->base);
     *ret = reservation;
     return 0;
@@ -34,7 +35,7 @@ void reservation_return(struct reservation *reservation)
     core = desktop->base.core;
     notice.id = desktop->row.id;
     desktop->reserved = NULL;
-    placement_reclassify(desktop);
+    desktop_reclassify(desktop);
     free(reservation);
     core_notify(core, &notice);
     entity_unpin(&desktop->base);

@@ -7,7 +7,7 @@
 #ifndef BERTH_CORE_RESERVATION_H
 #define BERTH_CORE_RESERVATION_H
 
-#include "core/runtime.h"
+#include "core/desktop.h"
 
 struct reservation {
     struct desktop *desktop;

@@ -5,7 +5,8 @@
 #ifndef BERTH_CORE_SESSION_LIMIT_H
 #define BERTH_CORE_SESSION_LIMIT_H
 
-#include "core/runtime.h"
+#include "core/pool.h"
+#include "core/session.h"
 
 #define SESSION_LIMIT_NEVER INT64_MAX
 

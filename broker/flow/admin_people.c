@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/admin.h"
 #include "flow/admin_job.h"
 #include "flow/decide.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/effective.h"
-#include "core/policy.h"
+#include "core/match.h"
 #include "core/reference.h"
 #include "flow/admin_rules.h"
 
@@ -123,7 +123,7 @@ static int check_entitlement(struct core *core, void *row_, const void *now,
                           (unsigned long long)row->pool_id);
     if (row->subject_kind == subject_kind_EVERYONE)
         row->subject[0] = '\0';
-    if (row->subject_kind == subject_kind_NETWORK && !policy_is_network(row->subject))
+    if (row->subject_kind == subject_kind_NETWORK && !match_is_network(row->subject))
         return berth_fail(reterr, BERTH_E_INVALID,
                           "entitlement: '%s' is not a network such as 10.1.0.0/16", row->subject);
     if (row->subject_kind == subject_kind_TAG) {
@@ -253,7 +253,7 @@ void admin_normalize_tags(char *tags)
 
     tags[0] = '\0';
     while ((word = strsep(&rest, " "))) {
-        if (*word && !policy_has_word(tags, word)) /* the result is never longer than the input */
+        if (*word && !match_word(tags, word)) /* the result is never longer than the input */
             length +=
                 (size_t)snprintf(tags + length, size - length, "%s%s", length ? " " : "", word);
     }
@@ -381,7 +381,7 @@ static int rename_below(struct core *core, const struct row_place *row, const st
         char path[sizeof(below.name)];
         int length;
 
-        if (below.id == now->id || !policy_is_below(below.name, now->name))
+        if (below.id == now->id || !match_below(below.name, now->name))
             continue;
         length = snprintf(path, sizeof(path), "%s%s", row->name, below.name + strlen(now->name));
         if (length >= (int)sizeof(path))
@@ -404,9 +404,8 @@ static const struct row_place *first_moved(struct core *core, uint64_t named_id,
     list_each (core_all(core, ENTITY_place), node) {
         const struct row_place *place = entity_row_of(entity_of(node));
 
-        if (named &&
-            policy_is_below(place->name, named->row.name) !=
-                policy_is_below(name_after(changes, place), name_after(changes, &named->row)))
+        if (named && match_below(place->name, named->row.name) !=
+                         match_below(name_after(changes, place), name_after(changes, &named->row)))
             return place;
     }
     return NULL;

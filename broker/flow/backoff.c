@@ -7,6 +7,7 @@
 
 #include "berth/log.h"
 
+#include "core/desktop_class.h"
 #include "core/index.h"
 #include "core/placement.h"
 #include "flow/decide.h"
@@ -83,7 +84,7 @@ static void try_all_now(struct pool *pool)
 static bool is_disposable(const struct desktop *desktop)
 {
     return desktop->row.host_id && !desktop->row.dirty && !desktop->row.delete_pending &&
-           !desktop->power && placement_is_free(desktop);
+           !desktop->power && desktop_is_free(desktop);
 }
 
 bool backoff_may_recreate(const struct desktop *desktop)

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "core/placement.h"
+#include "core/desktop_class.h"
 
 /* The epoch belongs to the slot for ever. No guest and no terminal hears of an epoch before it is
  * durable. */
@@ -39,7 +39,7 @@ static uint64_t take_desktop(struct context *context, const struct claim *claim,
                                   .state = assignment_OPEN,
                                   .opened_ms = context->timers->wall_ms };
 
-    if (placement_note_use(desktop, &used))
+    if (desktop_note_use(desktop, &used))
         changes_set(changes, ENTITY_desktop, &used);
     if (mine)
         return mine == there ? mine->row.id : 0;

@@ -20,7 +20,7 @@ static void explain_own(struct core *core, const struct desktop *desktop,
     char text[HOST_TEXT] = "";
 
     if (host && host->state != host_UP)
-        placement_host_text(host, text, sizeof(text));
+        host_text(host, text, sizeof(text));
     berth_text(ret->reason, sizeof(ret->reason), "it is theirs (%s%s%s)%s%s",
                desktop_state_names[desktop->state], starting ? ": " : "",
                starting ? desktop->reason : "", text[0] ? "; its " : "", text);
@@ -75,7 +75,7 @@ static void own_verdict(struct core *core, const struct user *user, const struct
     char text[HOST_TEXT] = "";
 
     if (host && host->state != host_UP)
-        placement_host_text(host, text, sizeof(text));
+        host_text(host, text, sizeof(text));
     ret->desktop_id = own->row.desktop_id;
     berth_text(ret->verdict, sizeof(ret->verdict), "%s would %s desktop '%s' of pool '%s'%s%s",
                user->row.name, session ? "return to the session on" : "get back",

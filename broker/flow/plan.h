@@ -5,7 +5,6 @@
 #ifndef BERTH_FLOW_PLAN_H
 #define BERTH_FLOW_PLAN_H
 
-#include "core/runtime.h"
 #include "flow/context.h"
 
 /* Begin to record one more desktop of the pool, on the best host, made from this version of its

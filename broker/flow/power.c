@@ -5,8 +5,8 @@
 
 #include "berth/log.h"
 
+#include "core/desktop_class.h"
 #include "core/index.h"
-#include "core/placement.h"
 #include "flow/backoff.h"
 #include "flow/decide.h"
 #include "flow/power_work.h"
@@ -39,7 +39,7 @@ static void machine_request_add(struct desktop *desktop, enum machine_goal goal,
     request->goal = goal;
     request->op = op;
     list_append(&desktop->requests, &request->node);
-    placement_reclassify(desktop);
+    desktop_reclassify(desktop);
     if (op)
         (void)op_begun(op, machine_request_cancelled, request);
 }
@@ -89,7 +89,7 @@ bool machine_is_awaited(const struct desktop *desktop)
     list_each (&desktop->requests, node)
         if (list_entry(node, struct machine_request, node)->op)
             return true;
-    return placement_is_free(desktop);
+    return desktop_is_free(desktop);
 }
 
 static bool is_requested(const struct desktop *desktop, enum machine_goal goal)
@@ -165,7 +165,7 @@ static void power_start(struct context *context, struct desktop *desktop)
     (void)snprintf(who, sizeof(who), "%s %s", goal_names[work->goal], desktop->row.name);
     flow_start(&context->engine, &work->flow, &power_kind, who);
     desktop->power = &work->flow;
-    placement_reclassify(desktop);
+    desktop_reclassify(desktop);
 }
 
 /* Does this outcome answer the request? */
@@ -327,7 +327,7 @@ void power_ended(struct flow *flow, const struct berth_error *error)
             machine_request_done(list_entry(node, struct machine_request, node), gone.code, &gone);
     }
     power_start(context, desktop);
-    placement_reclassify(desktop);
+    desktop_reclassify(desktop);
     if (host)
         waitq_wake(&host->waiting);
     if (host && frees_host)

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "core/address.h"
+#include "core/desktop_class.h"
 #include "core/index.h"
-#include "core/placement.h"
 #include "flow/decide.h"
 #include "flow/host_health.h"
 #include "flow/power_work.h"
@@ -409,7 +409,7 @@ static int admit(struct flow *flow)
     if (starts && first_step(work) != ADDRESS && !desktop->start_slot_held) {
         if (host->row.mode == host_mode_MAINTENANCE)
             return in_maintenance(flow, host);
-        if (!placement_host_may_start(host))
+        if (!host_may_start(host))
             return flow_await_then(flow, waitq_wait(&host->waiting, &work->wait, &flow->op), ADMIT);
         desktop->start_slot_held = true;
         host->starting++;
@@ -599,7 +599,7 @@ static void note_ready(struct power_work *work)
 /* Is its disk refreshed before the next user gets it? What the guest has is lost with that. */
 static bool will_be_refreshed(const struct desktop *desktop)
 {
-    return placement_is_free(desktop) && placement_must_refresh(desktop);
+    return desktop_is_free(desktop) && desktop_must_refresh(desktop);
 }
 
 /* Does the guest have an account that a user was signed on with since its disk was made? */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/desktop_class.h"
 #include "core/index.h"
 #include "core/placement.h"
 #include "flow/decide.h"
@@ -109,7 +110,7 @@ static bool is_proving(struct core *core, const struct desktop *desktop, uint64_
     if (desktop->class == CLASS_USED && !desktop->power)
         return false;
     return desktop->row.quarantined ||
-           (host && placement_host_serves(host) && desktop->state != desktop_LOST);
+           (host && host_serves(host) && desktop->state != desktop_LOST);
 }
 
 static bool another_is_proving(struct core *core, const struct pool *pool,
@@ -292,7 +293,7 @@ static bool has_host(struct core *core, const struct pool *pool)
     list_each (core_all(core, ENTITY_host), node) {
         const struct host *host = container_of(entity_of(node), struct host, base);
 
-        if (placement_host_is_of(host, pool) && placement_host_serves(host))
+        if (placement_host_is_of(host, pool) && host_serves(host))
             return true;
     }
     return false;

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "core/desktop_class.h"
 #include "core/placement.h"
 #include "flow/decide.h"
 #include "flow/plan.h"
@@ -76,7 +77,7 @@ static void prove(struct context *context, struct pool *pool,
     full = count.total >= pool->row.max || placement_hosts_are_full(context->core, pool);
     if (!full)
         (void)plan_desktop(context, pool, recompose_wanted(context->core, pool));
-    else if (progress->next && list_empty(placement_list(pool, CLASS_DELETE_PENDING)))
+    else if (progress->next && list_empty(pool_list(pool, CLASS_DELETE_PENDING)))
         replace(context, pool, progress->next);
 }
 

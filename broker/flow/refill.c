@@ -7,6 +7,7 @@
 
 #include "berth/log.h"
 
+#include "core/desktop_class.h"
 #include "core/placement.h"
 #include "flow/backoff.h"
 #include "flow/decide.h"
@@ -34,14 +35,14 @@ static bool can_work(struct context *context, struct pool *pool, const struct de
 
 static void refresh_and_delete(struct context *context, struct pool *pool)
 {
-    list_each (placement_list(pool, CLASS_DELETE_PENDING), delete_pending) {
-        struct desktop *desktop = placement_at(delete_pending);
+    list_each (pool_list(pool, CLASS_DELETE_PENDING), delete_pending) {
+        struct desktop *desktop = pool_entry(delete_pending);
 
         if (can_work(context, pool, desktop))
             machine_ensure(context, desktop, MACHINE_GONE);
     }
-    list_each (placement_list(pool, CLASS_REFRESH_PENDING), stale) {
-        struct desktop *desktop = placement_at(stale);
+    list_each (pool_list(pool, CLASS_REFRESH_PENDING), stale) {
+        struct desktop *desktop = pool_entry(stale);
 
         /* A machine that its host does not know any more has no disk to refresh: another desktop
          * replaces it. */
@@ -57,7 +58,7 @@ static struct changes *delete_pending_changes(struct context *context,
     struct changes *changes;
     struct row_desktop row;
 
-    if (!desktop || desktop->row.delete_pending || !placement_is_free(desktop))
+    if (!desktop || desktop->row.delete_pending || !desktop_is_free(desktop))
         return NULL;
     row = desktop->row;
     row.delete_pending = true;
@@ -77,11 +78,11 @@ static void shrink_by_one(struct context *context, struct pool *pool)
                                    .text = "its pool became smaller" };
 
     for (size_t i = 0; i < BERTH_COUNT(order); i++) {
-        struct list *list = placement_list(pool, order[i]);
+        struct list *list = pool_list(pool, order[i]);
 
         if (list_empty(list))
             continue;
-        write.id = placement_at(list->next)->row.id;
+        write.id = pool_entry(list->next)->row.id;
         retried_write_start(context, &write);
         return;
     }
@@ -92,8 +93,8 @@ static void shrink_by_one(struct context *context, struct pool *pool)
 /* Check the pool again when a desktop that failed lately may be tried again. */
 static void schedule_retries(struct context *context, struct pool *pool)
 {
-    list_each (placement_list(pool, CLASS_IDLE), node) {
-        const struct desktop *desktop = placement_at(node);
+    list_each (pool_list(pool, CLASS_IDLE), node) {
+        const struct desktop *desktop = pool_entry(node);
 
         if (desktop->not_before_ms > context->timers->mono_ms)
             context_mark_pool_later(context, pool,

@@ -7,7 +7,7 @@
 #include "berth/log.h"
 #include "berth/wait.h"
 
-#include "core/placement.h"
+#include "core/desktop_class.h"
 #include "core/session_limit.h"
 #include "flow/decide.h"
 #include "flow/hide.h"
@@ -327,7 +327,7 @@ static bool will_be_refreshed(const struct release *release, const struct deskto
 {
     const struct pool *pool = pool_find(release->context->core, desktop->row.pool_id);
 
-    return pool && pool->row.kind == pool_kind_FLOATING && placement_must_refresh(desktop);
+    return pool && pool->row.kind == pool_kind_FLOATING && desktop_must_refresh(desktop);
 }
 
 static int ask(struct flow *flow, enum virt_call call)
@@ -486,7 +486,7 @@ static void note_use(const struct release *release, struct changes *changes)
     if (!desktop)
         return;
     row = desktop->row;
-    if (placement_note_use(desktop, &row))
+    if (desktop_note_use(desktop, &row))
         changes_set(changes, ENTITY_desktop, &row);
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/desktop_class.h"
 #include "core/index.h"
 #include "core/placement.h"
 #include "flow/plan.h"
@@ -72,10 +73,10 @@ static int say_hosts(struct sentence *sentence, struct core *core, const struct 
 
         if (!placement_host_is_of(host, pool))
             continue;
-        if (placement_host_serves(host)) {
+        if (host_serves(host)) {
             serving++;
         } else if (++silent <= HOSTS_NAMED) {
-            placement_host_text(host, text, sizeof(text));
+            host_text(host, text, sizeof(text));
             say(sentence, "%s", text);
         }
     }
@@ -109,7 +110,7 @@ static void say_capacity(struct sentence *sentence, struct core *core, const str
 static void say_failed(struct sentence *sentence, struct core *core, const struct pool *pool)
 {
     list_each (&pool->by_class[CLASS_IDLE], node) {
-        const struct desktop *desktop = placement_at(node);
+        const struct desktop *desktop = pool_entry(node);
         int64_t left_ms = desktop->not_before_ms - core->timers->mono_ms;
 
         if (left_ms <= 0)
@@ -135,7 +136,7 @@ static void say_quarantine(struct sentence *sentence, const struct pool *pool)
 
     if (list_empty(quarantine))
         return;
-    first = placement_at(quarantine->next);
+    first = pool_entry(quarantine->next);
     say(sentence, "%d in quarantine ('%s': %s)", pool->count_of[CLASS_QUARANTINED], first->row.name,
         first->row.reason[0] ? first->row.reason : first->reason);
 }

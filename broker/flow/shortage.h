@@ -7,7 +7,7 @@
 #ifndef BERTH_FLOW_SHORTAGE_H
 #define BERTH_FLOW_SHORTAGE_H
 
-#include "core/runtime.h"
+#include "core/pool.h"
 
 #define SHORTAGE_TEXT 1024
 

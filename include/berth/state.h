@@ -1,7 +1,7 @@
 /* state.h - the enums of states.def, their names, and which transitions are permitted.
  *
- * Module shared. Each entity has exactly one function that changes its state (x_set_state in
- * broker/core); it calls x_may_transition.
+ * Module shared. Each entity has exactly one function that changes its state, in its file of
+ * broker/core: x_set_state or x_transition. It calls x_may_transition.
  */
 #ifndef BERTH_STATE_H
 #define BERTH_STATE_H

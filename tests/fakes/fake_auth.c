@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/admin.h"
 #include "core/grace.h"
 #include "core/index.h"
 #include "fakes/fake_ports.h"

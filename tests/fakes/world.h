@@ -37,7 +37,6 @@
 #ifndef BERTH_TESTS_FAKES_WORLD_H
 #define BERTH_TESTS_FAKES_WORLD_H
 
-#include "core/runtime.h"
 #include "fakes/disk.h"
 #include "fakes/fake_network.h"
 #include "fakes/fake_ports.h"

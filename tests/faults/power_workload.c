@@ -8,8 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/placement.h"
-#include "core/runtime.h"
+#include "core/desktop_class.h"
 
 #define WALL_MS INT64_C(1790000000000)
 #define ANSWER_S 30
@@ -345,7 +344,7 @@ static void sign_on(struct power_workload *workload, struct changes *changes,
                                          .state = connection_CONNECTING };
 
     slot.epoch++;
-    (void)placement_note_use(desktop, &dirty);
+    (void)desktop_note_use(desktop, &dirty);
     (void)changes_set(changes, ENTITY_slot, &slot);
     (void)changes_set(changes, ENTITY_desktop, &dirty);
     (void)changes_add(changes, ENTITY_assignment, &assignment);

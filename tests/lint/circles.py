@@ -34,7 +34,6 @@ STANDING = {
     "broker": ((2,), (2,), "broker_run reads the options again, through main's function, on reload"),
     "broker/api": ((5,), (5,), "an HTTP server's own conversation"),
     "broker/berth-virt": ((4,), (), ""),
-    "broker/core": ((12,), (), ""),
     "broker/ctl": ((4, 2, 2), (2, 2), "help lists the local commands and is one of them; the table asks its caller for colours"),
     "broker/flow": ((15,), (), ""),
     "broker/link": ((4, 3), (), ""),
@@ -151,9 +150,20 @@ def expand_rows(macros, table):
     return " ".join(out)
 
 
-def expanded(text, tables):
-    """The text with every #include of a table, and every macro call at the left edge, expanded."""
-    active, marks = {}, []
+def expand_call(macros, name, arguments, depth=0):
+    """What NAME(arguments) stands for, with the macros in it."""
+    body = substitute(*macros[name], arguments)
+    for m in reversed(list(re.finditer(r"\b(\w+)\(", body)) if depth < 4 else []):
+        end = closing(body, m.end() - 1)
+        if end and m.group(1) != name and macros.get(m.group(1), (None,))[0] is not None:
+            body = body[:m.start()] + expand_call(macros, m.group(1), split_arguments(body[m.end():end - 1]), depth + 1) + body[end:]
+    return body
+
+
+def expanded(text, tables, shared):
+    """The text with every #include of a table, and every macro call at the left edge, expanded. shared: the macros of the
+    module's headers, name -> (parameters, body)."""
+    active, marks = dict(shared), []
     for at, name, parameters, body in macros_of(text):
         marks.append((at, "macro", name, (parameters, body) if body is not None else None))
     for m in re.finditer(r'^#include "([^"]+\.def)"', text, re.M):
@@ -173,7 +183,7 @@ def expanded(text, tables):
         elif kind == "call" and at >= last and active.get(name, (None,))[0] is not None:
             end = closing(text, what - 1)
             if end:
-                pieces += [text[last:at], substitute(*active[name], split_arguments(text[what:end - 1])),
+                pieces += [text[last:at], expand_call(active, name, split_arguments(text[what:end - 1])),
                            "\n" * text.count("\n", at, end)]
                 last = end
     return "".join(pieces) + text[last:]
@@ -188,11 +198,11 @@ TABLE = re.compile(r"^(static\s+)?(?:const\s+)?[\w \t*]*?\b(" + WORD + r")(?:\[[
 class Source:
     """One file: its functions and its file-scope tables."""
 
-    def __init__(self, path, text, tables):
+    def __init__(self, path, text, tables, shared):
         self.path, self.node, self.module = path, node_of(path), module_of(path)
         plain = without_comments(text)
         self.macros = {name: body for _, name, _, body in macros_of(without_strings(plain)) if body is not None}
-        plain = without_strings(expanded(plain, tables))
+        plain = without_strings(expanded(plain, tables, shared))
         self.text = re.sub(MACRO, blank, plain)
         self.text = re.sub(r"^#.*$", blank, self.text, flags=re.M)
         self.functions = {}  # name -> (static, its body's place)
@@ -375,10 +385,15 @@ def modules():
             text = without_comments(read(path))
             tables[path] = text
             tables[path.split("/", 1)[1]] = text  # as it is included
+    shared = defaultdict(dict)  # module -> macros of its headers
+    for path in paths:
+        if path.endswith(".h"):
+            shared[module_of(path)].update((name, (parameters, body)) for _, name, parameters, body
+                                           in macros_of(without_comments(read(path))) if body is not None)
     files = defaultdict(list)
     for path in paths:
         if not path.endswith(".def"):
-            files[module_of(path)].append(Source(path, read(path), tables))
+            files[module_of(path)].append(Source(path, read(path), tables, shared[module_of(path)]))
     found = [Module(name, members) for name, members in sorted(files.items())]
     for module in found:
         module.build()

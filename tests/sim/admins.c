@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/effective.h"
 #include "core/index.h"
 #include "sim/sim_internal.h"
 

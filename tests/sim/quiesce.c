@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/desktop_class.h"
 #include "core/index.h"
 #include "core/placement.h"
 #include "sim/sim_internal.h"
@@ -236,7 +237,7 @@ static void judge_machines(struct sim *sim)
             environment_fault(environment, "desktop %s is %s for ever", desktop->row.name,
                               desktop_state_names[desktop->state]);
         /* Its host is up, as all are. */
-        if (desktop->row.delete_pending && placement_is_free(desktop))
+        if (desktop->row.delete_pending && desktop_is_free(desktop))
             environment_fault(environment,
                               "desktop %s is to be deleted, nobody uses it and it stays (%s)",
                               desktop->row.name, desktop_state_names[desktop->state]);

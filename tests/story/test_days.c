@@ -4,8 +4,8 @@
  */
 #include <inttypes.h>
 
+#include "core/desktop_class.h"
 #include "core/index.h"
-#include "core/placement.h"
 
 #include "story.h"
 
@@ -82,8 +82,7 @@ static void memory_is_sane(struct world *w, struct watch *watch)
         if (index_count(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id) > 1)
             broken(watch, "a desktop has two owners", desktop->row.name);
         if (desktop->class == CLASS_SPARE &&
-            (desktop->reserved || placement_must_refresh(desktop) ||
-             desktop->state != desktop_READY))
+            (desktop->reserved || desktop_must_refresh(desktop) || desktop->state != desktop_READY))
             broken(watch, "something is a spare that is none", desktop->row.name);
     }
     list_each (core_all(core, ENTITY_session), node) {

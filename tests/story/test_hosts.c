@@ -1,5 +1,4 @@
 /* test_hosts.c - hypervisors and machines that fail. */
-#include "core/placement.h"
 
 #include "story.h"
 

@@ -1,6 +1,7 @@
 /* test_manage.c - commands, profiles, choices, explanations, and what administrators may not do. */
 #include "berth/log.h"
 
+#include "core/effective.h"
 #include "flow/explain.h"
 
 #include "story.h"

@@ -1,6 +1,7 @@
 /* test_presence.c - presence with a deadline: only the latest grant counts, and losing it destroys
  * nothing. */
 #include "core/presence.h"
+#include "core/user_location.h"
 #include "flow/context.h"
 
 #include "story.h"

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "core/desktop_class.h"
 #include "core/index.h"
 #include "core/placement.h"
 #include "flow/image_check.h"
@@ -1086,8 +1087,8 @@ TEST(backoff, what_a_person_put_into_quarantine_stays_there)
     EXPECT_OK(roll_back(w));
     world_run_s(w, 30);
     EXPECT_INT(world_spares(w, "ward-3"), 1);
-    list_each (placement_list(pool_of(w), CLASS_SPARE), node)
-        action.desktop_id = placement_at(node)->row.id;
+    list_each (pool_list(pool_of(w), CLASS_SPARE), node)
+        action.desktop_id = pool_entry(node)->row.id;
     EXPECT_OK(world_await(w, admin_desktop(context_of(w), world_actor(), &action, world_op(w))));
     EXPECT_OK(act(w, IMAGE_PUBLISH, add_version(w, "/images/third.qcow2"), false, NULL));
     world_run_s(w, 60);
@@ -1104,8 +1105,8 @@ TEST(backoff, a_retry_spares_what_a_person_put_into_quarantine)
         struct desktop_action action = { .act = DESKTOP_QUARANTINE, .why = "to be looked at" };
 
         w->hypervisors->dead_image[0] = '\0';
-        list_each (placement_list(pool_of(w), CLASS_QUARANTINED), node)
-            action.desktop_id = placement_at(node)->row.id;
+        list_each (pool_list(pool_of(w), CLASS_QUARANTINED), node)
+            action.desktop_id = pool_entry(node)->row.id;
         EXPECT_OK(
             world_await(w, admin_desktop(context_of(w), world_actor(), &action, world_op(w))));
         if (restart) {

@@ -2,6 +2,7 @@
  * after a lost answer, after a failure, after a restart in between. */
 #include <string.h>
 
+#include "core/admin.h"
 #include "core/index.h"
 
 #include "story.h"

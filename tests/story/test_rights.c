@@ -1,5 +1,6 @@
 /* test_rights.c - a right that ends while a sign-on waits permits nothing. */
 #include "core/index.h"
+#include "core/policy.h"
 
 #include "story.h"
 

@@ -2,6 +2,7 @@
  * in the pool's status, and in explain. */
 #include <ctype.h>
 
+#include "core/desktop_class.h"
 #include "flow/context.h"
 #include "flow/explain.h"
 #include "flow/shortage.h"
@@ -226,7 +227,7 @@ TEST(shortage, a_long_reason_is_cut_after_a_whole_character)
         (void)snprintf(pool->row.recompose_reason, sizeof(pool->row.recompose_reason), "%.298s",
                        umlauts);
         list_each (&pool->by_class[CLASS_QUARANTINED], node) {
-            struct desktop *desktop = placement_at(node);
+            struct desktop *desktop = pool_entry(node);
 
             (void)snprintf(desktop->row.reason, sizeof(desktop->row.reason), "%.278s", umlauts);
         }

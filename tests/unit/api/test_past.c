@@ -2,6 +2,7 @@
  * before and after a restart. */
 #include <inttypes.h>
 
+#include "core/admin.h"
 #include "flow/decide.h"
 
 #include "api_fixture.h"

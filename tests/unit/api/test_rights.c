@@ -1,4 +1,6 @@
 /* test_rights.c - events, downloads and slow requests end when the right of their caller ends. */
+#include "core/admin.h"
+
 #include "api_fixture.h"
 
 #define LAST_CHUNK "0\r\n\r\n" /* of a response in chunks: its end */

@@ -6,7 +6,7 @@
 #include "berth/tls.h"
 
 #include "auth/auth_setup.h"
-#include "core/runtime.h"
+#include "core/user.h"
 
 #include "test.h"
 

@@ -6,8 +6,19 @@
 #ifndef BERTH_TESTS_UNIT_CORE_SMALL_H
 #define BERTH_TESTS_UNIT_CORE_SMALL_H
 
+#include "core/assignment.h"
+#include "core/command.h"
+#include "core/connection.h"
+#include "core/desktop.h"
+#include "core/host.h"
+#include "core/identity.h"
+#include "core/image.h"
+#include "core/place.h"
+#include "core/pool.h"
 #include "core/presence.h"
-#include "core/runtime.h"
+#include "core/session.h"
+#include "core/terminal.h"
+#include "core/user.h"
 
 #include "test.h"
 

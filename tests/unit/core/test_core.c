@@ -1,5 +1,6 @@
 /* test_core.c - registries, decisions made visible, notices, pins, indexes and history. */
 #include "core/index.h"
+#include "core/notice.h"
 
 #include "small.h"
 

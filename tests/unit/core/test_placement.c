@@ -1,4 +1,5 @@
 /* test_placement.c - which desktop a user gets, where machines are made, and the reasons. */
+#include "core/desktop_class.h"
 #include "core/placement.h"
 #include "core/reservation.h"
 
@@ -85,14 +86,14 @@ TEST(placement, a_used_desktop_is_for_others_only_where_the_pool_keeps_it)
     struct desktop *desktop = small_desktop(&s, 10, "ward-001", 1, 2);
 
     desktop->row.dirty = true;
-    EXPECT(placement_must_refresh(desktop));
+    EXPECT(desktop_must_refresh(desktop));
     pool->row.release = pool_release_KEEP;
-    EXPECT(!placement_must_refresh(desktop));
+    EXPECT(!desktop_must_refresh(desktop));
     desktop->row.refresh_due = true; /* it was used before the pool was changed */
-    EXPECT(placement_must_refresh(desktop));
+    EXPECT(desktop_must_refresh(desktop));
     pool->row.release = pool_release_REFRESH;
     pool->row.kind = pool_kind_MANUAL;
-    EXPECT(!placement_must_refresh(desktop));
+    EXPECT(!desktop_must_refresh(desktop));
     small_close(&s);
 }
 

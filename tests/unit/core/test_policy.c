@@ -197,46 +197,4 @@ TEST(policy, pools_are_listed_by_priority_then_name)
     small_close(&s);
 }
 
-TEST(policy, networks_of_both_families)
-{
-    EXPECT(policy_in_network("10.1.2.3", "10.1.2.3"));
-    EXPECT(policy_in_network("10.1.2.3", "10.1.2.0/24"));
-    EXPECT(policy_in_network("10.1.2.3", "0.0.0.0/0"));
-    EXPECT(policy_in_network("10.1.2.129", "10.1.2.128/25"));
-    EXPECT(!policy_in_network("10.1.2.127", "10.1.2.128/25"));
-    EXPECT(policy_in_network("2001:db8::1", "2001:db8::/32"));
-    EXPECT(!policy_in_network("2001:db9::1", "2001:db8::/32"));
-    EXPECT(policy_in_network("::ffff:10.1.2.3", "10.0.0.0/8"));
-    EXPECT(!policy_in_network("2001:db8::1", "0.0.0.0/0"));
-    EXPECT(!policy_in_network("", "10.0.0.0/8"));
-    EXPECT(!policy_in_network("somewhere", "10.0.0.0/8"));
-}
-
-TEST(policy, what_is_no_network_is_told)
-{
-    EXPECT(policy_is_network("10.0.0.0/8"));
-    EXPECT(policy_is_network("::1"));
-    EXPECT(!policy_is_network("10.0.0.0/33"));
-    EXPECT(!policy_is_network("10.0.0.0/-1"));
-    EXPECT(!policy_is_network("10.0.0.0/8x"));
-    EXPECT(!policy_is_network("10.0.0.0/"));
-    EXPECT(!policy_is_network("/8"));
-    EXPECT(!policy_is_network(""));
-    EXPECT(
-        !policy_is_network("a very long text that is certainly no address of any kind at all/8"));
-}
-
-TEST(policy, words_and_paths)
-{
-    EXPECT(policy_has_word("a bc d", "bc"));
-    EXPECT(!policy_has_word("a bcd", "bc"));
-    EXPECT(policy_has_word("xbc bc", "bc"));
-    EXPECT(!policy_has_word("a", ""));
-    EXPECT(policy_is_below("a/b/c", "a/b"));
-    EXPECT(policy_is_below("a/b", "a/b"));
-    EXPECT(!policy_is_below("a/bc", "a/b"));
-    EXPECT(!policy_is_below("a", "a/b"));
-    EXPECT(!policy_is_below("a", ""));
-}
-
 TEST_MAIN()

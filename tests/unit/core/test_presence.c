@@ -1,5 +1,7 @@
 /* test_presence.c - presence with a deadline: only the latest grant counts, it never ends early,
  * old ids stay invalid. */
+#include "core/user_location.h"
+
 #include "small.h"
 
 #define SECOND 1000

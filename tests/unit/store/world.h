@@ -18,7 +18,7 @@
 #include "berth/log.h"
 #include "berth/loop.h"
 
-#include "core/core.h"
+#include "core/registry.h"
 #include "store/store.h"
 
 #include "test.h"

@@ -1,0 +1,23 @@
+/* identity.c - finding keys, and changing their states. */
+#include "core/identity.h"
+
+#include "core/index.h"
+
+struct identity *identity_by_key(struct core *core, const char *key_hash)
+{
+    struct entity *entity = index_find_text(core, IDENTITY_BY_KEY, key_hash);
+
+    return ENTITY_AS(identity, entity);
+}
+
+bool identity_transition(struct identity *identity, enum identity_state next,
+                         struct changes *changes)
+{
+    struct row_identity *row;
+
+    if (!identity_may_transition(identity->row.state, next))
+        return false;
+    row = entity_change(&identity->base, changes);
+    row->state = next;
+    return true;
+}
