@@ -78,6 +78,19 @@ void msg_init(struct msg *msg, enum msg_type type)
     msg->type = type;
 }
 
+void msg_refuse(struct msg *msg, const char *about, uint64_t ref, const struct berth_error *error,
+                int64_t retry_ms)
+{
+    const struct berth_error_row *row = berth_error_row(error->code);
+
+    msg_init(msg, MSG_refused);
+    msg->ref = ref;
+    berth_text(msg->refused.about, sizeof(msg->refused.about), "%s", about);
+    berth_text(msg->refused.code, sizeof(msg->refused.code), "%s", row->symbol);
+    berth_text(msg->refused.text, sizeof(msg->refused.text), "%s", berth_error_text(error));
+    msg->refused.retry_after_ms = row->retry ? retry_ms : 0;
+}
+
 static int decode(const json_t *object, enum msg_direction direction, struct msg *ret,
                   struct berth_error *reterr)
 {

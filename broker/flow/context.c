@@ -239,6 +239,15 @@ void context_tell(struct context *context, uint64_t id, const struct msg *msg)
         peer->present = false;
 }
 
+void context_refuse(struct context *context, uint64_t peer, const char *about, uint64_t ref,
+                    const struct berth_error *error, int64_t retry_ms)
+{
+    struct msg msg berth_unset;
+
+    msg_refuse(&msg, about, ref, error, retry_ms);
+    context_tell(context, peer, &msg);
+}
+
 /* ---- last sign-ons, for explain ---- */
 
 #define LAST_SIGN_ONS_MAX 20000 /* no more are kept, to limit memory */

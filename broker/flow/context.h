@@ -157,6 +157,11 @@ void context_peer_free(struct peer *peer);
  */
 void context_tell(struct context *context, uint64_t peer, const struct msg *msg);
 
+/* Tell a peer that a message was refused: msg_refuse. */
+void context_refuse(struct context *context, uint64_t peer, const char *about, uint64_t ref,
+                    const struct berth_error *error, int64_t retry_ms);
+#define REFUSED_RETRY_MS 1000
+
 /* For the history: an event of a connection or a key. acted_id: the terminal that a message was
  * carried out for; key: NULL where it does not matter. */
 void context_note_peer(struct context *context, enum history_peer_event event, uint64_t terminal_id,

@@ -555,20 +555,14 @@ static void join_ended(struct flow *flow, const struct berth_error *error)
     struct join *join = join_of(flow);
     struct context *context = join->context;
     struct peer *peer = context_peer(context, join->peer);
-    struct msg msg = { .type = MSG_refused, .ref = join->ref };
-    const struct berth_error_row *row = berth_error_row(error->code);
 
     if (peer && peer->flow == flow)
         peer->flow = NULL;
     if (error->code) {
-        (void)snprintf(msg.refused.about, sizeof(msg.refused.about), "%s",
-                       join->renewal ? "renew_certificate" : "join");
-        (void)snprintf(msg.refused.code, sizeof(msg.refused.code), "%s", row->symbol);
-        berth_text(msg.refused.text, sizeof(msg.refused.text), "%s", berth_error_text(error));
-        msg.refused.retry_after_ms = row->retry ? WAIT_RETRY_MS : 0;
-        context_tell(context, join->peer, &msg);
-        log_event(EV_TERMINAL_REFUSED, "who", flow->who, "error", row->symbol, "reason",
-                  berth_error_text(error));
+        context_refuse(context, join->peer, join->renewal ? "renew_certificate" : "join", join->ref,
+                       error, WAIT_RETRY_MS);
+        log_event(EV_TERMINAL_REFUSED, "who", flow->who, "error",
+                  berth_error_row(error->code)->symbol, "reason", berth_error_text(error));
         context_note_peer(context, history_peer_event_REFUSED, 0, 0, join->key_hash);
     }
     timer_stop(context->timers, &join->pending);

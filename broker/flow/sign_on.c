@@ -268,14 +268,10 @@ static int tell(struct flow *flow)
 
 static void refuse(struct sign_on *s, const struct berth_error *error)
 {
-    const struct berth_error_row *row = berth_error_row(error->code);
-    struct msg msg = { .type = MSG_refused, .ref = s->ref };
+    struct berth_error shown = { .code = error->code };
 
-    (void)snprintf(msg.refused.about, sizeof(msg.refused.about), "sign_on");
-    (void)snprintf(msg.refused.code, sizeof(msg.refused.code), "%s", row->symbol);
-    berth_text(msg.refused.text, sizeof(msg.refused.text), "%s", sign_on_error_text(error));
-    msg.refused.retry_after_ms = row->retry ? 1000 : 0;
-    context_tell(s->context, s->terminal->peer, &msg);
+    berth_text(shown.text, sizeof(shown.text), "%s", sign_on_error_text(error));
+    context_refuse(s->context, s->terminal->peer, "sign_on", s->ref, &shown, REFUSED_RETRY_MS);
 }
 
 static void note_success(struct sign_on *s, char *outcome, size_t size)

@@ -235,19 +235,6 @@ void handle_bye(struct context *context, uint64_t peer, const struct msg *msg)
 
 /* ---- signing on and off ---- */
 
-static void refuse(struct context *context, const struct terminal *terminal,
-                   const struct msg *about, const struct berth_error *error)
-{
-    const struct berth_error_row *row = berth_error_row(error->code);
-    struct msg msg = { .type = MSG_refused, .ref = about->ref };
-
-    (void)snprintf(msg.refused.about, sizeof(msg.refused.about), "%s", msg_row(about->type)->name);
-    (void)snprintf(msg.refused.code, sizeof(msg.refused.code), "%s", row->symbol);
-    berth_text(msg.refused.text, sizeof(msg.refused.text), "%s", berth_error_text(error));
-    msg.refused.retry_after_ms = row->retry ? 1000 : 0;
-    context_tell(context, terminal->peer, &msg);
-}
-
 /* A terminal that refers to what is not its own missed a change, or is malicious: refuse, and log
  * it.
  */
@@ -258,7 +245,8 @@ static void refuse_and_log(struct context *context, const struct terminal *termi
               msg_row(about->type)->name, "error", berth_error_row(error->code)->symbol, "reason",
               berth_error_text(error));
     context_note_peer(context, history_peer_event_REFUSED, terminal->row.id, 0, NULL);
-    refuse(context, terminal, about, error);
+    context_refuse(context, terminal->peer, msg_row(about->type)->name, about->ref, error,
+                   REFUSED_RETRY_MS);
 }
 
 void handle_sign_on(struct context *context, uint64_t peer, const struct msg *msg)
@@ -271,7 +259,7 @@ void handle_sign_on(struct context *context, uint64_t peer, const struct msg *ms
     if (context->stopping) {
         (void)berth_fail(&error, BERTH_E_CLOSING,
                          "The broker is being restarted; try again in a moment");
-        refuse(context, terminal, msg, &error);
+        context_refuse(context, peer, "sign_on", msg->ref, &error, REFUSED_RETRY_MS);
         return;
     }
     context_note_peer(context, history_peer_event_ACTED, terminal->row.id, terminal->row.id, NULL);

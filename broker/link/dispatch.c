@@ -51,18 +51,10 @@ static const char *state_name(unsigned in)
 static void answer_refused(struct link *link, struct link_peer *peer, const char *about,
                            uint64_t ref, const struct berth_error *error)
 {
-    const struct berth_error_row *row = berth_error_row(error->code);
-    struct msg *answer = berth_new(struct msg);
+    struct msg answer berth_unset;
 
-    answer->type = MSG_refused;
-    answer->ref = ref;
-    (void)snprintf(answer->refused.about, sizeof(answer->refused.about), "%s", about);
-    (void)snprintf(answer->refused.code, sizeof(answer->refused.code), "%s", row->symbol);
-    (void)snprintf(answer->refused.text, sizeof(answer->refused.text), "%s",
-                   berth_error_text(error));
-    answer->refused.retry_after_ms = row->retry ? RETRY_MS : 0;
-    link_tell(link, peer->id, answer);
-    free(answer);
+    msg_refuse(&answer, about, ref, error, RETRY_MS);
+    link_tell(link, peer->id, &answer);
 }
 
 /* Is it an error that a correct agent never causes, whatever its user does? */

@@ -101,15 +101,12 @@ void link_tell(void *handle, uint64_t peer_id, const struct msg *msg)
 /* Send the reason before closing, so that the agent can show it. */
 static void send_reason(struct link *link, struct link_peer *peer, int code, const char *why)
 {
-    struct msg *msg = berth_new(struct msg);
+    struct berth_error error = { .code = code };
+    struct msg msg berth_unset;
 
-    msg->type = MSG_refused;
-    (void)snprintf(msg->refused.about, sizeof(msg->refused.about), "connection");
-    (void)snprintf(msg->refused.code, sizeof(msg->refused.code), "%s",
-                   berth_error_row(code)->symbol);
-    (void)snprintf(msg->refused.text, sizeof(msg->refused.text), "%s", why);
-    down_tell(&link->io_threads[peer->io_number], peer->id, msg);
-    free(msg);
+    berth_text(error.text, sizeof(error.text), "%s", why);
+    msg_refuse(&msg, "connection", 0, &error, 0);
+    down_tell(&link->io_threads[peer->io_number], peer->id, &msg);
 }
 
 /* ---- known addresses of terminals ---- */

@@ -84,6 +84,11 @@ char *msg_encode(const struct msg *msg, size_t *ret_size);
  */
 void msg_init(struct msg *msg, enum msg_type type);
 
+/* Make `msg` the refusal of a message. about: its type, or "connection"; error: with the sentence for
+ * the person; retry_ms: sent where errors.def says that the same request may succeed later. */
+void msg_refuse(struct msg *msg, const char *about, uint64_t ref, const struct berth_error *error,
+                int64_t retry_ms);
+
 /* Zero the content of the message; the type stays. */
 void msg_wipe(struct msg *msg);
 
