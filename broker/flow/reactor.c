@@ -7,10 +7,11 @@
 #include "core/presence.h"
 #include "flow/command.h"
 #include "flow/decide.h"
+#include "flow/host_inventory.h"
 #include "flow/limits.h"
+#include "flow/machine_events.h"
 #include "flow/power.h"
 #include "flow/profile.h"
-#include "flow/reconcile.h"
 #include "flow/refill.h"
 #include "flow/release.h"
 #include "flow/resume.h"
@@ -25,7 +26,7 @@ void reactor_host_event(void *context_, uint64_t host_id, bool up, const struct 
     struct host *host = host_find(context->core, host_id);
 
     if (host && !context->stopping)
-        reconcile_host(context, host, up, facts, reason ? reason : "");
+        host_connection(context, host, up, facts, reason ? reason : "");
 }
 
 void reactor_machine_event(void *context_, uint64_t host_id, const struct virt_event *event)
@@ -34,7 +35,7 @@ void reactor_machine_event(void *context_, uint64_t host_id, const struct virt_e
     struct host *host = host_find(context->core, host_id);
 
     if (host && !context->stopping)
-        reconcile_machine(context, host, event);
+        machine_event(context, host, event);
 }
 
 /* ---- start ---- */

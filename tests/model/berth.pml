@@ -11,7 +11,7 @@
  *   take_off, off_committed        session_detach.c: a decision that voids a claim raises the epoch too
  *   vanish, limit                  presence.c and limits.c: absence disconnects, only the time limit ends
  *   announce                       session_detach.c: session_check_shown, a terminal says after a break what it shows
- *   restart, recovered             store_load, reconcile_start, reconcile_recovered
+ *   restart, recovered             store_load, continue_releases and disconnect_orphans (reactor.c)
  *   get_show, get_hide             agent/core/terminal_status.c: epochs are compared, hidden stays hidden
  *   the guest                      takes the password set last, and one viewer at a time
  *
