@@ -8,55 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "berth/error.h"
-
-/* ---- failures ---- */
-
-static int code_of_status(long status, bool retry)
-{
-    if (status == 404)
-        return CTL_NOT_FOUND;
-    if (status == 401 || status == 403)
-        return CTL_NOT_PERMITTED;
-    if (status == 409)
-        return CTL_CONFLICT;
-    return retry ? CTL_LATER : CTL_REFUSED;
-}
-
-int ctl_fail(const struct ctl_answer *answer)
-{
-    json_t *json;
-    const json_t *error;
-    const char *text;
-    bool retry;
-
-    if (answer->status == 0) {
-        (void)fprintf(stderr, "berthctl: ");
-        ctl_print(stderr,
-                  answer->error[0] ? answer->error : "the connection to the broker was lost",
-                  false);
-        (void)fputc('\n', stderr);
-        return CTL_UNREACHABLE;
-    }
-    json = answer->text ? json_parse(answer->text, answer->size, CTL_ANSWER_DEPTH, NULL) : NULL;
-    error = json_object_get(json, "error");
-    text = json_string_value(json_object_get(error, "text"));
-    retry = json_is_true(json_object_get(error, "retry"));
-    (void)fprintf(stderr, "berthctl: ");
-    if (text)
-        ctl_print(stderr, text, false);
-    else
-        (void)fprintf(stderr, "the broker answered with status %ld", answer->status);
-    (void)fprintf(stderr, "%s\n", retry ? " (try again later)" : "");
-    json_decref(json);
-    return code_of_status(answer->status, retry);
-}
-
-bool ctl_is_good(const struct ctl_answer *answer)
-{
-    return answer->status >= 200 && answer->status < 300;
-}
-
 /* ---- sign-in: store the token in a file ---- */
 
 static int keep_token(const struct ctl *ctl, const json_t *answer)

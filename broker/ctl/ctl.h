@@ -18,6 +18,7 @@
 
 #define CTL_ARGS_MAX 64
 #define CTL_ANSWER_MAX ((size_t)64 * 1024 * 1024)
+#define CTL_ANSWER_DEPTH 12
 
 /* Exit codes; scripts rely on them. */
 enum ctl_exit {
@@ -91,11 +92,18 @@ void ctl_answer_free(struct ctl_answer *answer);
 void ctl_ask(const struct ctl *ctl, const struct verb *verb, const json_t *params, bool dry_run,
              struct ctl_answer *ret);
 
-/* Read a stream: `each` gets every complete line without its end and returns whether to continue.
- */
-void ctl_follow(const struct ctl *ctl, const struct verb *verb, const json_t *params,
-                bool (*each)(void *context, const char *line), void *context,
-                struct ctl_answer *ret);
+/* Read a stream. ctl_next_line waits for a complete line and returns it without its end, valid until
+ * the next call; NULL: the stream is over. After ctl_follow_end *ret has the status, and the text of
+ * an answer that is no stream. */
+struct ctl_exchange *ctl_follow(const struct ctl *ctl, const struct verb *verb,
+                                const json_t *params, struct ctl_answer *ret);
+const char *ctl_next_line(struct ctl_exchange *exchange);
+void ctl_follow_end(struct ctl_exchange *exchange);
+
+/* Did the request succeed? */
+bool ctl_is_good(const struct ctl_answer *answer);
+/* Print why a request failed; returns the exit code. */
+int ctl_fail(const struct ctl_answer *answer);
 
 /* ---- pages.c ---- */
 
@@ -168,12 +176,6 @@ int ctl_watch(const struct ctl *ctl, const struct verb *verb, const json_t *para
 int ctl_local(const struct ctl *ctl);
 /* Name and sentence of the i-th of them; NULL after the last. */
 const char *ctl_local_row(size_t index, const char **ret_sentence);
-
-#define CTL_ANSWER_DEPTH 12
-/* Did the request succeed? */
-bool ctl_is_good(const struct ctl_answer *answer);
-/* Print why a request failed; returns the exit code. */
-int ctl_fail(const struct ctl_answer *answer);
 
 /* berthctl: returns the exit code. */
 int ctl_main(int argc, char *const argv[]);

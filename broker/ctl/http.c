@@ -16,7 +16,7 @@
 #define URL_MAX 4096
 
 /* One exchange: curl's handle, the request and the answer. */
-struct exchange {
+struct ctl_exchange {
     const struct ctl *ctl;
     CURL *curl;
     struct curl_slist *headers;
@@ -27,28 +27,21 @@ struct exchange {
     const char *what; /* for the progress line */
     struct timespec began;
     bool shown;
-    /* reading a stream */
-    bool (*each)(void *context, const char *line);
-    void *context;
-    bool stopped;
+    CURLM *multi; /* of a stream */
+    size_t taken; /* bytes of the line that was given last */
+    bool over;    /* the stream has ended */
 };
-
-void ctl_answer_free(struct ctl_answer *answer)
-{
-    berth_wipe_free(answer->text, answer->size);
-    answer->text = NULL;
-}
 
 /* ---- the request ---- */
 
-static void append(struct exchange *exchange, const char *text)
+static void append(struct ctl_exchange *exchange, const char *text)
 {
     size_t length = strlen(exchange->url);
 
     (void)snprintf(exchange->url + length, sizeof(exchange->url) - length, "%s", text);
 }
 
-static void append_escaped(struct exchange *exchange, const char *text)
+static void append_escaped(struct ctl_exchange *exchange, const char *text)
 {
     char *escaped = curl_easy_escape(exchange->curl, text, (int)strlen(text));
 
@@ -56,7 +49,7 @@ static void append_escaped(struct exchange *exchange, const char *text)
     curl_free(escaped);
 }
 
-static void append_value(struct exchange *exchange, const json_t *value)
+static void append_value(struct ctl_exchange *exchange, const json_t *value)
 {
     char number[24];
 
@@ -71,7 +64,7 @@ static void append_value(struct exchange *exchange, const json_t *value)
     append(exchange, number);
 }
 
-static void make_path(struct exchange *exchange, const struct verb *verb, const json_t *params)
+static void make_path(struct ctl_exchange *exchange, const struct verb *verb, const json_t *params)
 {
     const char *at = verb->path;
 
@@ -103,7 +96,7 @@ static json_t *rest_of(const struct verb *verb, const json_t *params)
     return rest;
 }
 
-static void make_query(struct exchange *exchange, json_t *rest, bool dry_run)
+static void make_query(struct ctl_exchange *exchange, json_t *rest, bool dry_run)
 {
     const char *separator = "?";
     const char *name;
@@ -123,7 +116,7 @@ static void make_query(struct exchange *exchange, json_t *rest, bool dry_run)
     }
 }
 
-static void add_header(struct exchange *exchange, const char *name, const char *value)
+static void add_header(struct ctl_exchange *exchange, const char *name, const char *value)
 {
     char line[SECRET_MAX + 64];
     struct curl_slist *more;
@@ -136,7 +129,7 @@ static void add_header(struct exchange *exchange, const char *name, const char *
 }
 
 /* So that a change that is repeated after a lost answer is made once. */
-static void add_key(struct exchange *exchange)
+static void add_key(struct ctl_exchange *exchange)
 {
     unsigned char bytes[16];
     char key[33];
@@ -150,7 +143,7 @@ static void add_key(struct exchange *exchange)
 
 /* The token is in a file, so that it is neither in the list of processes nor in the shell's
  * history. */
-static bool add_token(struct exchange *exchange, const struct verb *verb)
+static bool add_token(struct ctl_exchange *exchange, const struct verb *verb)
 {
     const char *path = exchange->ctl->token_file;
     char text[SECRET_MAX] = "";
@@ -177,7 +170,7 @@ static bool add_token(struct exchange *exchange, const struct verb *verb)
     return true;
 }
 
-static void make_body(struct exchange *exchange, const struct verb *verb, const json_t *rest)
+static void make_body(struct ctl_exchange *exchange, const struct verb *verb, const json_t *rest)
 {
     exchange->body = json_text(rest);
     add_header(exchange, "Content-Type", "application/json");
@@ -186,8 +179,8 @@ static void make_body(struct exchange *exchange, const struct verb *verb, const 
     (void)curl_easy_setopt(exchange->curl, CURLOPT_POSTFIELDS, exchange->body);
 }
 
-static void make_request(struct exchange *exchange, const struct verb *verb, const json_t *params,
-                         bool dry_run)
+static void make_request(struct ctl_exchange *exchange, const struct verb *verb,
+                         const json_t *params, bool dry_run)
 {
     const struct ctl *ctl = exchange->ctl;
     json_t *rest = rest_of(verb, params);
@@ -213,7 +206,7 @@ static void make_request(struct exchange *exchange, const struct verb *verb, con
 
 static size_t on_body(char *bytes, size_t one, size_t count, void *context)
 {
-    struct exchange *exchange = (struct exchange *)context;
+    struct ctl_exchange *exchange = (struct ctl_exchange *)context;
     struct ctl_answer *answer = exchange->answer;
     size_t size = one * count;
 
@@ -226,31 +219,7 @@ static size_t on_body(char *bytes, size_t one, size_t count, void *context)
     return size;
 }
 
-/* Pass on complete lines and keep the rest. Answers that are not a stream are kept, because they
- * are errors. */
-static size_t on_line(char *bytes, size_t one, size_t count, void *context)
-{
-    struct exchange *exchange = (struct exchange *)context;
-    struct ctl_answer *answer = exchange->answer;
-    size_t size = on_body(bytes, one, count, context);
-    long status = 0;
-    char *end;
-
-    (void)curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status);
-    if (status != 200)
-        return size;
-    while (answer->size && (end = memchr(answer->text, '\n', answer->size))) {
-        *end = '\0';
-        exchange->stopped = !exchange->each(exchange->context, answer->text);
-        answer->size -= (size_t)(end + 1 - answer->text);
-        memmove(answer->text, end + 1, answer->size + 1);
-        if (exchange->stopped)
-            return 0;
-    }
-    return size;
-}
-
-static int64_t elapsed_ms(const struct exchange *exchange)
+static int64_t elapsed_ms(const struct ctl_exchange *exchange)
 {
     struct timespec now;
 
@@ -265,7 +234,7 @@ static int progress(void *context, curl_off_t down_total, curl_off_t down, curl_
                     curl_off_t up)
 {
     static const char *const spinner[] = { "|", "/", "-", "\\" };
-    struct exchange *exchange = (struct exchange *)context;
+    struct ctl_exchange *exchange = (struct ctl_exchange *)context;
     int64_t ms = elapsed_ms(exchange);
 
     (void)down_total;
@@ -290,7 +259,7 @@ static const char *socket_path(const struct ctl *ctl)
     return path && *path ? path : SOCKET_DEFAULT;
 }
 
-static void set_route(struct exchange *exchange)
+static void set_route(struct ctl_exchange *exchange)
 {
     const struct ctl *ctl = exchange->ctl;
     CURL *curl = exchange->curl;
@@ -308,13 +277,13 @@ static void set_route(struct exchange *exchange)
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, exchange);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, exchange->each ? on_line : on_body);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     (void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, exchange);
     (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, progress);
     (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
 }
 
-static void set_failure(struct exchange *exchange, CURLcode code)
+static void set_failure(struct ctl_exchange *exchange, CURLcode code)
 {
     struct ctl_answer *answer = exchange->answer;
     const char *why = exchange->failure[0] ? exchange->failure : curl_easy_strerror(code);
@@ -328,37 +297,43 @@ static void set_failure(struct exchange *exchange, CURLcode code)
                        socket_path(exchange->ctl), why);
 }
 
-static void perform(struct exchange *exchange)
+/* The transfer has ended with this code. */
+static void set_status(struct ctl_exchange *exchange, CURLcode code)
 {
-    CURLcode code;
-
-    set_route(exchange);
-    (void)clock_gettime(CLOCK_MONOTONIC, &exchange->began);
-    code = curl_easy_perform(exchange->curl);
     if (exchange->shown)
         (void)fprintf(stderr, "\r\033[K");
-    if (code == CURLE_OK || exchange->stopped)
+    if (code == CURLE_OK)
         (void)curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &exchange->answer->status);
     else
         set_failure(exchange, code);
 }
 
-static void run(struct exchange *exchange, const struct verb *verb, const json_t *params,
-                bool dry_run)
+/* False when it cannot be sent; the answer says why. */
+static bool begin(struct ctl_exchange *exchange, const struct verb *verb, const json_t *params,
+                  bool dry_run)
 {
+    *exchange->answer = (struct ctl_answer){ 0 };
     exchange->curl = curl_easy_init();
     if (!exchange->curl) {
         (void)snprintf(exchange->answer->error, sizeof(exchange->answer->error),
                        "cannot initialise libcurl");
-        return;
+        return false;
     }
-    if (exchange->ctl->url && strncmp(exchange->ctl->url, "https://", 8) != 0)
+    if (exchange->ctl->url && strncmp(exchange->ctl->url, "https://", 8) != 0) {
         (void)snprintf(exchange->answer->error, sizeof(exchange->answer->error),
                        "--url must begin with https://");
-    else if (add_token(exchange, verb)) {
-        make_request(exchange, verb, params, dry_run);
-        perform(exchange);
+        return false;
     }
+    if (!add_token(exchange, verb))
+        return false;
+    make_request(exchange, verb, params, dry_run);
+    set_route(exchange);
+    (void)clock_gettime(CLOCK_MONOTONIC, &exchange->began);
+    return true;
+}
+
+static void end(struct ctl_exchange *exchange)
+{
     curl_slist_free_all(exchange->headers);
     curl_easy_cleanup(exchange->curl);
     if (exchange->body)
@@ -368,18 +343,130 @@ static void run(struct exchange *exchange, const struct verb *verb, const json_t
 void ctl_ask(const struct ctl *ctl, const struct verb *verb, const json_t *params, bool dry_run,
              struct ctl_answer *ret)
 {
-    struct exchange exchange = { .ctl = ctl, .answer = ret, .what = verb->symbol };
+    struct ctl_exchange exchange = { .ctl = ctl, .answer = ret, .what = verb->symbol };
 
-    *ret = (struct ctl_answer){ 0 };
-    run(&exchange, verb, params, dry_run);
+    if (begin(&exchange, verb, params, dry_run))
+        set_status(&exchange, curl_easy_perform(exchange.curl));
+    end(&exchange);
 }
 
-void ctl_follow(const struct ctl *ctl, const struct verb *verb, const json_t *params,
-                bool (*each)(void *context, const char *line), void *context,
-                struct ctl_answer *ret)
-{
-    struct exchange exchange = { .ctl = ctl, .answer = ret, .each = each, .context = context };
+/* ---- a stream ---- */
 
-    *ret = (struct ctl_answer){ 0 };
-    run(&exchange, verb, params, false);
+struct ctl_exchange *ctl_follow(const struct ctl *ctl, const struct verb *verb,
+                                const json_t *params, struct ctl_answer *ret)
+{
+    struct ctl_exchange *exchange = berth_new(struct ctl_exchange);
+
+    *exchange = (struct ctl_exchange){ .ctl = ctl, .answer = ret };
+    exchange->over = !begin(exchange, verb, params, false);
+    exchange->multi = curl_multi_init();
+    if (!exchange->over)
+        (void)curl_multi_add_handle(exchange->multi, exchange->curl);
+    return exchange;
+}
+
+/* Wait until more bytes have come, or the end. */
+static void wait_for_more(struct ctl_exchange *exchange)
+{
+    int running = 0;
+    int left;
+    const CURLMsg *message;
+
+    (void)curl_multi_perform(exchange->multi, &running);
+    message = running ? NULL : curl_multi_info_read(exchange->multi, &left);
+    if (message)
+        set_status(exchange, message->data.result);
+    exchange->over = !running;
+    if (running)
+        (void)curl_multi_poll(exchange->multi, NULL, 0, 1000, NULL);
+}
+
+const char *ctl_next_line(struct ctl_exchange *exchange)
+{
+    struct ctl_answer *answer = exchange->answer;
+
+    for (;;) {
+        long status = 0;
+        char *end_of_line;
+
+        if (exchange->taken) {
+            answer->size -= exchange->taken;
+            memmove(answer->text, answer->text + exchange->taken, answer->size + 1);
+            exchange->taken = 0;
+        }
+        (void)curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status);
+        end_of_line =
+            status == 200 && answer->size ? memchr(answer->text, '\n', answer->size) : NULL;
+        if (end_of_line) {
+            *end_of_line = '\0';
+            exchange->taken = (size_t)(end_of_line + 1 - answer->text);
+            return answer->text;
+        }
+        if (exchange->over)
+            return NULL;
+        wait_for_more(exchange);
+    }
+}
+
+void ctl_follow_end(struct ctl_exchange *exchange)
+{
+    if (!exchange->over)
+        set_status(exchange, CURLE_OK);
+    (void)curl_multi_remove_handle(exchange->multi, exchange->curl);
+    end(exchange);
+    (void)curl_multi_cleanup(exchange->multi);
+    free(exchange);
+}
+
+/* ---- what an answer says ---- */
+
+void ctl_answer_free(struct ctl_answer *answer)
+{
+    berth_wipe_free(answer->text, answer->size);
+    answer->text = NULL;
+}
+
+static int code_of_status(long status, bool retry)
+{
+    if (status == 404)
+        return CTL_NOT_FOUND;
+    if (status == 401 || status == 403)
+        return CTL_NOT_PERMITTED;
+    if (status == 409)
+        return CTL_CONFLICT;
+    return retry ? CTL_LATER : CTL_REFUSED;
+}
+
+int ctl_fail(const struct ctl_answer *answer)
+{
+    json_t *json;
+    const json_t *error;
+    const char *text;
+    bool retry;
+
+    if (answer->status == 0) {
+        (void)fprintf(stderr, "berthctl: ");
+        ctl_print(stderr,
+                  answer->error[0] ? answer->error : "the connection to the broker was lost",
+                  false);
+        (void)fputc('\n', stderr);
+        return CTL_UNREACHABLE;
+    }
+    json = answer->text ? json_parse(answer->text, answer->size, CTL_ANSWER_DEPTH, NULL) : NULL;
+    error = json_object_get(json, "error");
+    text = json_string_value(json_object_get(error, "text"));
+    retry = json_is_true(json_object_get(error, "retry"));
+    (void)fprintf(stderr, "berthctl: ");
+    if (text)
+        ctl_print(stderr, text, false);
+    else
+        (void)fprintf(stderr, "the broker answered with status %ld", answer->status);
+    (void)fprintf(stderr, "%s\n", retry ? " (try again later)" : "");
+    json_decref(json);
+    return code_of_status(answer->status, retry);
+}
+
+bool ctl_is_good(const struct ctl_answer *answer)
+{
+    return answer->status >= 200 && answer->status < 300;
 }

@@ -88,10 +88,9 @@ static bool event_ends(struct watch *watch)
     return !watch->counted || --watch->left > 0;
 }
 
-static bool on_line(void *context, const char *line)
+/* Returns whether to continue. */
+static bool take_line(struct watch *watch, const char *line)
 {
-    struct watch *watch = (struct watch *)context;
-
     watch->answered = true;
     if (!*line)
         return event_ends(watch);
@@ -133,12 +132,18 @@ int ctl_watch(const struct ctl *ctl, const struct verb *verb, const json_t *para
     for (;;) {
         json_t *all = resume(params, watch.rev);
         struct ctl_answer answer;
+        struct ctl_exchange *stream;
+        const char *line;
         int code = CTL_OK;
         bool lost;
 
         watch.answered = false;
-        ctl_follow(ctl, verb, all, on_line, &watch, &answer);
+        stream = ctl_follow(ctl, verb, all, &answer);
         json_decref(all);
+        do
+            line = ctl_next_line(stream);
+        while (line && take_line(&watch, line));
+        ctl_follow_end(stream);
         lost = answer.status == 0 || answer.status == 200;
         if (!lost || (!watch.answered && !watch.rev))
             code = ctl_fail(&answer);
