@@ -478,6 +478,23 @@ TEST(references, one_machine_is_never_two_desktops)
     THE_END(w);
 }
 
+TEST(references, a_desktop_does_not_change_its_pool)
+{
+    struct world *w = world_new(
+        18, WARD "pool pcs manual\npool labs manual\nmachine pc-1 pool pcs at 10.0.0.1:3389\n");
+    struct row_desktop row;
+
+    world_run_s(w, 10);
+    row = world_desktop(w, "pc-1")->row;
+    row.pool_id = id_of(w, ENTITY_pool, "labs");
+    EXPECT_ERR(
+        world_await(w, admin_set(context_in(w), world_actor(), ENTITY_desktop, &row, world_op(w))),
+        BERTH_E_STATE);
+    EXPECT_SAYS(world_await_text(), "desktop 'pc-1' cannot move to pool 'labs'");
+    EXPECT_INT(world_desktop(w, "pc-1")->row.pool_id, id_of(w, ENTITY_pool, "pcs"));
+    THE_END(w);
+}
+
 TEST(references, what_is_no_address_is_refused_where_it_enters)
 {
     static const char *const bad[] = {
