@@ -114,8 +114,8 @@ void answer_failure(struct request *request, const struct berth_error *error)
     unsigned status = status_of(request, error);
     json_t *json = json_object();
 
-    (void)snprintf(problem.code, sizeof(problem.code), "%s", row->symbol);
-    (void)snprintf(problem.text, sizeof(problem.text), "%s", berth_error_text(error));
+    put(problem.code, row->symbol);
+    put(problem.text, berth_error_text(error));
     (void)json_object_set_new(json, "error",
                               record_encode(&view_problem_record, &problem, SEE_MASK_ALL));
     if (request->api) {

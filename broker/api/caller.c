@@ -207,8 +207,8 @@ static int become_admin(struct api *api, const char *hash, struct caller *caller
     if (admin->row.disabled)
         return berth_fail(reterr, BERTH_E_DISABLED, "administrator '%s' is disabled",
                           admin->row.name);
-    (void)snprintf(caller->actor.name, sizeof(caller->actor.name), "%s", admin->row.name);
-    (void)snprintf(caller->shown, sizeof(caller->shown), "%s", hash);
+    put(caller->actor.name, admin->row.name);
+    put(caller->shown, hash);
     caller->actor.role = admin->row.role;
     caller->see = caller_see(admin->row.role);
     return 0;

@@ -32,7 +32,7 @@ static int signed_in(struct request *request, struct berth_error *reterr)
         return r;
     view.idle_s = view.absolute_s < SIGN_IN_IDLE_S ? view.absolute_s : SIGN_IN_IDLE_S;
     view.role = admin->row.role;
-    (void)snprintf(view.name, sizeof(view.name), "%s", admin->row.name);
+    put(view.name, admin->row.name);
     answer_once(request, MHD_HTTP_OK, &view_signed_in_record, &view);
     secret_wipe(&view.token);
     return 0;
@@ -52,7 +52,7 @@ int do_sign_in(struct request *request, struct berth_error *reterr)
     if (entity)
         memcpy(signing->password_hash, container_of(entity, struct admin, base)->row.password_hash,
                sizeof(signing->password_hash));
-    (void)snprintf(request->caller.actor.name, sizeof(request->caller.actor.name), "%s", in->name);
+    put(request->caller.actor.name, in->name);
     return request_wait(request,
                         auth_admin_begin(request->api->context->auth, in->name, &in->password,
                                          &source, &signing->admin_id, &request->op),
@@ -76,9 +76,9 @@ int do_whoami(struct request *request, struct berth_error *reterr)
     struct view_whoami view = { .role = caller->actor.role };
 
     (void)reterr;
-    (void)snprintf(view.name, sizeof(view.name), "%s", caller->actor.name);
-    (void)snprintf(view.auth_method, sizeof(view.auth_method), "%s", caller->auth_method);
-    (void)snprintf(view.version, sizeof(view.version), "%s", BERTH_VERSION);
+    put(view.name, caller->actor.name);
+    put(view.auth_method, caller->auth_method);
+    put(view.version, BERTH_VERSION);
     answer_view(request, &view_whoami_record, &view);
     return 0;
 }
@@ -134,8 +134,8 @@ int do_token_add(struct request *request, struct berth_error *reterr)
         return token_made(request, reterr);
     row.expires_ms =
         request->api->loop->timers.wall_ms + (in->days ? in->days : TOKEN_DAYS) * DAY_MS;
-    (void)snprintf(row.label, sizeof(row.label), "%s", in->label);
-    (void)snprintf(view->label, sizeof(view->label), "%s", in->label);
+    put(row.label, in->label);
+    put(view->label, in->label);
     view->expires_ms = row.expires_ms;
     return request_wait(request,
                         admin_token(request->api->context, &request->caller.actor, &row, &view->id,

@@ -9,11 +9,6 @@
 
 #include "api_internal.h"
 
-static void put(char *out, size_t size, const char *text)
-{
-    (void)snprintf(out, size, "%s", text);
-}
-
 /* ---- flows ---- */
 
 int do_flow_list(struct request *request, struct berth_error *reterr)
@@ -29,9 +24,9 @@ int do_flow_list(struct request *request, struct berth_error *reterr)
                                   .step_s = (now_ms - flow->step_since_ms) / 1000,
                                   .age_s = (now_ms - flow->started_ms) / 1000 };
 
-        put(view.kind, sizeof(view.kind), flow->kind->name);
-        put(view.step, sizeof(view.step), flow_step_name(flow));
-        put(view.who, sizeof(view.who), flow->who);
+        put(view.kind, flow->kind->name);
+        put(view.step, flow_step_name(flow));
+        put(view.who, flow->who);
         (void)json_array_append_new(items,
                                     record_encode(&view_flow_record, &view, request->caller.see));
     }
@@ -83,7 +78,7 @@ static void copy_text(const json_t *item, const char *name, char *out, size_t si
 {
     const char *text = json_string_value(json_object_get(item, name));
 
-    put(out, size, text ? text : "");
+    berth_copy_text(out, size, text ? text : "");
 }
 
 static json_t *audit_item(const json_t *item, unsigned see)
@@ -147,8 +142,8 @@ static int audit_judged(struct request *request, struct berth_error *reterr)
                                        .first_bad = verdict->first_bad };
 
     (void)reterr;
-    put(view.head, sizeof(view.head), verdict->head);
-    put(view.reason, sizeof(view.reason), verdict->reason);
+    put(view.head, verdict->head);
+    put(view.reason, verdict->reason);
     answer_view(request, &view_audit_verdict_record, &view);
     return 0;
 }
@@ -239,7 +234,7 @@ int do_ca_show(struct request *request, struct berth_error *reterr)
                              reterr);
     if (r < 0)
         return r;
-    put(view.certificate, sizeof(view.certificate), request->api->authority);
+    put(view.certificate, request->api->authority);
     answer_view(request, &view_authority_record, &view);
     return 0;
 }
@@ -272,7 +267,7 @@ static void obstacle(struct view_readiness *view, bool fatal, const char *text)
     if (view->obstacles_count < BERTH_COUNT(view->obstacles)) {
         struct view_obstacle *one = &view->obstacles[view->obstacles_count++];
 
-        put(one->text, sizeof(one->text), text);
+        put(one->text, text);
     }
     if (fatal)
         view->ready = false;

@@ -79,7 +79,7 @@ static int act(struct request *request, const struct desktop_action *action,
     }
     acting = (struct acting *)request_scratch(request, sizeof(*acting));
     acting->act = action->act;
-    (void)snprintf(acting->name, sizeof(acting->name), "%s", desktop->row.name);
+    put(acting->name, desktop->row.name);
     return request_wait(
         request, admin_desktop(request->api->context, &request->caller.actor, action, &request->op),
         reterr);
@@ -163,9 +163,9 @@ int do_image_version_add(struct request *request, struct berth_error *reterr)
 
     if (request->step)
         return version_made(request, reterr);
-    (void)snprintf(row.path, sizeof(row.path), "%s", in->path);
-    (void)snprintf(row.kernel, sizeof(row.kernel), "%s", in->kernel);
-    (void)snprintf(row.initrd, sizeof(row.initrd), "%s", in->initrd);
+    put(row.path, in->path);
+    put(row.kernel, in->kernel);
+    put(row.initrd, in->initrd);
     return request_wait(request,
                         admin_add(request->api->context, &request->caller.actor,
                                   ENTITY_image_version, &row, &request->id, &request->op),

@@ -11,11 +11,6 @@
 
 #include "api_internal.h"
 
-static void put(char *out, size_t size, const char *text)
-{
-    (void)snprintf(out, size, "%s", text);
-}
-
 /* ---- where ---- */
 
 static void add_location(struct core *core, const struct session *session, struct view_where *view)
@@ -29,10 +24,10 @@ static void add_location(struct core *core, const struct session *session, struc
     const struct desktop *desktop = desktop_find(core, session->row.desktop_id);
     int64_t age_ms = core->timers->wall_ms - session->row.changed_ms;
 
-    put(location->terminal, sizeof(location->terminal), terminal ? terminal->row.name : "");
-    put(location->place, sizeof(location->place), place ? place->row.name : "");
-    put(location->pool, sizeof(location->pool), pool ? pool->row.name : "");
-    put(location->desktop, sizeof(location->desktop), desktop ? desktop->row.name : "");
+    put(location->terminal, terminal ? terminal->row.name : "");
+    put(location->place, place ? place->row.name : "");
+    put(location->pool, pool ? pool->row.name : "");
+    put(location->desktop, desktop ? desktop->row.name : "");
     location->presence =
         terminal && terminal->presence ? terminal->presence->state : presence_ABSENT;
     location->session = session->row.id;
@@ -63,7 +58,7 @@ int do_where(struct request *request, struct berth_error *reterr)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "user not found");
     user_presence(core, in->user, &where);
     terminal = terminal_find(core, where.terminal_id);
-    put(view->user, sizeof(view->user), user->row.name);
+    put(view->user, user->row.name);
     if (terminal)
         (void)snprintf(view->text, sizeof(view->text), "%s is %s at terminal '%s', seen %lld s ago",
                        user->row.name, user_presence_names[where.presence], terminal->row.name,
@@ -100,8 +95,8 @@ static void add_pool(const struct explain *explain, const struct explain_pool *p
 
     if (!candidate)
         return;
-    put(candidate->pool, sizeof(candidate->pool), pool->pool);
-    put(candidate->reason, sizeof(candidate->reason), pool->reason);
+    put(candidate->pool, pool->pool);
+    put(candidate->reason, pool->reason);
     candidate->open = pool->allowed;
     candidate->chosen = pool->pool_id == explain->pool_id;
     for (size_t i = 0; i < pool->desktops_count; i++) {
@@ -110,9 +105,9 @@ static void add_pool(const struct explain *explain, const struct explain_pool *p
         candidate = next_candidate(view);
         if (!candidate)
             return;
-        put(candidate->pool, sizeof(candidate->pool), pool->pool);
-        put(candidate->desktop, sizeof(candidate->desktop), desktop->desktop);
-        put(candidate->reason, sizeof(candidate->reason), desktop->reason);
+        put(candidate->pool, pool->pool);
+        put(candidate->desktop, desktop->desktop);
+        put(candidate->reason, desktop->reason);
         candidate->open = desktop->fits;
         candidate->chosen = desktop->desktop_id == explain->desktop_id;
     }
@@ -120,11 +115,11 @@ static void add_pool(const struct explain *explain, const struct explain_pool *p
 
 static void explain_fill(const struct explain *explain, struct view_explained *view)
 {
-    put(view->user, sizeof(view->user), explain->user);
-    put(view->terminal, sizeof(view->terminal), explain->terminal);
-    put(view->text, sizeof(view->text), explain->verdict);
-    put(view->last_terminal, sizeof(view->last_terminal), explain->last.terminal);
-    put(view->last_outcome, sizeof(view->last_outcome), explain->last.outcome);
+    put(view->user, explain->user);
+    put(view->terminal, explain->terminal);
+    put(view->text, explain->verdict);
+    put(view->last_terminal, explain->last.terminal);
+    put(view->last_outcome, explain->last.outcome);
     view->last_at_ms = explain->last.at_ms;
     view->granted = explain->pool_id != 0;
     for (size_t i = 0; i < explain->pools_count; i++)
@@ -273,8 +268,8 @@ int do_group_member_list(struct request *request, struct berth_error *reterr)
             continue;
         view.id = user->row.id;
         view.disabled = user->row.disabled;
-        put(view.name, sizeof(view.name), user->row.name);
-        put(view.title, sizeof(view.title), user->row.title);
+        put(view.name, user->row.name);
+        put(view.title, user->row.title);
         (void)json_array_append_new(items,
                                     record_encode(&view_member_record, &view, request->caller.see));
     }

@@ -70,14 +70,13 @@ int do_terminal_invite(struct request *request, struct berth_error *reterr)
     if (r < 0)
         return r;
     row.expires_ms = api->loop->timers.wall_ms + (in->hours ? in->hours : INVITE_HOURS) * HOUR_MS;
-    (void)snprintf(row.terminal, sizeof(row.terminal), "%s", in->terminal);
-    (void)snprintf(row.tags, sizeof(row.tags), "%s", in->tags);
+    put(row.terminal, in->terminal);
+    put(row.tags, in->tags);
 
     inviting->invite.link_port = api->link_port;
     inviting->invite.join_port = api->join_port;
-    (void)snprintf(inviting->invite.host, sizeof(inviting->invite.host), "%s", api->host);
-    (void)snprintf(inviting->invite.authority_hash, sizeof(inviting->invite.authority_hash), "%s",
-                   hash);
+    put(inviting->invite.host, api->host);
+    put(inviting->invite.authority_hash, hash);
     warn_of_loopback(api->host, inviting->view.warning, sizeof(inviting->view.warning));
     inviting->view.uses_left = row.uses_left;
     inviting->view.expires_ms = row.expires_ms;
@@ -88,11 +87,6 @@ int do_terminal_invite(struct request *request, struct berth_error *reterr)
 }
 
 /* ---- one terminal with all its settings ---- */
-
-static void put(char *out, size_t size, const char *text)
-{
-    (void)snprintf(out, size, "%s", text);
-}
 
 static void show_row(struct core *core, const struct terminal *terminal,
                      struct view_terminal_shown *view)
@@ -105,16 +99,16 @@ static void show_row(struct core *core, const struct terminal *terminal,
     view->id = row->id;
     view->state = row->state;
     view->joined_ms = row->joined_ms;
-    put(view->name, sizeof(view->name), row->name);
-    put(view->reason, sizeof(view->reason), row->reason);
-    put(view->site, sizeof(view->site), site ? site->row.name : "");
-    put(view->place, sizeof(view->place), place ? place->row.name : "");
-    put(view->tags, sizeof(view->tags), row->tags);
-    put(view->serial, sizeof(view->serial), row->serial);
-    put(view->mac, sizeof(view->mac), row->mac);
-    put(view->model, sizeof(view->model), row->model);
-    put(view->code, sizeof(view->code), row->code);
-    put(view->kiosk_user, sizeof(view->kiosk_user), kiosk ? kiosk->row.name : "");
+    put(view->name, row->name);
+    put(view->reason, row->reason);
+    put(view->site, site ? site->row.name : "");
+    put(view->place, place ? place->row.name : "");
+    put(view->tags, row->tags);
+    put(view->serial, row->serial);
+    put(view->mac, row->mac);
+    put(view->model, row->model);
+    put(view->code, row->code);
+    put(view->kiosk_user, kiosk ? kiosk->row.name : "");
     list_each (index_list(core, IDENTITIES_OF_TERMINAL, row->id), node) {
         struct entity *one = index_entry(IDENTITIES_OF_TERMINAL, node);
         const struct identity *identity = container_of(one, struct identity, base);
@@ -138,9 +132,9 @@ static void show_runtime(struct core *core, struct terminal *terminal,
     view->last_seen_s = runtime.last_seen_s;
     view->profile_sent = runtime.profile_sent;
     view->profile_applied = runtime.profile_applied;
-    put(view->from, sizeof(view->from), runtime.from);
-    put(view->user, sizeof(view->user), runtime.user);
-    put(view->desktop, sizeof(view->desktop), desktop ? desktop->row.name : "");
+    put(view->from, runtime.from);
+    put(view->user, runtime.user);
+    put(view->desktop, desktop ? desktop->row.name : "");
 }
 
 static void show_settings(struct core *core, const struct terminal *terminal,
@@ -153,10 +147,10 @@ static void show_settings(struct core *core, const struct terminal *terminal,
         const struct effective_value *value = &effective->at[i];
         struct view_setting *setting = &view->settings[view->settings_count++];
 
-        put(setting->key, sizeof(setting->key), value->row->key);
-        put(setting->value, sizeof(setting->value), value->value);
-        put(setting->level, sizeof(setting->level), value->level);
-        put(setting->profile, sizeof(setting->profile), value->profile);
+        put(setting->key, value->row->key);
+        put(setting->value, value->value);
+        put(setting->level, value->level);
+        put(setting->profile, value->profile);
     }
     free(effective);
 }
@@ -325,7 +319,7 @@ static int command_given(struct request *request, struct berth_error *reterr)
 
     one->id = request->id;
     one->linked = terminal && terminal->peer != 0;
-    put(one->terminal, sizeof(one->terminal), terminal ? terminal->row.name : "");
+    put(one->terminal, terminal ? terminal->row.name : "");
     commanding->done++;
     return command_next(request, reterr);
 }
@@ -410,8 +404,7 @@ static int command(struct request *request, enum command_kind kind,
     commanding->kind = kind;
     commanding->expires_in_ms = minutes * MINUTE_MS;
     if (kind == command_kind_MESSAGE)
-        put(commanding->text, sizeof(commanding->text),
-            ((const struct verb_terminal_message *)request->params)->text);
+        put(commanding->text, ((const struct verb_terminal_message *)request->params)->text);
     commanding->actor = request->caller.actor;
     commanding->many = !target->terminal_id;
     return command_next(request, reterr);

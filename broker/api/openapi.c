@@ -374,7 +374,7 @@ static json_t *answer_schema(const struct verb *verb)
     if (verb->shape == ROW || verb->shape == ROWS)
         (void)snprintf(name, sizeof(name), "row_%s", entity_row(verb->entity)->name);
     else if (verb->view)
-        (void)snprintf(name, sizeof(name), "%s", verb->view->name);
+        put(name, verb->view->name);
     switch (verb->shape) {
     case ONE:
     case ROW:

@@ -13,11 +13,6 @@
 
 #include "api_internal.h"
 
-static void put(char *out, size_t size, const char *text)
-{
-    (void)snprintf(out, size, "%s", text);
-}
-
 /* Seconds since a monotonic time. */
 static int64_t since_s(const struct core *core, int64_t at_ms)
 {
@@ -30,7 +25,7 @@ static void user_name(struct core *core, uint64_t user_id, char out[64])
 {
     const struct user *user = user_find(core, user_id);
 
-    put(out, 64, user ? user->row.name : "");
+    berth_copy_text(out, 64, user ? user->row.name : "");
 }
 
 /* ---- one kind each ---- */
@@ -48,7 +43,7 @@ static void terminal_fill(struct core *core, struct entity *entity, void *out)
     view->linked = terminal->peer != 0;
     view->last_seen_s =
         presence && presence->received_ms ? since_s(core, presence->received_ms) : 0;
-    put(view->from, sizeof(view->from), terminal->from);
+    put(view->from, terminal->from);
     if (session)
         user_name(core, session->row.user_id, view->user);
     view->profile_sent = terminal->profile_sent;
@@ -63,8 +58,8 @@ static void desktop_fill(struct core *core, struct entity *entity, void *out)
 
     view->state = desktop->state;
     view->since_s = since_s(core, desktop->state_since_ms);
-    put(view->reason, sizeof(view->reason), desktop->reason);
-    put(view->address, sizeof(view->address), desktop->address);
+    put(view->reason, desktop->reason);
+    put(view->address, desktop->address);
     view->port = desktop->port;
     view->reserved = desktop->reserved != NULL;
     if (first) {
@@ -83,7 +78,7 @@ static void host_fill(struct core *core, struct entity *entity, void *out)
 
     view->state = host->state;
     view->since_s = since_s(core, host->state_since_ms);
-    put(view->reason, sizeof(view->reason), host->reason);
+    put(view->reason, host->reason);
     view->starting = host->starting;
     view->memory_mib = host->memory_mib;
     list_each (index_list(core, DESKTOPS_OF_HOST, host->row.id), node) {
@@ -112,7 +107,7 @@ static void pool_fill(struct core *core, struct entity *entity, void *out)
     view->ready_estimate_s = pool->ready_ms_estimate / 1000;
     if (pool->backoff_until_ms && backoff_ms > 0) {
         view->backoff_s = (backoff_ms + 999) / 1000;
-        put(view->backoff_why, sizeof(view->backoff_why), pool->backoff_why);
+        put(view->backoff_why, pool->backoff_why);
     }
     recompose_text(core, pool, view->recompose, sizeof(view->recompose));
     shortage_text(core, pool, 0, view->why);
@@ -128,7 +123,7 @@ static void session_fill(struct core *core, struct entity *entity, void *out)
     if (connection) {
         const struct terminal *terminal = terminal_find(core, connection->row.terminal_id);
 
-        put(view->shown_at, sizeof(view->shown_at), terminal ? terminal->row.name : "");
+        put(view->shown_at, terminal ? terminal->row.name : "");
         view->idle_s = session->input_said_ms
                            ? session->input_idle_ms / 1000 + since_s(core, session->input_said_ms)
                            : 0;
