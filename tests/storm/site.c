@@ -16,8 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lean/rdp_responder.h"
+
 #include "program.h"
-#include "responder.h"
 #include "rest.h"
 
 #define READY_MS 60000
@@ -311,7 +312,7 @@ int site_open(struct site *site, const struct storm_options *options, struct ber
         (void)snprintf(site->history, sizeof(site->history), "%s/berthd.history", site->folder);
     r = open_listener(site, reterr);
     if (r == 0)
-        r = responder_start(SITE_RDP_PORT, &site->responder, reterr);
+        r = rdp_responder_start("0.0.0.0", SITE_RDP_PORT, 1, &site->responder, reterr);
     if (r == 0)
         r = start_libvirt(site, reterr);
     if (r == 0)
@@ -342,7 +343,7 @@ void site_close(struct site *site)
     if (site->listener >= 0)
         (void)close(site->listener);
     if (site->responder)
-        responder_stop(site->responder);
+        rdp_responder_stop(site->responder);
     if (site->options->keep)
         (void)fprintf(stderr, "berth-storm: %s is kept\n", site->folder);
     else if (site->folder[0])

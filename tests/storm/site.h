@@ -19,7 +19,7 @@
 
 #include "options.h"
 
-struct responder;
+struct rdp_responder;
 
 #define SITE_POOL "storm"
 #define SITE_RDP_PORT 3389
@@ -38,7 +38,7 @@ struct site {
     pid_t berthd; /* 0: not running, or not ours */
     pid_t virsh;  /* virsh, whose connection keeps the test driver's machines */
     int virsh_input;
-    struct responder *responder;
+    struct rdp_responder *responder;
     bool ours; /* we started the broker */
     bool libvirt_runs;
     char *changed; /* what was set in berthd's configuration beyond the defaults, for the result */

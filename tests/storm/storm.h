@@ -9,7 +9,7 @@
  *     seed rest          what an administrator does first, through the management API
  *     keyring            the terminals' keys and certificates, kept between runs
  *     population terminal  the terminals; a lean client of lib/tls and messages.def
- *     responder          answers for the desktops' RDP servers
+ *     lean/rdp_responder  answers for the desktops' RDP servers
  *     figures broker report   what is measured, here and by the broker, and how it is printed
  *
  * To add a verb: a row in verbs.def, a function act_<symbol>.

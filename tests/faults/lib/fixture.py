@@ -10,10 +10,8 @@ import os
 import shutil
 import signal
 import socket
-import ssl
 import subprocess
 import tempfile
-import threading
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -59,37 +57,17 @@ def wait_until(what, condition):
 
 
 class Machines:
-    """RDP servers on the forwarded ports of the test driver's machines, which have no guest."""
+    """RDP servers on the forwarded ports of the test driver's machines, which have no guest. They end with this program."""
 
-    CONFIRM = bytes([3, 0, 0, 19, 14, 0xd0, 0, 0, 0x12, 0x34, 0, 2, 0, 8, 0, 1, 0, 0, 0])
+    def __init__(self, build):
+        self.desktops = subprocess.Popen([os.path.join(build, "tests/faults/berth-desktops"), str(FIRST_PORT), str(MACHINES)],
+                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if self.desktops.stdout.readline() != "ready\n":
+            raise SystemExit("no desktops")
 
-    def __init__(self, folder):
-        key, certificate = os.path.join(folder, "rdp.key"), os.path.join(folder, "rdp.crt")
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=machine"],
-                       check=True, capture_output=True)
-        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.tls.load_cert_chain(certificate, key)
-        self.listeners = [socket.create_server(("127.0.0.1", FIRST_PORT + i)) for i in range(MACHINES)]
-        for listener in self.listeners:
-            threading.Thread(target=self.serve, args=(listener,), daemon=True).start()
-
-    def serve(self, listener):
-        while True:
-            peer, _ = listener.accept()
-            threading.Thread(target=self.speak, args=(peer,), daemon=True).start()
-
-    def speak(self, peer):
-        """As much of RDP as a probe needs: the negotiation, then TLS. Peers may disconnect at any time."""
-        try:
-            with peer:
-                peer.settimeout(WAIT_LIMIT_S)
-                if peer.recv(19, socket.MSG_WAITALL):
-                    peer.sendall(self.CONFIRM)
-                    with self.tls.wrap_socket(peer, server_side=True) as secured:
-                        secured.recv(1)
-        except OSError:
-            pass
+    def stop(self):
+        self.desktops.stdin.close()
+        self.desktops.wait()
 
 
 class Libvirt:
@@ -286,7 +264,7 @@ class Fixture:
 
     def __init__(self, build, memory=True):
         self.build = os.path.abspath(build)
-        for program in ("berthd", "berth-virt", "berthctl"):
+        for program in ("berthd", "berth-virt", "berthctl", "tests/faults/berth-desktops"):
             if not os.access(os.path.join(self.build, program), os.X_OK):
                 raise SystemExit(f"'{program}' is not built in '{self.build}'")
         base = "/dev/shm" if memory and os.path.isdir("/dev/shm") else None
@@ -295,7 +273,7 @@ class Fixture:
         self.folder = tempfile.mkdtemp(prefix="berth-faults.", dir=base)
         try:
             self.libvirt = Libvirt(self.folder)
-            self.machines = Machines(self.folder)
+            self.machines = Machines(self.build)
             self.lives = 0
             self.make_keys()
             self.warm = self.make_warm()
@@ -312,6 +290,8 @@ class Fixture:
     def close(self):
         if hasattr(self, "libvirt"):
             self.libvirt.stop()
+        if hasattr(self, "machines"):
+            self.machines.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def make_keys(self):
