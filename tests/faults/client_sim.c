@@ -23,13 +23,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <uv.h>
 
 #include "berth/history_file.h"
 
 #define WORDS_MAX 6
 #define LINE_BYTES 4096
+#define HANDSHAKE_MS 10000
+#define UNANSWERED_MS 7000 /* as berth-agent */
 
 static struct {
     struct client_sim sim;
@@ -38,18 +39,10 @@ static struct {
     size_t length;
 } us;
 
-int64_t client_sim_now_us(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 void client_sim_report(const struct terminal *terminal, const char *what, json_t *more)
 {
-    json_t *line = json_pack("{s:I, s:s, s:s}", "at_us", (json_int_t)client_sim_now_us(),
-                             "terminal", terminal->name, "what", what);
+    json_t *line = json_pack("{s:I, s:s, s:s}", "at_us", (json_int_t)lean_now_us(), "terminal",
+                             terminal->lean.name, "what", what);
     char *text;
 
     if (more) {
@@ -67,8 +60,8 @@ void client_sim_report(const struct terminal *terminal, const char *what, json_t
 
 static void do_route(struct terminal *terminal, char **words)
 {
-    (void)snprintf(terminal->host, sizeof(terminal->host), "%s", words[2]);
-    terminal->port = (int)strtol(words[3], NULL, 10);
+    (void)snprintf(terminal->lean.address, sizeof(terminal->lean.address), "%s", words[2]);
+    terminal->lean.port = (int)strtol(words[3], NULL, 10);
 }
 
 static void do_sign_on(struct terminal *terminal, char **words)
@@ -109,17 +102,20 @@ static void do_cut(struct terminal *terminal, char **words)
 static void do_connect(struct terminal *terminal, char **words)
 {
     (void)words;
-    terminal_connect(terminal);
+    if (terminal->key) /* else it joins first */
+        lean_connect(&terminal->lean);
 }
 
 static void do_status(struct terminal *terminal, char **words)
 {
+    const struct lean_terminal *lean = &terminal->lean;
+
     (void)words;
     client_sim_report(terminal, "status",
-                      json_pack("{s:b, s:I, s:I, s:I}", "online", terminal->told, "session_id",
-                                (json_int_t)terminal->session_id, "epoch",
-                                (json_int_t)terminal->epoch, "incarnation",
-                                (json_int_t)terminal->incarnation));
+                      json_pack("{s:b, s:I, s:I, s:I}", "online", lean->link == LEAN_PRESENT,
+                                "session_id", (json_int_t)(lean->shows ? lean->session_id : 0),
+                                "epoch", (json_int_t)lean->epoch, "incarnation",
+                                (json_int_t)lean->incarnation));
 }
 
 static const struct verb {
@@ -228,16 +224,16 @@ static void heard(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
 
 static void finish(void)
 {
-    int64_t until_us = client_sim_now_us() + 1000000;
+    int64_t until_us = lean_now_us() + 1000000;
 
     uv_close((uv_handle_t *)&us.input, NULL);
     list_each (&us.sim.terminals, node)
-        terminal_free(list_entry(node, struct terminal, node));
+        terminal_off(list_entry(node, struct terminal, node));
     explicit_bzero(us.line, sizeof(us.line));
     /* Sockets close within a few turns; do not wait for a peer that never answers. */
-    while (uv_loop_alive(&us.sim.loop.uv) && client_sim_now_us() < until_us)
+    while (uv_loop_alive(&us.sim.loop.uv) && lean_now_us() < until_us)
         loop_turn(&us.sim.loop, 20);
-    history_file_close(us.sim.history);
+    history_file_close(us.sim.lean.history);
 }
 
 static int usage(void)
@@ -256,11 +252,16 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     list_init(&us.sim.terminals);
     random_system(&us.sim.random);
+    us.sim.lean = (struct lean_group){ .loop = &us.sim.loop,
+                                       .random = &us.sim.random,
+                                       .events = &terminal_lean_events,
+                                       .handshake_ms = HANDSHAKE_MS,
+                                       .unanswered_ms = UNANSWERED_MS };
     for (int i = 1; i < argc; i += 2) {
         if (i + 1 == argc)
             return usage();
         if (strcmp(argv[i], "--want") == 0)
-            us.sim.want_ms = strtoll(argv[i + 1], NULL, 10);
+            us.sim.lean.want_ms = strtoll(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--seed") == 0)
             random_seeded(&us.sim.random, strtoull(argv[i + 1], NULL, 10));
         else if (strcmp(argv[i], "--history") == 0)
@@ -269,7 +270,7 @@ int main(int argc, char **argv)
             return usage();
     }
     if (history &&
-        history_file_open(history, "berth-client-sim", false, &us.sim.history, &error) < 0) {
+        history_file_open(history, "berth-client-sim", false, &us.sim.lean.history, &error) < 0) {
         (void)fprintf(stderr, "berth-client-sim: %s\n", error.text);
         return 1;
     }

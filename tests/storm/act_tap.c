@@ -67,7 +67,7 @@ static struct terminal *free_terminal(struct storm *storm)
     for (size_t i = 0; i < population->count; i++) {
         struct terminal *terminal = &population->terminals[(from + i) % population->count];
 
-        if (!terminal->shows && !terminal->request.open)
+        if (!terminal->lean.shows && !terminal->request.open)
             return terminal;
     }
     return NULL;

@@ -10,10 +10,7 @@
 
 int64_t storm_now_us(void)
 {
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    return lean_now_us();
 }
 
 /* ---- the loop ---- */
@@ -99,7 +96,7 @@ static int open_history(struct storm *storm, struct berth_error *reterr)
     if (!storm->site.recording)
         return 0;
     return history_file_open(site_path(&storm->site, "terminals.history", path), "berth-storm",
-                             true, &storm->history, reterr);
+                             true, &storm->population.lean.history, reterr);
 }
 
 static int note_idle(struct storm *storm, struct berth_error *reterr)
@@ -184,7 +181,7 @@ static int run(struct storm *storm, struct berth_error *reterr)
     r = play(storm, reterr);
     present = storm->population.present;
     population_end(&storm->population);
-    history_file_close(storm->history);
+    history_file_close(storm->population.lean.history);
     site_stop_broker(&storm->site, false);
     storm->population.present = present; /* as it was when the clock stopped */
     if (r == 0)

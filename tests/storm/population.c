@@ -6,6 +6,7 @@
 #include "storm.h"
 
 #define END_MS 20000
+#define HANDSHAKE_LIMIT_MS 30000
 
 void population_address(size_t number, char out[32])
 {
@@ -23,9 +24,18 @@ void population_init(struct population *population, struct storm *storm, size_t 
     population->kiosks = berth_new_array(uint64_t, count);
     population->people = berth_new_array(uint64_t, count);
     keyring_init(&population->keyring, count);
+    population->lean = (struct lean_group){ .loop = &storm->loop,
+                                            .random = &storm->random,
+                                            .events = &terminal_lean_events,
+                                            .handshake_ms = HANDSHAKE_LIMIT_MS };
     for (size_t i = 0; i < count; i++) {
-        population->terminals[i].population = population;
-        population->terminals[i].number = i;
+        struct terminal *terminal = &population->terminals[i];
+
+        terminal->population = population;
+        terminal->number = i;
+        terminal->lean.group = &population->lean;
+        terminal_name(i, terminal->lean.name);
+        population_address(i, terminal->lean.source);
     }
 }
 

@@ -12,6 +12,7 @@ struct storm;
 
 struct population {
     struct storm *storm;
+    struct lean_group lean;
     struct terminal *terminals;
     size_t count;
     struct keyring keyring;

@@ -8,7 +8,7 @@
  *     site               libvirt's test driver, berthd, its folder: started, killed, ended
  *     seed rest          what an administrator does first, through the management API
  *     keyring            the terminals' keys and certificates, kept between runs
- *     population terminal  the terminals; a lean client of lib/tls and messages.def
+ *     population terminal  the terminals (lean/terminal) and the people at them
  *     lean/rdp_responder  answers for the desktops' RDP servers
  *     figures broker report   what is measured, here and by the broker, and how it is printed
  *
@@ -31,7 +31,6 @@ struct storm {
     struct storm_options options;
     struct berth_loop loop;
     struct berth_random random;
-    struct history *history; /* of the terminals; NULL: not recorded */
     struct site site;
     struct population population;
     struct figures figures;

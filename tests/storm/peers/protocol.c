@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "berth/message.h"
+#include "lean/say.h"
 
 #include "dial.h"
 
@@ -62,17 +62,11 @@ static bool mqtt_ping(struct client *client)
 
 static bool say(struct client *client, const struct msg *msg)
 {
-    unsigned char frame[1024];
     size_t size;
-    char *text = msg_encode(msg, &size);
-    bool ok = size + FRAME_HEADER <= sizeof(frame);
+    unsigned char *frame = lean_frame(msg, &size);
+    bool ok = client_send(client, frame, size);
 
-    if (ok) {
-        frame_header(frame, size);
-        memcpy(frame + FRAME_HEADER, text, size);
-        ok = client_send(client, frame, FRAME_HEADER + size);
-    }
-    free(text);
+    berth_wipe_free(frame, size);
     return ok;
 }
 
