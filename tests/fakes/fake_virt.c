@@ -106,7 +106,7 @@ static void answered(void *context, int result, const struct virt_result *facts,
         op_complete(op, result, error);
 }
 
-static void fail_all(struct list *calls, int code, const char *why, bool crashed)
+static void fail_all(struct list *calls, int code, const char *why)
 {
     struct list taken;
     struct list *node;
@@ -118,7 +118,7 @@ static void fail_all(struct list *calls, int code, const char *why, bool crashed
         struct fake_call *call = list_entry(taken.next, struct fake_call, node);
 
         if (call->job)
-            hypervisor_job_abandon(call->job, crashed);
+            hypervisor_job_abandon(call->job, false);
         call_fail(call, code, why);
     }
 }
@@ -132,9 +132,9 @@ static void go_down(struct fake_host *host, const char *why)
     host->hypervisor->broker_end = NULL;
     timer_start(host->virt->timers, &host->connect, CONNECT_AGAIN_MS, connect_now);
     host->virt->listener.host(host->virt->listener.context, host->id, false, NULL, why);
-    fail_all(&host->sent, BERTH_E_UNKNOWN_OUTCOME, why, false);
+    fail_all(&host->sent, BERTH_E_UNKNOWN_OUTCOME, why);
     for (int lane = 0; lane < LANES; lane++)
-        fail_all(&host->waiting[lane], BERTH_E_HOST_DOWN, why, false);
+        fail_all(&host->waiting[lane], BERTH_E_HOST_DOWN, why);
 }
 
 static void limit_passed(struct berth_timer *timer)
@@ -270,18 +270,6 @@ struct virt *fake_virt_new(struct fake_hypervisors *hypervisors, struct berth_ti
     return virt;
 }
 
-void fake_virt_let_go(struct virt *virt)
-{
-    virt->dead = true;
-    list_each (&virt->hosts, node) {
-        struct fake_host *host = list_entry(node, struct fake_host, node);
-
-        fail_all(&host->sent, BERTH_E_UNKNOWN_OUTCOME, "the broker is dead", true);
-        for (int lane = 0; lane < LANES; lane++)
-            fail_all(&host->waiting[lane], BERTH_E_HOST_DOWN, "the broker is dead", true);
-    }
-}
-
 void fake_virt_free(struct virt *virt)
 {
     list_each (&virt->hosts, node)
@@ -359,9 +347,9 @@ void virt_host_stop(struct virt *virt, uint64_t host_id)
 
     if (!host)
         return;
-    fail_all(&host->sent, BERTH_E_UNKNOWN_OUTCOME, "the host is not in use any more", false);
+    fail_all(&host->sent, BERTH_E_UNKNOWN_OUTCOME, "the host is not in use any more");
     for (int lane = 0; lane < LANES; lane++)
-        fail_all(&host->waiting[lane], BERTH_E_HOST_DOWN, "the host is not in use any more", false);
+        fail_all(&host->waiting[lane], BERTH_E_HOST_DOWN, "the host is not in use any more");
     host_free(host);
 }
 

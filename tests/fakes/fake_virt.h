@@ -21,10 +21,6 @@ struct virt {
 struct virt *fake_virt_new(struct fake_hypervisors *hypervisors, struct berth_timers *timers,
                            const struct virt_listener *listener);
 
-/* For the end of a dead broker: calls in flight complete with UNKNOWN_OUTCOME; jobs that
- * hypervisors have accepted continue. */
-void fake_virt_let_go(struct virt *virt);
-
 /* The broker and its berth-virt processes have died; jobs that hypervisors accepted continue. */
 void fake_virt_free(struct virt *virt);
 

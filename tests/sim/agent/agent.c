@@ -85,12 +85,6 @@ void agent_start(struct agent *agent, struct history *history)
     agent_flow_add_observer(&agent->flow, &agent->observer);
 }
 
-void agent_stop(struct agent *agent)
-{
-    agent_flow_stop(&agent->flow);
-    deferred_run(&agent->timers);
-}
-
 void agent_free(struct agent *agent)
 {
     free(agent->flow.log_upload.logs.data);

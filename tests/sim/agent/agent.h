@@ -78,9 +78,6 @@ void agent_start(struct agent *agent, struct history *history);
 /* Kill it, as by SIGKILL. */
 void agent_free(struct agent *agent);
 
-/* Stop it in order: it says goodbye first. */
-void agent_stop(struct agent *agent);
-
 /* ---- time ---- */
 
 /* Milliseconds until it needs a turn; -1: never. */
