@@ -7,6 +7,8 @@
 
 #include "berth/map.h"
 
+#include "core/registry.h"
+
 struct check {
     struct power_workload *workload;
     const struct power_record *record;

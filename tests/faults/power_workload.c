@@ -8,7 +8,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/assignment.h"
+#include "core/connection.h"
+#include "core/desktop.h"
 #include "core/desktop_class.h"
+#include "core/host.h"
+#include "core/image.h"
+#include "core/pool.h"
+#include "core/session.h"
+#include "core/terminal.h"
+#include "core/user.h"
 
 #define WALL_MS INT64_C(1790000000000)
 #define ANSWER_S 30
