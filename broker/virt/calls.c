@@ -7,7 +7,7 @@
 #include "virt/host.h"
 #include "virt/wire.h"
 
-/* Kill the process after so many missed deadlines in a row. */
+/* The process hangs after so many missed deadlines in a row. */
 #define MISSED_MAX 3
 
 static const unsigned widths[HOST_LANES] = { [LANE_READ] = WIRE_READ_LANES,
@@ -71,7 +71,7 @@ static void limit_passed(struct berth_timer *timer)
 {
     struct call *call = container_of(timer, struct call, limit);
     struct virt_host *host = call->host;
-    bool too_many = ++host->missed >= MISSED_MAX || call->ours;
+    bool too_many = ++host->missed >= MISSED_MAX;
     char why[64];
 
     (void)snprintf(why, sizeof(why), "no answer in %lld ms",
@@ -79,10 +79,10 @@ static void limit_passed(struct berth_timer *timer)
     log_event(EV_HOST_FAILED, "host", host->name, "call", virt_call_row(call->call)->name, "reason",
               why);
     fail(call, BERTH_E_UNKNOWN_OUTCOME, why);
-    if (host->stopped)
+    if (host->stopped || !host->process)
         return;
     if (too_many)
-        host_restart(host, "too many calls without an answer");
+        (void)event_wait_end(&host->hanging, 0, NULL);
     else
         send_waiting(host); /* berth-virt abandons the lane of the stuck call as well */
 }
@@ -108,15 +108,6 @@ static void send_waiting(struct virt_host *host)
         while (host->in_flight[lane] < widths[lane] && !list_empty(&host->waiting[lane]))
             send_call(host, list_entry(host->waiting[lane].next, struct call, node));
     }
-}
-
-void calls_add(struct virt_host *host, struct call *call)
-{
-    call->host = host;
-    call->lane = virt_lane_of(call->call, &call->args);
-    list_append(&host->waiting[call->lane], &call->node);
-    host->waiting_count++;
-    send_waiting(host);
 }
 
 void calls_prioritise(struct virt_host *host, const char *uuid)
@@ -160,7 +151,7 @@ bool calls_is_awaited(struct virt_host *host, uint64_t id)
 }
 
 /* Code and message of a failure; an unknown code becomes HOST. */
-static int read_error(const struct virt_host *host, const json_t *json, bool ours,
+static int read_error(const struct virt_host *host, const json_t *json, bool open,
                       struct berth_error *error)
 {
     const char *symbol = json_string_value(json_object_get(json, "code"));
@@ -171,17 +162,17 @@ static int read_error(const struct virt_host *host, const json_t *json, bool our
         code = BERTH_E_HOST;
     if (!text)
         text = berth_error_row(code)->sentence;
-    /* The result of our own "open" is shown with the host. */
-    return ours ? berth_fail(error, code, "%s", text)
+    /* The result of an "open" is shown with the host. */
+    return open ? berth_fail(error, code, "%s", text)
                 : berth_fail(error, code, "host %s: %s", host->name, text);
 }
 
-static int read_answer(const struct virt_host *host, const json_t *json, bool ours,
+static int read_answer(const struct virt_host *host, const json_t *json, bool open,
                        struct virt_result *result, struct berth_error *error)
 {
     const json_t *failure = json_object_get(json, "error");
 
-    return failure ? read_error(host, failure, ours, error)
+    return failure ? read_error(host, failure, open, error)
                    : record_decode(&virt_result_record, json_object_get(json, "ok"), result, error);
 }
 
@@ -190,21 +181,15 @@ void calls_answer(struct virt_host *host, uint64_t id, const json_t *json)
     struct call *call = find_sent(host, id);
     struct virt_result result = { 0 };
     struct berth_error error = { 0 };
-    bool ours;
     int code;
 
     if (!call)
         return; /* too late: its caller was completed with UNKNOWN_OUTCOME */
-    ours = call->ours;
     host->missed = 0;
-    code = read_answer(host, json, ours, &result, &error);
+    code = read_answer(host, json, call->call == VIRT_open, &result, &error);
     if (call->ret)
         *call->ret = result;
     complete(call, code, &error);
-    if (host->stopped)
-        return;
-    if (ours)
-        host_opened(host, code, &result, &error);
     if (!host->stopped && host->process)
         send_waiting(host);
 }
@@ -264,39 +249,14 @@ static void cancel(struct op *op)
         drop(call);
 }
 
-static int refuse(const struct virt_host *host, uint64_t host_id, struct berth_error *error)
+void calls_add(struct virt_host *host, struct call *call, struct virt_result *ret, struct op *op)
 {
-    if (!host) {
-        return berth_fail(error, BERTH_E_HOST_DOWN, "host %llu is not in use",
-                          (unsigned long long)host_id);
-    }
-    if (host->phase != HOST_UP)
-        return berth_fail(error, BERTH_E_HOST_DOWN, "host %s is down", host->name);
-    if (host->waiting_count >= HOST_WAITING_MAX) {
-        return berth_fail(error, BERTH_E_BUSY, "host %s is overloaded: %d calls are waiting",
-                          host->name, HOST_WAITING_MAX);
-    }
-    return 0;
-}
-
-int virt_begin(struct virt *virt, uint64_t host_id, enum virt_call call,
-               const struct virt_args *args, struct virt_result *ret, struct op *op)
-{
-    struct virt_host *host = virt_host_find(virt, host_id);
-    struct call *created;
-    int r;
-
-    op->error = (struct berth_error){ 0 };
-    r = refuse(host, host_id, &op->error);
-    if (r < 0)
-        return r;
-
-    created = berth_new(struct call);
-    created->call = call;
-    created->args = *args;
-    created->ret = ret;
-    created->op = op;
-    (void)op_begun(op, cancel, created);
-    calls_add(host, created);
-    return 0;
+    call->host = host;
+    call->lane = virt_lane_of(call->call, &call->args);
+    call->ret = ret;
+    call->op = op;
+    (void)op_begun(op, cancel, call);
+    list_append(&host->waiting[call->lane], &call->node);
+    host->waiting_count++;
+    send_waiting(host);
 }

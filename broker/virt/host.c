@@ -19,7 +19,10 @@
 #define HEARTBEAT_INTERVAL_MS 2000
 #define HEARTBEAT_LIMIT_MS 3000
 
+#define TOO_MANY_MISSED "too many calls without an answer"
+
 static void start(struct virt_host *host);
+static void restart_process(struct virt_host *host, const char *why);
 
 static struct berth_timers *timers(const struct virt_host *host)
 {
@@ -43,23 +46,27 @@ static void ask_open(struct virt_host *host)
 
     host->phase = HOST_CONNECTING;
     call->call = VIRT_open;
-    call->ours = true;
     (void)snprintf(call->args.uri, sizeof(call->args.uri), "%s", host->uri);
-    calls_add(host, call);
+    calls_add(host, call, &host->facts, &host->open);
 }
 
-void host_opened(struct virt_host *host, int code, const struct virt_result *facts,
-                 const struct berth_error *error)
+static void opened(struct op *op, int code)
 {
-    if (code < 0 && host->reported_open) {
+    struct virt_host *host = container_of(op, struct virt_host, open);
+
+    if (host->stopped || !host->process)
+        return;
+    if (code == BERTH_E_UNKNOWN_OUTCOME) {
+        restart_process(host, TOO_MANY_MISSED);
+    } else if (code < 0 && host->reported_open) {
         ask_open(host); /* a "closed" that arrived before the answer */
     } else if (code < 0) {
         host->phase = HOST_DISCONNECTED;
-        notify_listener(host, false, NULL, berth_error_text(error));
+        notify_listener(host, false, NULL, berth_error_text(&op->error));
     } else {
         host->phase = HOST_UP;
         host->up_since_ms = timers(host)->mono_ms;
-        notify_listener(host, true, facts, "");
+        notify_listener(host, true, &host->facts, "");
     }
 }
 
@@ -137,7 +144,7 @@ static void take_frame(void *owner, const char *frame, size_t size)
     else if (id)
         calls_answer(host, id, json);
     else
-        host_restart(host, "protocol error: malformed frame");
+        restart_process(host, "protocol error: malformed frame");
 }
 
 /* ---- the process ---- */
@@ -159,6 +166,13 @@ static void schedule_restart(struct virt_host *host)
     host->restart_delay_ms = half * 4 < RESTART_MAX_MS ? half * 4 : RESTART_MAX_MS;
     timer_start(timers(host), &host->restart,
                 half + (int64_t)random_below(&host->virt->random, (uint64_t)half + 1), restart_due);
+}
+
+static void calls_hang(struct op *op, berth_unused int result)
+{
+    struct virt_host *host = container_of(op, struct virt_host, hang);
+
+    restart_process(host, TOO_MANY_MISSED);
 }
 
 static void without_process(struct virt_host *host, const char *why)
@@ -187,7 +201,8 @@ static void lost(void *owner, const char *why)
     without_process(host, why);
 }
 
-void host_restart(struct virt_host *host, const char *why)
+/* Kill the process and start another after the back-off. */
+static void restart_process(struct virt_host *host, const char *why)
 {
     if (host->process)
         process_abandon(berth_take(host->process));
@@ -200,7 +215,7 @@ static void heartbeat_due(struct berth_timer *timer)
     struct virt_host *host = container_of(timer, struct virt_host, heartbeat);
 
     if (host->ping) {
-        host_restart(host, "the process does not answer");
+        restart_process(host, "the process does not answer");
         return;
     }
     host->ping = ++host->last_id;
@@ -229,6 +244,8 @@ static void start(struct virt_host *host)
         return;
     }
     host->starts++;
+    if (!host->hang.in_flight)
+        (void)event_wait_begin(&host->hanging, &host->hang);
     timer_start(timers(host), &host->heartbeat, HEARTBEAT_INTERVAL_MS, heartbeat_due);
     ask_open(host);
 }
@@ -260,6 +277,8 @@ struct virt_host *host_new(struct virt *virt, uint64_t id, const char *name, con
     host->restart_delay_ms = RESTART_FIRST_MS;
     (void)snprintf(host->name, sizeof(host->name), "%s", name);
     (void)snprintf(host->uri, sizeof(host->uri), "%s", uri);
+    op_init(&host->open, timers(host), opened);
+    op_init(&host->hang, timers(host), calls_hang);
     list_init(&host->reap.node);
     list_init(&host->sent);
     for (int lane = 0; lane < HOST_LANES; lane++)
@@ -276,6 +295,7 @@ void host_stop(struct virt_host *host, bool complete)
     list_remove(&host->node);
     timer_stop(timers(host), &host->restart);
     timer_stop(timers(host), &host->heartbeat);
+    op_cancel(&host->hang);
     if (host->process)
         process_abandon(berth_take(host->process));
     if (complete) {

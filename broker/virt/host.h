@@ -16,6 +16,7 @@
 
 #include "berth/loop.h"
 #include "berth/random.h"
+#include "berth/wait.h"
 
 #include "virt/process.h"
 #include "virt/virt.h"
@@ -58,6 +59,11 @@ struct virt_host {
     struct berth_timer heartbeat; /* until the next ping, or the limit of a running one */
     uint64_t ping;                /* id of the running ping, 0 = none */
 
+    struct op open; /* the call of that name, and its result */
+    struct virt_result facts;
+    struct event_wait hanging; /* ended by calls.c: too many deadlines were missed */
+    struct op hang;
+
     uint64_t last_id;
     unsigned missed; /* consecutive missed deadlines */
     struct list waiting[HOST_LANES];
@@ -73,7 +79,6 @@ struct call {
     enum virt_call call;
     enum virt_lane lane;
     bool sent;
-    bool ours;     /* the module's own "open" */
     struct op *op; /* NULL: cancelled */
     struct virt_result *ret;
     struct virt_args args;
@@ -91,13 +96,6 @@ struct virt_host *host_new(struct virt *virt, uint64_t id, const char *name, con
 /* Kill its process, drop its calls (complete: with CLOSING), and free it at the end of the turn. */
 void host_stop(struct virt_host *host, bool complete);
 
-/* Kill the process and start another after the back-off. */
-void host_restart(struct virt_host *host, const char *why);
-
-/* Handle the answer to the module's own "open". */
-void host_opened(struct virt_host *host, int code, const struct virt_result *facts,
-                 const struct berth_error *error);
-
 /* ---- template_check.c ---- */
 
 /* Kill running checks without completing their operations. */
@@ -105,8 +103,10 @@ void template_checks_forget(struct virt *virt);
 
 /* ---- calls.c ---- */
 
-/* Queue a call, and send calls while lanes are free. */
-void calls_add(struct virt_host *host, struct call *call);
+/* Queue a call, and send calls while lanes are free. ret: filled before op completes. After three
+ * missed deadlines in a row host->hanging is ended.
+ */
+void calls_add(struct virt_host *host, struct call *call, struct virt_result *ret, struct op *op);
 
 /* Move the waiting calls about this machine to the front. */
 void calls_prioritise(struct virt_host *host, const char *uuid);

@@ -83,6 +83,40 @@ void virt_host_stop(struct virt *virt, uint64_t host_id)
         host_stop(host, true);
 }
 
+static int refuse(const struct virt_host *host, uint64_t host_id, struct berth_error *error)
+{
+    if (!host) {
+        return berth_fail(error, BERTH_E_HOST_DOWN, "host %llu is not in use",
+                          (unsigned long long)host_id);
+    }
+    if (host->phase != HOST_UP)
+        return berth_fail(error, BERTH_E_HOST_DOWN, "host %s is down", host->name);
+    if (host->waiting_count >= HOST_WAITING_MAX) {
+        return berth_fail(error, BERTH_E_BUSY, "host %s is overloaded: %d calls are waiting",
+                          host->name, HOST_WAITING_MAX);
+    }
+    return 0;
+}
+
+int virt_begin(struct virt *virt, uint64_t host_id, enum virt_call call,
+               const struct virt_args *args, struct virt_result *ret, struct op *op)
+{
+    struct virt_host *host = virt_host_find(virt, host_id);
+    struct call *created;
+    int r;
+
+    op->error = (struct berth_error){ 0 };
+    r = refuse(host, host_id, &op->error);
+    if (r < 0)
+        return r;
+
+    created = berth_new(struct call);
+    created->call = call;
+    created->args = *args;
+    calls_add(host, created, ret, op);
+    return 0;
+}
+
 void virt_prioritise(struct virt *virt, uint64_t host_id, const char *uuid)
 {
     struct virt_host *host = virt_host_find(virt, host_id);

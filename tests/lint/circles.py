@@ -33,12 +33,10 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 STANDING = {
     "broker": ((2,), (2,), "broker_run reads the options again, through main's function, on reload"),
     "broker/api": ((5,), (5,), "an HTTP server's own conversation"),
-    "broker/berth-virt": ((4,), (), ""),
     "broker/ctl": ((2, 2), (2, 2), "help lists the local commands and is one of them; the table asks its caller for colours"),
     "broker/flow": ((15,), (), ""),
     "broker/link": ((4, 3), (), ""),
     "broker/store": ((8,), (), ""),
-    "broker/virt": ((2,), (), ""),
     "lib": ((8,), (8,), "timers, operations and the loop call back whoever started them"),
 }
 
