@@ -2,9 +2,9 @@
 #include "flow/viewer_session.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "berth/log.h"
+#include "berth/state.h"
 
 #include "core/texts.h"
 #include "core/viewer_exit.h"
@@ -262,28 +262,25 @@ void viewer_session_show(struct agent_flow *agent, const struct msg *msg)
 }
 
 /* The page for each reason of a hide. */
-struct hide_page {
-    const char *reason;
+static const struct {
     enum agent_state state;
     enum text title, text;
+} hide_pages[] = {
+    [hide_reason_MOVED] = { agent_NOTICE, TEXT_MOVED, TEXT_NONE },
+    [hide_reason_SIGNED_OFF] = { agent_NOTICE, TEXT_SIGNED_OFF, TEXT_NONE },
+    [hide_reason_DISCONNECTED] = { agent_NOTICE, TEXT_DISCONNECTED, TEXT_DISCONNECTED_LONG },
+    [hide_reason_LOCKED] = { agent_LOCKED, TEXT_NONE, TEXT_NONE },
+    [hide_reason_REVOKED] = { agent_NOTICE, TEXT_CLOSED, TEXT_NONE },
+    [hide_reason_LIMIT] = { agent_NOTICE, TEXT_LIMIT, TEXT_NONE },
+    [hide_reason_FAILED] = { agent_NOTICE, TEXT_FAILED, TEXT_NONE },
 };
 
-static const struct hide_page hide_pages[] = {
-    { "moved", agent_NOTICE, TEXT_MOVED, TEXT_NONE },
-    { "signed-off", agent_NOTICE, TEXT_SIGNED_OFF, TEXT_NONE },
-    { "disconnected", agent_NOTICE, TEXT_DISCONNECTED, TEXT_DISCONNECTED_LONG },
-    { "locked", agent_LOCKED, TEXT_NONE, TEXT_NONE },
-    { "revoked", agent_NOTICE, TEXT_CLOSED, TEXT_NONE },
-    { "limit", agent_NOTICE, TEXT_LIMIT, TEXT_NONE },
-    { "failed", agent_NOTICE, TEXT_FAILED, TEXT_NONE },
-};
-
-static const struct hide_page *hide_page(const char *reason)
+/* A text in the message, so that a newer broker may send others: those count as "disconnected". */
+static enum hide_reason hide_reason_of(const char *word)
 {
-    for (size_t i = 0; i < BERTH_COUNT(hide_pages); i++)
-        if (strcmp(hide_pages[i].reason, reason) == 0)
-            return &hide_pages[i];
-    return &hide_pages[2]; /* a reason of a newer broker: show "disconnected" */
+    int reason = name_value(hide_reason_names, word);
+
+    return reason > 0 ? (enum hide_reason)reason : hide_reason_DISCONNECTED;
 }
 
 static void notice_expired(struct berth_timer *timer)
@@ -293,23 +290,27 @@ static void notice_expired(struct berth_timer *timer)
     viewer_session_dismiss_notice(container_of(session, struct agent_flow, viewer_session));
 }
 
-/* Take the desktop off the screen: first cover it by the page, then end the viewer. */
-static void remove_desktop(struct agent_flow *agent, const struct hide_page *page,
-                           const char *words)
+/* Take the desktop off the screen: first cover it by the page, then end the viewer. words: those of
+ * the broker; NULL or "" = the page's own.
+ */
+static void remove_desktop(struct agent_flow *agent, enum hide_reason reason, const char *words)
 {
     const char *language = agent->settings.language;
+    const char *name = hide_reason_names[reason];
     struct viewer_session *session = &agent->viewer_session;
 
+    if (!words || !words[0])
+        words = text_in(language, hide_pages[reason].text);
     terminal_status_clear(&agent->terminal);
     sign_on_request_end_resume(agent);
-    agent_flow_set_state_text(agent, page->state, page->reason, text_in(language, page->title),
-                              words && words[0] ? words : text_in(language, page->text), false);
-    if (page->state == agent_NOTICE)
+    agent_flow_set_state_text(agent, hide_pages[reason].state, name,
+                              text_in(language, hide_pages[reason].title), words, false);
+    if (hide_pages[reason].state == agent_NOTICE)
         timer_start(agent->timers, &session->notice, agent->settings.notice_s * 1000,
                     notice_expired);
-    end_viewer(agent, page->reason);
+    end_viewer(agent, name);
     if (session->running)
-        flow_cancel(&session->flow, BERTH_E_CANCELLED, "%s", page->reason);
+        flow_cancel(&session->flow, BERTH_E_CANCELLED, "%s", name);
     presence_renew_now(agent);
 }
 
@@ -323,7 +324,7 @@ void viewer_session_hide(struct agent_flow *agent, const struct msg *msg)
     if (!terminal_status_hide(&agent->terminal, hide->session_id, hide->epoch) &&
         !(resumes && agent->terminal.state == agent_SIGN_ON))
         return;
-    remove_desktop(agent, hide_page(hide->reason), hide->text);
+    remove_desktop(agent, hide_reason_of(hide->reason), hide->text);
     (void)berth_fail(&why, BERTH_E_SUPERSEDED, "%s", hide->text[0] ? hide->text : hide->reason);
     if (resumes && agent->sign_on.running)
         flow_cancel(&agent->sign_on.flow, BERTH_E_SUPERSEDED, "%s", why.text);
@@ -342,7 +343,8 @@ int viewer_session_leave(struct agent_flow *agent, enum session_leave how,
         return berth_fail(
             reterr, BERTH_E_STATE,
             "the broker cannot be reached, and only it can end a session; try again later");
-    remove_desktop(agent, hide_page(how == LEAVE_SIGN_OFF ? "signed-off" : "disconnected"), NULL);
+    remove_desktop(agent, how == LEAVE_SIGN_OFF ? hide_reason_SIGNED_OFF : hide_reason_DISCONNECTED,
+                   NULL);
     if (how == LEAVE_SIGN_OFF) {
         agent_flow_init_message(agent, &msg, MSG_sign_off);
         msg.sign_off.session_id = claim.session_id;
@@ -367,7 +369,7 @@ void viewer_session_lock(struct agent_flow *agent, const char *why)
     log_event(EV_AGENT_SCREEN, "lock", why);
     if (agent->sign_on.running)
         sign_on_request_cancel(agent);
-    remove_desktop(agent, hide_page("locked"), NULL);
+    remove_desktop(agent, hide_reason_LOCKED, NULL);
     if (claim.session_id == 0)
         return;
     agent_flow_init_message(agent, &msg, MSG_disconnect);

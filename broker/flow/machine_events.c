@@ -207,11 +207,11 @@ void machine_event(struct context *context, struct host *host, const struct virt
 {
     struct desktop *desktop = desktop_of(context, host, event);
 
-    log_event(EV_MACHINE_EVENT, "host", host->row.name, "what", event->what, "machine", event->name,
-              "reason", event->reason);
+    log_event(EV_MACHINE_EVENT, "host", host->row.name, "what", virt_event_kind_names[event->what],
+              "machine", event->name, "reason", event->reason);
     if (!desktop)
         return;
-    if (strcmp(event->what, "listed") == 0) {
+    if (event->what == virt_event_kind_LISTED) {
         desktop->inventory_serial = host->inventory_serial;
         if (event->running)
             machine_on(context, desktop, "its machine was found running");
@@ -219,10 +219,10 @@ void machine_event(struct context *context, struct host *host, const struct virt
             machine_off(context, desktop, "it was found off");
         return;
     }
-    if (strcmp(event->what, "started") == 0)
+    if (event->what == virt_event_kind_STARTED)
         machine_on(context, desktop, "its machine was started");
-    else if (strcmp(event->what, "stopped") == 0)
+    else if (event->what == virt_event_kind_STOPPED)
         machine_reported_stopped(context, desktop, event->reason);
-    else if (strcmp(event->what, "undefined") == 0)
+    else if (event->what == virt_event_kind_UNDEFINED)
         machine_reported_stopped(context, desktop, "it was undefined");
 }

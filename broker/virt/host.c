@@ -106,9 +106,9 @@ static void take_event(struct virt_host *host, const json_t *json)
         log_failure(EV_HOST_FAILED, &error, host->name);
         return;
     }
-    if (strcmp(event.what, "open") == 0)
+    if (event.what == virt_event_kind_OPEN)
         hypervisor_open(host);
-    else if (strcmp(event.what, "closed") == 0)
+    else if (event.what == virt_event_kind_CLOSED)
         hypervisor_closed(host, event.reason);
     else if (listener->machine)
         listener->machine(listener->context, host->id, &event);

@@ -61,7 +61,7 @@ static int do_create(struct hypervisor_job *job, struct machine *machine)
     }
     if (job->life != job->hypervisor->hypervisors->life || job->process != job->hypervisor->process)
         machine->from_dead_broker = true;
-    machine_send_event(machine, "defined", "");
+    machine_send_event(machine, virt_event_kind_DEFINED, "");
     return 0;
 }
 
@@ -105,7 +105,7 @@ static int do_start(struct hypervisor_job *job, struct machine *machine, struct 
         hypervisor->silent_boots--;
         machine->answers_ms = NEVER_MS;
     }
-    machine_send_event(machine, "started", "");
+    machine_send_event(machine, virt_event_kind_STARTED, "");
     return 0;
 }
 
@@ -113,7 +113,7 @@ static int do_stop(const struct hypervisor_job *job, struct machine *machine)
 {
     if (machine && machine->running) {
         machine_power_off(machine, caller_of(job));
-        machine_send_event(machine, "stopped", "destroyed");
+        machine_send_event(machine, virt_event_kind_STOPPED, "destroyed");
     }
     return 0;
 }
@@ -142,7 +142,7 @@ static int do_delete(const struct hypervisor_job *job, struct machine *machine,
     }
     if (machine) {
         (void)do_stop(job, machine);
-        machine_send_event(machine, "undefined", "");
+        machine_send_event(machine, virt_event_kind_UNDEFINED, "");
         machine_undefine(machine, caller_of(job));
     }
     return 0;
@@ -154,13 +154,13 @@ static int do_list(struct hypervisor_job *job, struct virt_result *facts)
 
     list_each (&hypervisor->machines, node) {
         const struct machine *machine = list_entry(node, struct machine, node);
-        struct virt_event event = { .running = machine->running,
+        struct virt_event event = { .what = virt_event_kind_LISTED,
+                                    .running = machine->running,
                                     .desktop_id = machine->desktop_id,
                                     .forward_port = machine->forward_port };
 
         if (machine->hidden)
             continue;
-        (void)snprintf(event.what, sizeof(event.what), "listed");
         (void)snprintf(event.uuid, sizeof(event.uuid), "%s", machine->uuid);
         (void)snprintf(event.name, sizeof(event.name), "%s", machine->name);
         facts->count++;

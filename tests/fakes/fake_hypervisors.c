@@ -184,18 +184,18 @@ static void send_event(struct hypervisor *hypervisor, const struct virt_event *e
                 event_arrives_at_broker);
 }
 
-void machine_send_event(struct machine *machine, const char *what, const char *reason)
+void machine_send_event(struct machine *machine, enum virt_event_kind what, const char *reason)
 {
     struct hypervisor *hypervisor = machine->hypervisor;
     struct environment *environment = hypervisor ? hypervisor->hypervisors->environment : NULL;
-    struct virt_event event = { .running = machine->running,
+    struct virt_event event = { .what = what,
+                                .running = machine->running,
                                 .desktop_id = machine->desktop_id,
                                 .forward_port = machine->forward_port };
     int64_t delay_ms;
 
     if (!hypervisor || !hypervisor->broker_end)
         return;
-    (void)snprintf(event.what, sizeof(event.what), "%s", what);
     (void)snprintf(event.uuid, sizeof(event.uuid), "%s", machine->uuid);
     (void)snprintf(event.name, sizeof(event.name), "%s", machine->name);
     (void)snprintf(event.reason, sizeof(event.reason), "%s", reason);
@@ -348,7 +348,7 @@ void machine_kill(struct machine *machine, const char *reason)
     if (!machine->running)
         return;
     machine_power_off(machine, 0);
-    machine_send_event(machine, "stopped", reason);
+    machine_send_event(machine, virt_event_kind_STOPPED, reason);
 }
 
 void machine_save(struct machine *machine)
@@ -359,7 +359,7 @@ void machine_save(struct machine *machine)
     machine->saved = true;
     machine_record(machine, history_machine_event_STOPPED, 0);
     end_picture(machine, 147, "network");
-    machine_send_event(machine, "stopped", "saved");
+    machine_send_event(machine, virt_event_kind_STOPPED, "saved");
 }
 
 void machine_boot(struct machine *machine, bool keep_saved)
@@ -379,7 +379,7 @@ void machine_restore(struct machine *machine)
                      machine->name);
     machine_boot(machine, true);
     machine_record(machine, history_machine_event_STARTED, 0);
-    machine_send_event(machine, "started", "");
+    machine_send_event(machine, virt_event_kind_STARTED, "");
 }
 
 void machine_lose(struct machine *machine)
@@ -388,7 +388,7 @@ void machine_lose(struct machine *machine)
                      machine->name);
     if (machine->running)
         machine_kill(machine, "destroyed");
-    machine_send_event(machine, "undefined", "");
+    machine_send_event(machine, virt_event_kind_UNDEFINED, "");
     machine_undefine(machine, 0);
 }
 

@@ -22,6 +22,6 @@ void machine_record_guest(const struct machine *machine, enum history_guest_even
                           const struct picture *picture, const struct secret *password);
 int64_t hypervisor_process_id(const struct hypervisor *hypervisor, unsigned life, unsigned process);
 /* Send a life-cycle event to the listener of the hypervisor. */
-void machine_send_event(struct machine *machine, const char *what, const char *reason);
+void machine_send_event(struct machine *machine, enum virt_event_kind what, const char *reason);
 
 #endif

@@ -41,33 +41,34 @@ static const char *start_reason(int detail)
     return detail >= 0 && (size_t)detail < BERTH_COUNT(reasons) ? reasons[detail] : "started";
 }
 
-const char *events_word(int event, int detail, const char **ret_reason)
+enum virt_event_kind events_kind(int event, int detail, const char **ret_reason)
 {
     *ret_reason = "";
     switch (event) { /* an int: newer versions of libvirt may report others */
     case VIR_DOMAIN_EVENT_DEFINED:
-        return "defined";
+        return virt_event_kind_DEFINED;
     case VIR_DOMAIN_EVENT_UNDEFINED:
-        return "undefined";
+        return virt_event_kind_UNDEFINED;
     case VIR_DOMAIN_EVENT_STARTED:
         *ret_reason = start_reason(detail);
-        return "started";
+        return virt_event_kind_STARTED;
     case VIR_DOMAIN_EVENT_STOPPED:
         *ret_reason = stop_reason(detail);
-        return "stopped";
+        return virt_event_kind_STOPPED;
     default:
         /* suspended, resumed, shutting down: ignored, a start or a stop follows where it matters */
-        return NULL;
+        return virt_event_kind_NONE;
     }
 }
 
-static void send_event(struct out *out, virDomainPtr domain, const char *what, const char *reason)
+static void send_event(struct out *out, virDomainPtr domain, enum virt_event_kind what,
+                       const char *reason)
 {
-    struct virt_event event = { .running = strcmp(what, "started") == 0 ||
-                                           strcmp(what, "rebooted") == 0 ||
-                                           strcmp(what, "agent-up") == 0 };
+    struct virt_event event = { .what = what,
+                                .running = what == virt_event_kind_STARTED ||
+                                           what == virt_event_kind_REBOOTED ||
+                                           what == virt_event_kind_AGENT_UP };
 
-    (void)snprintf(event.what, sizeof(event.what), "%s", what);
     (void)virDomainGetUUIDString(domain, event.uuid);
     (void)snprintf(event.name, sizeof(event.name), "%.79s", virDomainGetName(domain));
     (void)snprintf(event.reason, sizeof(event.reason), "%s", reason);
@@ -91,7 +92,7 @@ static int on_life(berth_unused virConnectPtr connection, virDomainPtr domain, i
                    int detail, void *context)
 {
     const char *reason;
-    const char *what = events_word(event, detail, &reason);
+    enum virt_event_kind what = events_kind(event, detail, &reason);
 
     note(domain, event);
     if (what)
@@ -129,7 +130,7 @@ static bool reported_recently(virDomainPtr domain)
 static void on_reboot(berth_unused virConnectPtr connection, virDomainPtr domain, void *context)
 {
     if (!reported_recently(domain))
-        send_event(context, domain, "rebooted", "");
+        send_event(context, domain, virt_event_kind_REBOOTED, "");
 }
 
 static void on_agent(berth_unused virConnectPtr connection, virDomainPtr domain, int state,
@@ -137,7 +138,7 @@ static void on_agent(berth_unused virConnectPtr connection, virDomainPtr domain,
 {
     bool up = state == VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED;
 
-    send_event(context, domain, up ? "agent-up" : "agent-down", "");
+    send_event(context, domain, up ? virt_event_kind_AGENT_UP : virt_event_kind_AGENT_DOWN, "");
 }
 
 bool events_register(struct events *events, virConnectPtr connection, struct out *out)

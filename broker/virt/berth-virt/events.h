@@ -8,7 +8,7 @@
 
 #include <libvirt/libvirt.h>
 
-#include "berth/base.h"
+#include "berth/enums.h"
 
 struct out;
 
@@ -25,8 +25,8 @@ void events_deregister(struct events *events, virConnectPtr connection);
 
 /* ---- for tests ---- */
 
-/* The value of virt_event.what for a life-cycle event, or NULL when it is ignored; *ret_reason: its
+/* The kind of a life-cycle event, or virt_event_kind_NONE when it is ignored; *ret_reason: its
  * detail. */
-const char *events_word(int event, int detail, const char **ret_reason);
+enum virt_event_kind events_kind(int event, int detail, const char **ret_reason);
 
 #endif

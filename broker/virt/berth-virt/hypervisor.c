@@ -128,11 +128,10 @@ static void back_off(struct hypervisor *hypervisor, int64_t ms)
     (void)pthread_mutex_unlock(&hypervisor->lock);
 }
 
-static void report(struct hypervisor *hypervisor, const char *what, const char *reason)
+static void report(struct hypervisor *hypervisor, enum virt_event_kind what, const char *reason)
 {
-    struct virt_event event = { .what = "" };
+    struct virt_event event = { .what = what };
 
-    (void)snprintf(event.what, sizeof(event.what), "%s", what);
     (void)snprintf(event.reason, sizeof(event.reason), "%s", reason);
     out_event(hypervisor->out, &event);
 }
@@ -152,7 +151,7 @@ static void note_failure(struct hypervisor *hypervisor, const struct berth_error
     (void)pthread_cond_broadcast(&hypervisor->changed);
     (void)pthread_mutex_unlock(&hypervisor->lock);
     if (is_new)
-        report(hypervisor, "closed", error->text);
+        report(hypervisor, virt_event_kind_CLOSED, error->text);
 }
 
 static bool try_open(struct hypervisor *hypervisor)
@@ -234,10 +233,10 @@ static void *run_connection(void *context)
         if (try_open(hypervisor)) {
             int reason;
 
-            report(hypervisor, "open", "");
+            report(hypervisor, virt_event_kind_OPEN, "");
             wait_ms = BACKOFF_FIRST_MS;
             reason = wait_until_lost(hypervisor);
-            report(hypervisor, "closed", close_reason(reason));
+            report(hypervisor, virt_event_kind_CLOSED, close_reason(reason));
             abandon_connection(hypervisor, reason);
             continue; /* a restarted daemon is reachable at once */
         }

@@ -116,7 +116,7 @@ static int read_info(struct virt_request *request, virDomainPtr domain, struct d
 static bool send_listed(struct virt_request *request, virDomainPtr domain,
                         const struct domain_info *info)
 {
-    struct virt_event event = { .what = "listed",
+    struct virt_event event = { .what = virt_event_kind_LISTED,
                                 .desktop_id = info->desktop_id,
                                 .forward_port = info->forward_port };
 
@@ -130,7 +130,7 @@ static bool send_listed(struct virt_request *request, virDomainPtr domain,
         machine_history_reported(event.uuid, history_machine_event_SEEN);
     if (!event.running || !info->agent_up)
         return true;
-    (void)snprintf(event.what, sizeof(event.what), "agent-up");
+    event.what = virt_event_kind_AGENT_UP;
     return out_listed(request->out, &request->out_call, &event);
 }
 
@@ -333,7 +333,7 @@ static int find_used(struct virt_request *request, struct used *used)
 
 static void send_orphan(struct virt_request *request, const struct used *used, const char *name)
 {
-    struct virt_event event = { .what = "orphan" };
+    struct virt_event event = { .what = virt_event_kind_ORPHAN };
 
     if (strncmp(name, DISK_PREFIX, strlen(DISK_PREFIX)) != 0 || strlen(name) >= sizeof(event.name))
         return;

@@ -119,16 +119,16 @@ TEST(events, starts_and_stops_have_reasons_and_the_rest_is_silent)
 {
     const char *reason;
 
-    EXPECT_STR(events_word(VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_RESTORED, &reason),
-               "started");
+    EXPECT_INT(events_kind(VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_RESTORED, &reason),
+               virt_event_kind_STARTED);
     EXPECT_STR(reason, "restored");
-    EXPECT_STR(events_word(VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_CRASHED, &reason),
-               "stopped");
+    EXPECT_INT(events_kind(VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_CRASHED, &reason),
+               virt_event_kind_STOPPED);
     EXPECT_STR(reason, "crashed");
-    EXPECT_STR(events_word(VIR_DOMAIN_EVENT_STOPPED, 99, &reason), "stopped");
-    EXPECT_STR(events_word(VIR_DOMAIN_EVENT_UNDEFINED, 0, &reason), "undefined");
-    EXPECT(events_word(VIR_DOMAIN_EVENT_SUSPENDED, 0, &reason) == NULL);
-    EXPECT(events_word(1234, 0, &reason) == NULL);
+    EXPECT_INT(events_kind(VIR_DOMAIN_EVENT_STOPPED, 99, &reason), virt_event_kind_STOPPED);
+    EXPECT_INT(events_kind(VIR_DOMAIN_EVENT_UNDEFINED, 0, &reason), virt_event_kind_UNDEFINED);
+    EXPECT_INT(events_kind(VIR_DOMAIN_EVENT_SUSPENDED, 0, &reason), virt_event_kind_NONE);
+    EXPECT_INT(events_kind(1234, 0, &reason), virt_event_kind_NONE);
 }
 
 TEST_MAIN()

@@ -801,7 +801,7 @@ TEST(inventory, only_machines_of_ours_are_listed)
     EXPECT_INT(world->result.count, 1);
     heard = listen_out(world);
     EXPECT_INT(heard.count, 1);
-    EXPECT_STR(heard.events[0].what, "listed");
+    EXPECT_INT(heard.events[0].what, virt_event_kind_LISTED);
     EXPECT_STR(heard.events[0].uuid, UUID);
     EXPECT_STR(heard.events[0].name, "ward-3-7");
     EXPECT(heard.events[0].running);
@@ -827,7 +827,7 @@ TEST(inventory, a_disk_without_a_machine_is_an_orphan)
     EXPECT_OK(run(world, VIRT_orphans, &where));
     EXPECT_INT(world->result.count, 1);
     heard = listen_out(world);
-    EXPECT_STR(heard.events[0].what, "orphan");
+    EXPECT_INT(heard.events[0].what, virt_event_kind_ORPHAN);
     EXPECT_STR(heard.events[0].name, "berth-7.qcow2");
 
     /* Such a disk is deleted by its name alone. */
@@ -840,8 +840,8 @@ TEST(inventory, a_disk_without_a_machine_is_an_orphan)
 TEST(out, events_wait_until_the_list_is_through)
 {
     struct world *world = world_new();
-    struct virt_event stopped = { .what = "stopped" };
-    struct virt_event listed = { .what = "listed" };
+    struct virt_event stopped = { .what = virt_event_kind_STOPPED };
+    struct virt_event listed = { .what = virt_event_kind_LISTED };
     struct out_call call = { .id = 7 };
     struct heard heard;
 
@@ -851,16 +851,16 @@ TEST(out, events_wait_until_the_list_is_through)
     out_release_events(world->out, &call);
     heard = listen_out(world);
     EXPECT_INT(heard.count, 2);
-    EXPECT_STR(heard.events[0].what, "listed");
-    EXPECT_STR(heard.events[1].what, "stopped");
+    EXPECT_INT(heard.events[0].what, virt_event_kind_LISTED);
+    EXPECT_INT(heard.events[1].what, virt_event_kind_STOPPED);
     world_free(world);
 }
 
 TEST(out, a_list_that_was_abandoned_holds_nothing_and_says_nothing_more)
 {
     struct world *world = world_new();
-    struct virt_event stopped = { .what = "stopped" };
-    struct virt_event listed = { .what = "listed" };
+    struct virt_event stopped = { .what = virt_event_kind_STOPPED };
+    struct virt_event listed = { .what = virt_event_kind_LISTED };
     struct out_call late = { .id = 7 };
     struct out_call newer = { .id = 8 };
     struct out_call early = { .id = 9 };
@@ -880,16 +880,16 @@ TEST(out, a_list_that_was_abandoned_holds_nothing_and_says_nothing_more)
     out_event(world->out, &stopped);
     heard = listen_out(world);
     EXPECT_INT(heard.count, 3);
-    EXPECT_STR(heard.events[0].what, "listed");
-    EXPECT_STR(heard.events[1].what, "stopped");
-    EXPECT_STR(heard.events[2].what, "stopped");
+    EXPECT_INT(heard.events[0].what, virt_event_kind_LISTED);
+    EXPECT_INT(heard.events[1].what, virt_event_kind_STOPPED);
+    EXPECT_INT(heard.events[2].what, virt_event_kind_STOPPED);
     world_free(world);
 }
 
 TEST(out, an_abandoned_detour_no_longer_hides_its_machine)
 {
     struct world *world = world_new();
-    struct virt_event stopped = { .what = "stopped", .uuid = UUID };
+    struct virt_event stopped = { .what = virt_event_kind_STOPPED, .uuid = UUID };
     struct out_call late = { .id = 7 };
     struct out_call newer = { .id = 8 };
     struct heard heard;

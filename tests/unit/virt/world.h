@@ -45,17 +45,17 @@ static inline void on_host(void *context, uint64_t host_id, bool up,
 static inline void on_machine(void *context, uint64_t host_id, const struct virt_event *event)
 {
     struct world *world = context;
-    bool listed = strcmp(event->what, "listed") == 0;
+    bool listed = event->what == virt_event_kind_LISTED;
 
     EXPECT_INT(host_id, HOST);
     world->listed += listed;
     world->running += listed && event->running;
-    world->started += strcmp(event->what, "started") == 0;
-    world->stopped += strcmp(event->what, "stopped") == 0;
-    world->rebooted += strcmp(event->what, "rebooted") == 0;
-    world->undefined += strcmp(event->what, "undefined") == 0;
-    world->agent_up += strcmp(event->what, "agent-up") == 0;
-    world->agent_down += strcmp(event->what, "agent-down") == 0;
+    world->started += event->what == virt_event_kind_STARTED;
+    world->stopped += event->what == virt_event_kind_STOPPED;
+    world->rebooted += event->what == virt_event_kind_REBOOTED;
+    world->undefined += event->what == virt_event_kind_UNDEFINED;
+    world->agent_up += event->what == virt_event_kind_AGENT_UP;
+    world->agent_down += event->what == virt_event_kind_AGENT_DOWN;
     world->last = *event;
 }
 
