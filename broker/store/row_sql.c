@@ -355,29 +355,30 @@ static void put_each(struct text *text, enum entity_kind kind, bool all)
     put(text, " ORDER BY \"id\"");
 }
 
-int row_sql_each(sqlite3 *db, enum entity_kind kind, bool all, row_sql_fn *each, void *context,
+int row_sql_open(struct row_cursor *cursor, sqlite3 *db, enum entity_kind kind, bool all,
                  struct berth_error *reterr)
 {
-    const struct entity_row *entity = entity_row(kind);
     struct text text = { 0 };
-    sqlite3_stmt *statement;
-    union row row;
-    int rc = SQLITE_DONE;
+
+    *cursor = (struct row_cursor){ .db = db, .kind = kind };
+    put_each(&text, kind, all);
+    return sql_prepare(db, text.at, &cursor->statement, reterr);
+}
+
+int row_sql_next(struct row_cursor *cursor, union row *row, struct berth_error *reterr)
+{
+    int rc = sql_step(cursor->statement);
     int r;
 
-    put_each(&text, kind, all);
-    r = sql_prepare(db, text.at, &statement, reterr);
-    if (r < 0)
-        return r;
+    if (rc == SQLITE_DONE)
+        return 0;
+    if (rc != SQLITE_ROW)
+        return sql_fail(cursor->db, rc, entity_row(cursor->kind)->table, reterr);
+    r = row_sql_read(cursor->statement, cursor->kind, row, reterr);
+    return r < 0 ? r : 1;
+}
 
-    while (r == 0 && (rc = sql_step(statement)) == SQLITE_ROW) {
-        r = row_sql_read(statement, kind, &row, reterr);
-        if (r == 0)
-            r = each(context, kind, &row, reterr);
-    }
-    if (r == 0 && rc != SQLITE_DONE)
-        r = sql_fail(db, rc, entity->table, reterr);
-    sql_drop(&statement);
-    explicit_bzero(&row, sizeof(row));
-    return r;
+void row_sql_close(struct row_cursor *cursor)
+{
+    sql_drop(&cursor->statement);
 }

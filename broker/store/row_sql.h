@@ -40,11 +40,18 @@ void row_sql_select(enum entity_kind kind, char out[ROW_SQL_TEXT]);
 int row_sql_read(sqlite3_stmt *statement, enum entity_kind kind, union row *row,
                  struct berth_error *reterr) berth_must_check;
 
-/* Call `each` for the rows of a kind in order of id, on any connection: for those that have not
- * ended (by a partial index), or for `all`. A negative return value of `each` stops it. */
-typedef int row_sql_fn(void *context, enum entity_kind kind, const void *row,
-                       struct berth_error *reterr);
-int row_sql_each(sqlite3 *db, enum entity_kind kind, bool all, row_sql_fn *each, void *context,
+/* The rows of a kind in order of id, on any connection: those that have not ended (by a partial
+ * index), or `all`. next: 1 with a row, 0 after the last one. Close it after a successful open.
+ */
+struct row_cursor {
+    sqlite3 *db;
+    sqlite3_stmt *statement;
+    enum entity_kind kind;
+};
+int row_sql_open(struct row_cursor *cursor, sqlite3 *db, enum entity_kind kind, bool all,
                  struct berth_error *reterr) berth_must_check;
+int row_sql_next(struct row_cursor *cursor, union row *row,
+                 struct berth_error *reterr) berth_must_check;
+void row_sql_close(struct row_cursor *cursor);
 
 #endif

@@ -21,7 +21,7 @@
 #define PRESENCE_WAITING_MAX 64
 #define PAGE_MAX 1000
 
-/* ---- queues between the threads ---- */
+/* ---- queues between the threads: the loop's end ---- */
 
 static void queue_init(struct job_queue *queue)
 {
@@ -32,79 +32,6 @@ static void queue_init(struct job_queue *queue)
     (void)pthread_cond_init(&queue->filled, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
     list_init(&queue->jobs);
-}
-
-static struct timespec later(int64_t wait_ms)
-{
-    struct timespec until;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += wait_ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    return until;
-}
-
-bool store_take(struct store *store, struct job_queue *queue, int64_t wait_ms, size_t most,
-                struct list *ret)
-{
-    struct timespec until = later(wait_ms);
-    bool in_time = wait_ms != 0;
-    bool open;
-
-    (void)pthread_mutex_lock(&store->lock);
-    while (list_empty(&queue->jobs) && !store->closing && in_time) {
-        if (wait_ms < 0)
-            (void)pthread_cond_wait(&queue->filled, &store->lock);
-        else
-            in_time = pthread_cond_timedwait(&queue->filled, &store->lock, &until) == 0;
-    }
-    for (size_t i = 0; i < most && !list_empty(&queue->jobs); i++) {
-        list_append(ret, list_shift(&queue->jobs));
-        queue->count--;
-    }
-    open = !store->closing || !list_empty(&queue->jobs);
-    (void)pthread_mutex_unlock(&store->lock);
-    return open;
-}
-
-void store_done(struct store *store, struct list *jobs)
-{
-    struct list *node;
-
-    (void)pthread_mutex_lock(&store->lock);
-    while ((node = list_shift(jobs)))
-        list_append(&store->done, node);
-    (void)pthread_mutex_unlock(&store->lock);
-    store->setup.wake(store->setup.context);
-}
-
-void store_break(struct store *store, const struct berth_error *error)
-{
-    bool first;
-
-    (void)pthread_mutex_lock(&store->lock);
-    first = store->broken.code == 0;
-    if (first)
-        store->broken = *error;
-    (void)pthread_mutex_unlock(&store->lock);
-    if (first) /* store_turn then tells the broker, which logs it and exits */
-        store->setup.wake(store->setup.context);
-}
-
-bool store_broken(struct store *store, struct berth_error *ret)
-{
-    bool broken;
-
-    (void)pthread_mutex_lock(&store->lock);
-    broken = store->broken.code != 0;
-    if (broken && ret)
-        *ret = store->broken;
-    (void)pthread_mutex_unlock(&store->lock);
-    return broken;
 }
 
 void store_turn(struct store *store)
@@ -390,12 +317,6 @@ void store_close(struct store *store)
 
 /* ---- loading ---- */
 
-static int load_row(void *context, enum entity_kind kind, const void *row,
-                    struct berth_error *reterr)
-{
-    return core_load(context, kind, row, reterr);
-}
-
 static int load_numbers(sqlite3 *db, struct core *core, struct berth_error *reterr)
 {
     int64_t incarnation = 0;
@@ -417,6 +338,25 @@ static int load_numbers(sqlite3 *db, struct core *core, struct berth_error *rete
     return 0;
 }
 
+static int load_rows(sqlite3 *db, enum entity_kind kind, bool all, struct core *core,
+                     struct berth_error *reterr)
+{
+    struct row_cursor cursor;
+    union row row;
+    int r = row_sql_open(&cursor, db, kind, all, reterr);
+
+    if (r < 0)
+        return r;
+    while ((r = row_sql_next(&cursor, &row, reterr)) > 0) {
+        r = core_load(core, kind, &row, reterr);
+        if (r < 0)
+            break;
+    }
+    row_sql_close(&cursor);
+    explicit_bzero(&row, sizeof(row));
+    return r;
+}
+
 int store_load(struct store *store, struct core *core, struct berth_error *reterr)
 {
     /* A recorded history includes the rows that have ended. */
@@ -431,7 +371,7 @@ int store_load(struct store *store, struct core *core, struct berth_error *reter
     if (r == 0)
         r = load_numbers(db, core, reterr);
     for (int kind = ENTITY_NONE + 1; r == 0 && kind < ENTITY_KINDS; kind++)
-        r = row_sql_each(db, (enum entity_kind)kind, all, load_row, core, reterr);
+        r = load_rows(db, (enum entity_kind)kind, all, core, reterr);
     if (r == 0)
         core_load_end(core);
     (void)sql_exec(db, "COMMIT"); /* nothing was written */

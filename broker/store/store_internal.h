@@ -9,6 +9,8 @@
  *   reader  reader.c  a query-only connection for pages and verification, so that they never delay
  *                     a commit
  *
+ * store_jobs.c has what those two threads do with the queues of the loop.
+ *
  * The threads share struct store under its lock, which is held only while a list is moved. The
  * thread that finds a file broken calls store_break; from then on every job ends with that error.
  */

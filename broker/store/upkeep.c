@@ -192,6 +192,7 @@ static void maintain(struct writer *writer)
 {
     struct berth_error error = { 0 };
     int64_t now = clock_mono_ms();
+    enum sql_status status;
 
     if (writer->degraded) {
         if (now >= writer->probe_at_ms)
@@ -200,7 +201,8 @@ static void maintain(struct writer *writer)
     }
     if (writer->prune_more || now >= writer->prune_at_ms) {
         writer->prune_at_ms = now + PRUNE_EVERY_MS;
-        writer_handle_failure(writer, in_transaction(writer, prune, &error), &error);
+        status = in_transaction(writer, prune, &error);
+        writer_handle_failure(writer, status, &error);
     }
     if (writer->wal_frames < writer->wal_folded)
         writer->wal_folded = 0; /* the log was restarted */

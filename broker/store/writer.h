@@ -43,7 +43,7 @@ int writer_start(struct store *store, struct berth_error *reterr) berth_must_che
  */
 int writer_close(struct store *store, struct berth_error *reterr);
 
-/* ---- between the files of the writer, on its thread ---- */
+/* ---- writer_outcome.c: for the files of the writer, on its thread ---- */
 
 /* React to a failure that does not concern one decision only: SQL_NO_SPACE makes the store refuse
  * changes until there is space, SQL_BROKEN breaks it.

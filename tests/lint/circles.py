@@ -36,7 +36,6 @@ STANDING = {
     "broker/ctl": ((2, 2), (2, 2), "help lists the local commands and is one of them; the table asks its caller for colours"),
     "broker/flow": ((15,), (), ""),
     "broker/link": ((4, 3), (), ""),
-    "broker/store": ((8,), (), ""),
     "lib": ((8,), (8,), "timers, operations and the loop call back whoever started them"),
 }
 
