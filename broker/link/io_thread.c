@@ -13,57 +13,7 @@
 /* Larger batches only delay the receiving thread. */
 #define OUTGOING_MAX 32
 
-/* ---- mail ---- */
-
-struct up_mail *up_new(struct io_thread *io, enum up_kind kind, uint64_t peer,
-                       const struct msg *msg)
-{
-    size_t size = offsetof(struct up_mail, msg) + (msg ? msg_size(msg->type) : 0);
-    struct up_mail *mail = berth_alloc(size);
-
-    mail->mail.run = io->shared->receive_mail;
-    mail->shared = io->shared;
-    mail->kind = kind;
-    mail->peer = peer;
-    mail->io_number = io->number;
-    mail->size = size;
-    if (msg)
-        memcpy(&mail->msg, msg, msg_size(msg->type));
-    return mail;
-}
-
-static void send_up(struct io_thread *io)
-{
-    int64_t now_us = (int64_t)(uv_hrtime() / 1000);
-
-    timer_stop(&io->loop.timers, &io->batch_delay);
-    list_each (&io->batched, node)
-        container_of(node, struct up_mail, mail.node)->posted_us = now_us;
-    loop_post_all(io->shared->core, &io->batched);
-}
-
-void up_post(struct io_thread *io, struct up_mail *mail)
-{
-    list_append(&io->batched, &mail->mail.node);
-    send_up(io);
-}
-
-static void batch_delay_over(struct berth_timer *timer)
-{
-    send_up(container_of(timer, struct io_thread, batch_delay));
-}
-
-void up_post_batched(struct io_thread *io, struct up_mail *mail)
-{
-    list_append(&io->batched, &mail->mail.node);
-    if (!timer_armed(&io->batch_delay))
-        timer_start(&io->loop.timers, &io->batch_delay, IO_BATCH_DELAY_MS, batch_delay_over);
-}
-
-void up_free(struct up_mail *mail)
-{
-    berth_wipe_free(mail, mail->size);
-}
+/* ---- mail from the core ---- */
 
 static void go_down(struct loop_mail *loop_mail)
 {
@@ -214,20 +164,6 @@ void io_thread_drop(void *owner, uint64_t id)
     loop_post(&io->loop, &drop->mail);
 }
 
-struct admission *io_thread_admission(const struct io_thread *io, enum listener_kind kind)
-{
-    switch (kind) {
-    case LISTENER_JOINING:
-        return io->shared->joining;
-    case LISTENER_API:
-        return io->shared->api;
-    case LISTENER_TERMINALS:
-    case LISTENER_KINDS:
-        break;
-    }
-    return io->shared->terminals;
-}
-
 static void refuse_connection(int descriptor, const char *source, enum refusal refusal)
 {
     struct linger abrupt = { .l_onoff = 1 };
@@ -352,13 +288,6 @@ int io_thread_start(struct io_thread *io, struct berth_error *reterr)
         return berth_fail(reterr, BERTH_E_IO, "cannot start an I/O thread: %s", uv_strerror(r));
     io->running = true;
     return 0;
-}
-
-void io_thread_maybe_stop(struct io_thread *io)
-{
-    if (io->closing && io->listening == 0 && list_empty(&io->all) &&
-        list_empty(&io->api_connections))
-        loop_stop(&io->loop);
 }
 
 static void close_all(struct io_thread *io)

@@ -87,15 +87,16 @@ int io_thread_listen_later(struct io_thread *io, enum listener_kind kind, int de
  * started. */
 void io_thread_end(struct io_thread *io);
 
-/* The admission that judges connections to a listener. */
-struct admission *io_thread_admission(const struct io_thread *io, enum listener_kind kind);
 /* As admission_drop_fn; `owner` is an I/O thread. */
 void io_thread_drop(void *owner, uint64_t id);
 
+/* ---- io_shared.c: for the connections of the thread ---- */
+
+/* The admission that judges connections to a listener. */
+struct admission *io_thread_admission(const struct io_thread *io, enum listener_kind kind);
+
 /* A connection or a listener has closed: end the thread if it was the last. */
 void io_thread_maybe_stop(struct io_thread *io);
-
-/* ---- mail ---- */
 
 /* Far below the margin of a presence (renewed every 10 s, granted for 30 s). */
 #define IO_BATCH_DELAY_MS 100
@@ -122,6 +123,8 @@ struct up_mail *up_new(struct io_thread *io, enum up_kind kind, uint64_t peer,
 void up_post(struct io_thread *io, struct up_mail *mail);
 void up_post_batched(struct io_thread *io, struct up_mail *mail);
 void up_free(struct up_mail *mail);
+
+/* ---- mail from the core ---- */
 
 /* Mail to a peer: a message, or a request to close. Sent at the end of the core's turn, in order.
  */

@@ -44,8 +44,7 @@ struct link {
     struct histogram mailbox_wait; /* messages in the core's mailbox */
 };
 
-/* NULL when it does not exist any more. */
-struct link_peer *link_peer_of(struct link *link, uint64_t id);
+/* ---- dispatch.c ---- */
 
 /* Refuse a message: answer, log, count; after FAULTS_MAX protocol errors close the connection.
  * about: its type, may be "". */
@@ -54,6 +53,11 @@ void link_refuse(struct link *link, struct link_peer *peer, const char *about, u
 
 /* Pass a message of a peer to its handler, or refuse it. The caller wipes it. */
 void link_dispatch(struct link *link, struct link_peer *peer, const struct msg *msg);
+
+/* ---- link_peers.c ---- */
+
+/* NULL when it does not exist any more. */
+struct link_peer *link_peer_of(struct link *link, uint64_t id);
 
 /* context->tell and context->hang_up; `handle` is the link. */
 void link_tell(void *handle, uint64_t peer, const struct msg *msg);
