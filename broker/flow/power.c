@@ -8,52 +8,14 @@
 #include "core/desktop_class.h"
 #include "core/index.h"
 #include "flow/backoff.h"
-#include "flow/decide.h"
-#include "flow/power_work.h"
+#include "flow/machine_requests.h"
+#include "flow/machine_start.h"
 #include "flow/quarantine.h"
 
-struct machine_request {
-    struct list node; /* desktop.requests */
-    enum machine_goal goal;
-    struct op *op; /* NULL: no caller waits */
-};
-
-static void power_start(struct context *context, struct desktop *desktop);
+static void work_start(struct context *context, struct desktop *desktop);
 static void preempt_waiting(const struct desktop *desktop);
 
 /* ---- requests ---- */
-
-static void machine_request_cancelled(struct op *op)
-{
-    struct machine_request *request = op->handle;
-
-    list_remove(&request->node);
-    free(request);
-    /* Its desktop is reclassified when the work for it has ended. */
-}
-
-static void machine_request_add(struct desktop *desktop, enum machine_goal goal, struct op *op)
-{
-    struct machine_request *request = berth_new(struct machine_request);
-
-    request->goal = goal;
-    request->op = op;
-    list_append(&desktop->requests, &request->node);
-    desktop_reclassify(desktop);
-    if (op)
-        (void)op_begun(op, machine_request_cancelled, request);
-}
-
-/* The request was removed from its list. */
-static void machine_request_done(struct machine_request *request, int result,
-                                 const struct berth_error *error)
-{
-    struct op *op = request->op;
-
-    free(request);
-    if (op)
-        op_complete_deferred(op, result, error); /* deferred: the op can still be cancelled */
-}
 
 int machine_request(struct context *context, struct desktop *desktop, enum machine_goal goal,
                     struct op *op)
@@ -66,7 +28,7 @@ int machine_request(struct context *context, struct desktop *desktop, enum machi
                           desktop->row.name);
     machine_request_add(desktop, goal, op);
     preempt_waiting(desktop);
-    power_start(context, desktop);
+    work_start(context, desktop);
     return 0;
 }
 
@@ -84,28 +46,12 @@ int desktop_request_up(struct context *context, struct desktop *desktop, struct 
     return r;
 }
 
-bool machine_is_awaited(const struct desktop *desktop)
-{
-    list_each (&desktop->requests, node)
-        if (list_entry(node, struct machine_request, node)->op)
-            return true;
-    return desktop_is_free(desktop);
-}
-
-static bool is_requested(const struct desktop *desktop, enum machine_goal goal)
-{
-    list_each (&desktop->requests, node)
-        if (list_entry(node, struct machine_request, node)->goal == goal)
-            return true;
-    return false;
-}
-
 void machine_ensure(struct context *context, struct desktop *desktop, enum machine_goal goal)
 {
-    if (context->stopping || is_requested(desktop, goal))
+    if (context->stopping || machine_is_requested(desktop, goal))
         return;
     machine_request_add(desktop, goal, NULL);
-    power_start(context, desktop);
+    work_start(context, desktop);
 }
 
 void machine_requests_drop(struct context *context)
@@ -116,65 +62,74 @@ void machine_requests_drop(struct context *context)
         struct list *request;
 
         while ((request = list_shift(&desktop->requests)) != NULL)
-            free(list_entry(request, struct machine_request, node));
+            free(list_entry(request, struct goal_request, node));
     }
 }
 
 /* ---- the work ---- */
 
-static enum machine_goal most_urgent(const struct desktop *desktop)
-{
-    enum machine_goal goal = MACHINE_UP;
+static void ended(struct flow *flow, const struct berth_error *error);
 
-    list_each (&desktop->requests, node) {
-        const struct machine_request *request = list_entry(node, struct machine_request, node);
-
-        if (request->goal < goal)
-            goal = request->goal;
+/* One table for each goal; a restart is a start that stops the machine first. */
+#define KIND(name_, steps_)                                                              \
+    {                                                                                    \
+        .name = (name_), .steps = (steps_), .count = BERTH_COUNT(steps_), .ended = ended \
     }
-    return goal;
-}
+static const struct flow_kind kinds[] = {
+    [MACHINE_GONE] = KIND("machine-delete", machine_delete_steps),
+    [MACHINE_REFRESH] = KIND("machine-refresh", machine_refresh_steps),
+    [MACHINE_RESTART] = KIND("machine-restart", machine_start_steps),
+    [MACHINE_OFF] = KIND("machine-stop", machine_stop_steps),
+    [MACHINE_UP] = KIND("machine-start", machine_start_steps),
+};
 
 static const char *const goal_names[] = { "delete", "refresh", "restart", "stop", "start" };
+
+/* Does it wait for its host, or for its turn there? Nothing was asked of the host yet then. */
+static bool waits_to_begin(const struct machine_work *work)
+{
+    return work->flow.at == MACHINE_ADMIT && !work->desktop->start_slot_held;
+}
 
 /* Cancel work that waits for its turn when something more urgent is requested. */
 static void preempt_waiting(const struct desktop *desktop)
 {
-    struct power_work *work = desktop->power ? power_work_of(desktop->power) : NULL;
-    enum machine_goal goal = most_urgent(desktop);
+    struct machine_work *work = desktop->power ? machine_work_of(desktop->power) : NULL;
+    enum machine_goal goal = machine_most_urgent(desktop);
 
-    if (!work || goal >= work->goal || !power_waits_to_begin(work))
+    if (!work || goal >= work->goal || !waits_to_begin(work))
         return;
     work->untouched = true;
     flow_cancel(&work->flow, BERTH_E_CANCELLED, "desktop '%s': the %s was superseded by a %s",
                 desktop->row.name, goal_names[work->goal], goal_names[goal]);
 }
 
-static void power_start(struct context *context, struct desktop *desktop)
+static void work_start(struct context *context, struct desktop *desktop)
 {
-    struct power_work *work;
+    struct machine_work *work;
     char who[96];
 
     if (desktop->power || list_empty(&desktop->requests) || context->stopping)
         return;
-    work = berth_new(struct power_work);
+    work = berth_new(struct machine_work);
     work->context = context;
     work->desktop = desktop;
-    work->goal = most_urgent(desktop);
+    work->goal = machine_most_urgent(desktop);
+    host_call_init(&work->call, context, desktop);
     entity_pin(&desktop->base);
     (void)snprintf(who, sizeof(who), "%s %s", goal_names[work->goal], desktop->row.name);
-    flow_start(&context->engine, &work->flow, &power_kind, who);
+    flow_start(&context->engine, &work->flow, &kinds[work->goal], who);
     desktop->power = &work->flow;
     desktop_reclassify(desktop);
 }
 
 /* Does this outcome answer the request? */
-static bool is_answered(const struct power_work *work, const struct machine_request *request,
+static bool is_answered(const struct machine_work *work, const struct goal_request *request,
                         bool failed)
 {
     /* Preempted by a restart, which brings it up as well. */
     if (failed && work->untouched && request->goal == MACHINE_UP &&
-        is_requested(work->desktop, MACHINE_RESTART))
+        machine_is_requested(work->desktop, MACHINE_RESTART))
         return false;
     if (request->goal == work->goal)
         return true;
@@ -185,7 +140,7 @@ static bool is_answered(const struct power_work *work, const struct machine_requ
     return work->goal == MACHINE_REFRESH && request->goal == MACHINE_OFF;
 }
 
-static void answer_requests(struct power_work *work, const struct berth_error *error)
+static void answer_requests(struct machine_work *work, const struct berth_error *error)
 {
     bool failed = error->code != 0;
     struct list answered;
@@ -193,7 +148,7 @@ static void answer_requests(struct power_work *work, const struct berth_error *e
 
     list_init(&answered);
     list_each (&work->desktop->requests, node) {
-        struct machine_request *request = list_entry(node, struct machine_request, node);
+        struct goal_request *request = list_entry(node, struct goal_request, node);
 
         if (is_answered(work, request, failed)) {
             list_remove(&request->node);
@@ -201,31 +156,7 @@ static void answer_requests(struct power_work *work, const struct berth_error *e
         }
     }
     while ((next = list_shift(&answered)) != NULL)
-        machine_request_done(list_entry(next, struct machine_request, node), error->code, error);
-}
-
-bool failure_is_hosts(int code)
-{
-    return code == BERTH_E_UNKNOWN_OUTCOME || code == BERTH_E_HOST_DOWN || code == BERTH_E_BUSY;
-}
-
-bool failure_is_machines(int code)
-{
-    switch (code) {
-    case BERTH_E_BUSY:
-    case BERTH_E_HOST_DOWN:
-    case BERTH_E_UNKNOWN_OUTCOME:
-    case BERTH_E_CANCELLED:
-    case BERTH_E_CLOSING:
-    case BERTH_E_NO_SPACE:
-    case BERTH_E_STORE:
-    case BERTH_E_CONFLICT:
-    case BERTH_E_SUPERSEDED:
-    case BERTH_E_CONFIG: /* image, template or storage pool: shared by many machines */
-        return false;
-    default:
-        return true;
-    }
+        machine_request_done(list_entry(next, struct goal_request, node), error->code, error);
 }
 
 #define HOST_RETRY_MS 10000   /* time before it is tried again after its host failed */
@@ -237,7 +168,7 @@ bool failure_is_machines(int code)
  * then. Not in the recovery window, when an earlier broker may have created it: a later attempt
  * fails again.
  */
-static void shared_fault(struct power_work *work, const struct berth_error *error)
+static void shared_fault(struct machine_work *work, const struct berth_error *error)
 {
     struct desktop *desktop = work->desktop;
 
@@ -250,7 +181,7 @@ static void shared_fault(struct power_work *work, const struct berth_error *erro
 /* The machine goes into quarantine until an administrator releases it, or `pool retry` recreates
  * it.
  */
-static void machine_fault(struct power_work *work, const struct berth_error *error)
+static void machine_fault(struct machine_work *work, const struct berth_error *error)
 {
     struct desktop *desktop = work->desktop;
     struct context *context = work->context;
@@ -264,7 +195,7 @@ static void machine_fault(struct power_work *work, const struct berth_error *err
     backoff_machine_failed(context, desktop, error->text);
 }
 
-static void power_failed(struct power_work *work, const struct berth_error *error)
+static void work_failed(struct machine_work *work, const struct berth_error *error)
 {
     struct desktop *desktop = work->desktop;
     struct context *context = work->context;
@@ -294,9 +225,27 @@ static void power_failed(struct power_work *work, const struct berth_error *erro
     machine_fault(work, error);
 }
 
-void power_ended(struct flow *flow, const struct berth_error *error)
+/* Those whose requests the work has not answered learn that there is nothing left to work on. */
+static void refuse_requests(struct desktop *desktop)
 {
-    struct power_work *work = power_work_of(flow);
+    struct berth_error gone = { 0 };
+    struct list *node;
+
+    (void)berth_fail(&gone, BERTH_E_NOT_FOUND, "desktop '%s' was deleted", desktop->row.name);
+    while ((node = list_shift(&desktop->requests)) != NULL)
+        machine_request_done(list_entry(node, struct goal_request, node), gone.code, &gone);
+}
+
+static void return_start_slot(struct desktop *desktop, struct host *host)
+{
+    if (desktop->start_slot_held && host)
+        host->starting--;
+    desktop->start_slot_held = false;
+}
+
+static void ended(struct flow *flow, const struct berth_error *error)
+{
+    struct machine_work *work = machine_work_of(flow);
     struct desktop *desktop = work->desktop;
     struct context *context = work->context;
     struct host *host = host_find(context->core, desktop->row.host_id);
@@ -310,23 +259,13 @@ void power_ended(struct flow *flow, const struct berth_error *error)
     bool frees_host = desktop->start_slot_held || desktop->base.dropped;
 
     desktop->power = NULL;
-    if (desktop->start_slot_held) {
-        desktop->start_slot_held = false;
-        if (host)
-            host->starting--;
-    }
+    return_start_slot(desktop, host);
     if (error->code)
-        power_failed(work, error);
+        work_failed(work, error);
     answer_requests(work, error);
-    if (desktop->base.dropped) {
-        struct berth_error gone = { 0 };
-        struct list *node;
-
-        (void)berth_fail(&gone, BERTH_E_NOT_FOUND, "desktop '%s' was deleted", desktop->row.name);
-        while ((node = list_shift(&desktop->requests)) != NULL)
-            machine_request_done(list_entry(node, struct machine_request, node), gone.code, &gone);
-    }
-    power_start(context, desktop);
+    if (desktop->base.dropped)
+        refuse_requests(desktop);
+    work_start(context, desktop);
     desktop_reclassify(desktop);
     if (host)
         waitq_wake(&host->waiting);
@@ -340,12 +279,12 @@ void power_ended(struct flow *flow, const struct berth_error *error)
 
 void machine_stopped(struct context *context, struct desktop *desktop, const char *why)
 {
-    struct power_work *work;
+    struct machine_work *work;
 
     (void)context;
     if (!desktop->power)
         return;
-    work = power_work_of(desktop->power);
+    work = machine_work_of(desktop->power);
     if (work->goal != MACHINE_UP && work->goal != MACHINE_RESTART)
         return;
     work->stopped = true;

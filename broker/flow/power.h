@@ -38,13 +38,6 @@ void machine_ensure(struct context *context, struct desktop *desktop, enum machi
  * instead of at its limit. */
 void machine_stopped(struct context *context, struct desktop *desktop, const char *why);
 
-/* Is the machine itself at fault when an operation fails with this code? Not when its host was away
- * or busy, when the broker's disk is in trouble, or when the cause is shared by many machines. */
-bool failure_is_machines(int code);
-
-/* Was the call to a host not begun, or is its outcome unknown? Then it is made again. */
-bool failure_is_hosts(int code);
-
 /* At reactor_stop: free all requests without completing them. */
 void machine_requests_drop(struct context *context);
 

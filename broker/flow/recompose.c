@@ -8,7 +8,7 @@
 #include "core/index.h"
 #include "core/placement.h"
 #include "flow/decide.h"
-#include "flow/power_work.h"
+#include "flow/machine_work.h"
 #include "flow/recompose_progress.h"
 
 static struct desktop *desktop_at(struct list *node)

@@ -11,6 +11,7 @@
 #include "core/session_limit.h"
 #include "flow/decide.h"
 #include "flow/hide.h"
+#include "flow/host_call.h"
 #include "flow/power.h"
 #include "flow/quarantine.h"
 

@@ -7,7 +7,7 @@
  *   begin_claim, claim_committed   sign_on_select.c, claim.c, decide.c (built from what is true, refused when it changed)
  *   set_secret, tell, give_up      sign_on.c: secret, given, tell, and the undo behind the claim
  *   end_session, close_session     release.c: ENDING is durable, the password is scrambled, the session is closed
- *   make_anew, made_anew           power_steps.c: a floating desktop that was used gets a new disk (row `dirty`)
+ *   make_anew, made_anew           machine_refresh.c: a floating desktop that was used gets a new disk (row `dirty`)
  *   take_off, off_committed        session_detach.c: a decision that voids a claim raises the epoch too
  *   vanish, limit                  presence.c and limits.c: absence disconnects, only the time limit ends
  *   announce                       session_detach.c: session_check_shown, a terminal says after a break what it shows
