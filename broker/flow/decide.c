@@ -109,7 +109,7 @@ int decide_begin(struct context *context, struct changes *changes, const struct 
 struct pending_write {
     struct list node; /* of context.retried_writes */
     struct context *context;
-    struct retried_write write;
+    struct retried_write *write;
     int conflicts;
     bool again; /* a write with the same id and action was asked for meanwhile: build again */
     struct op op;
@@ -126,6 +126,7 @@ static void pending_write_retry(struct berth_timer *timer)
 static void pending_write_done(struct pending_write *pending)
 {
     list_remove(&pending->node);
+    free(pending->write);
     free(pending);
 }
 
@@ -144,7 +145,7 @@ static void pending_write_committed(struct op *op, int result)
 
 static void pending_write_try(struct pending_write *pending)
 {
-    struct changes *changes = pending->write.build(pending->context, &pending->write);
+    struct changes *changes = pending->write->kind->build(pending->context, pending->write);
 
     pending->again = false;
     if (!changes)
@@ -153,21 +154,23 @@ static void pending_write_try(struct pending_write *pending)
         timer_start(pending->context->timers, &pending->retry, WRITE_RETRY_MS, pending_write_retry);
 }
 
-void retried_write_start(struct context *context, const struct retried_write *write)
+void retried_write_start(struct context *context, struct retried_write *write)
 {
     struct pending_write *pending;
 
     list_each (&context->retried_writes, node) {
         pending = list_entry(node, struct pending_write, node);
-        if (pending->write.id == write->id && strcmp(pending->write.action, write->action) == 0) {
-            pending->write = *write;
+        if (pending->write->id == write->id &&
+            strcmp(pending->write->kind->action, write->kind->action) == 0) {
+            free(pending->write);
+            pending->write = write;
             pending->again = true;
             return;
         }
     }
     pending = berth_new(struct pending_write);
     pending->context = context;
-    pending->write = *write;
+    pending->write = write;
     op_init(&pending->op, context->timers, pending_write_committed);
     list_append(&context->retried_writes, &pending->node);
     pending_write_try(pending);
@@ -199,6 +202,7 @@ void decide_stop(struct context *context)
         struct pending_write *pending = list_entry(node, struct pending_write, node);
 
         timer_stop(context->timers, &pending->retry);
+        free(pending->write);
         free(pending);
     }
 }

@@ -34,19 +34,21 @@ int decide_begin(struct context *context, struct changes *changes, const struct 
                  struct op *op);
 
 /* A write that is tried again every second until it is durable, or until `build` finds that it is
- * not needed any more and returns NULL. A second write with the same id and action replaces the
- * first.
+ * not needed any more and returns NULL. It is the first member of a struct of its user, made with
+ * berth_new, in which `build` finds what is to be written.
  */
-struct retried_write {
-    struct changes *(*build)(struct context *context, const struct retried_write *write);
-    uint64_t id;
-    uint64_t other_id; /* these three are arguments for `build` */
-    int64_t number;
-    int64_t number2;
-    const char *action;
-    char text[300];
+struct retried_write;
+struct retried_write_kind {
+    const char *action; /* for the audit trail */
+    struct changes *(*build)(struct context *context, struct retried_write *write);
 };
-void retried_write_start(struct context *context, const struct retried_write *write);
+struct retried_write {
+    const struct retried_write_kind *kind;
+    uint64_t id; /* of the row that it is about */
+};
+
+/* Takes ownership of `write`. It replaces an earlier one with the same id and action. */
+void retried_write_start(struct context *context, struct retried_write *write);
 
 /* At reactor_stop, first: complete all who wait for a decision with CLOSING, although it may still
  * be written; its outcome is not reported any more. No new decision begins.

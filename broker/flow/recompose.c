@@ -206,50 +206,61 @@ static void set_ended(struct pool *pool, const char *why, struct changes *change
     berth_text(row->recompose_reason, sizeof(row->recompose_reason), "%s", why);
 }
 
-static struct changes *done_changes(struct context *context, const struct retried_write *write)
+struct recompose_over {
+    struct retried_write write; /* id: the pool */
+    uint64_t version_id;
+    char why[300];
+};
+
+static struct changes *over_changes(struct context *context, struct retried_write *write);
+static const struct retried_write_kind done_kind = { "pool.recompose.done", over_changes };
+static const struct retried_write_kind stop_kind = { "pool.recompose.stop", over_changes };
+
+static struct changes *over_changes(struct context *context, struct retried_write *write)
 {
+    const struct recompose_over *over = container_of(write, struct recompose_over, write);
     struct pool *pool = pool_find(context->core, write->id);
     struct changes *changes;
 
-    if (!pool || pool->row.recompose_version_id != write->other_id)
+    if (!pool || pool->row.recompose_version_id != over->version_id)
         return NULL;
-    changes = changes_new("broker", "broker", write->action);
+    changes = changes_new("broker", "broker", write->kind->action);
     changes_object(changes, "pool %s", pool->row.name);
-    changes_detail(changes, "%s", write->text);
+    changes_detail(changes, "%s", over->why);
     /* When it is done, desktops still to be deleted are of an old version, and stay so. */
-    if (write->number)
-        recompose_end(pool, write->text, changes);
+    if (write->kind == &stop_kind)
+        recompose_end(pool, over->why, changes);
     else
         set_ended(pool, "", changes);
     return changes;
 }
 
+static void write_over(struct context *context, const struct pool *pool,
+                       const struct retried_write_kind *kind, const char *why)
+{
+    struct recompose_over *over = berth_new(struct recompose_over);
+
+    over->write = (struct retried_write){ kind, pool->row.id };
+    over->version_id = pool->row.recompose_version_id;
+    berth_text(over->why, sizeof(over->why), "%s", why);
+    retried_write_start(context, &over->write);
+}
+
 void recompose_finish(struct context *context, const struct pool *pool)
 {
-    const struct retried_write write = {
-        .build = done_changes,
-        .id = pool->row.id,
-        .other_id = pool->row.recompose_version_id,
-        .action = "pool.recompose.done",
-        .text = "every desktop that is not in quarantine is of the version"
-    };
-
-    retried_write_start(context, &write);
+    write_over(context, pool, &done_kind,
+               "every desktop that is not in quarantine is of the version");
 }
 
 static void stop(struct context *context, const struct pool *pool, const char *why)
 {
     const struct image_version *version =
         image_version_find(context->core, pool->row.recompose_version_id);
-    struct retried_write write = { .build = done_changes,
-                                   .id = pool->row.id,
-                                   .other_id = pool->row.recompose_version_id,
-                                   .number = 1,
-                                   .action = "pool.recompose.stop" };
+    char text[300];
 
-    berth_text(write.text, sizeof(write.text), "version %lld: %s",
+    berth_text(text, sizeof(text), "version %lld: %s",
                (long long)(version ? version->row.number : 0), why);
-    retried_write_start(context, &write);
+    write_over(context, pool, &stop_kind, text);
 }
 
 /* Its machine was not touched yet. One that the broker put into quarantine may have failed while it

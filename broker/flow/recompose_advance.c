@@ -22,8 +22,7 @@ static bool may_be_replaced(struct core *core, const struct pool *pool,
            (desktop->class == CLASS_IDLE || desktop->class == CLASS_SPARE);
 }
 
-static struct changes *delete_pending_changes(struct context *context,
-                                              const struct retried_write *write)
+static struct changes *delete_pending_changes(struct context *context, struct retried_write *write)
 {
     struct desktop *desktop = desktop_find(context->core, write->id);
     const struct pool *pool = desktop ? pool_find(context->core, desktop->row.pool_id) : NULL;
@@ -32,7 +31,7 @@ static struct changes *delete_pending_changes(struct context *context,
 
     if (!pool || !may_be_replaced(context->core, pool, desktop))
         return NULL;
-    changes = changes_new("broker", "broker", write->action);
+    changes = changes_new("broker", "broker", write->kind->action);
     changes_object(changes, "desktop %s", desktop->row.name);
     changes_detail(changes, "its pool is recomposed");
     row = changes_set(changes, ENTITY_desktop, &desktop->row);
@@ -42,17 +41,19 @@ static struct changes *delete_pending_changes(struct context *context,
     return changes;
 }
 
+static const struct retried_write_kind delete_pending_kind = { "desktop.delete_pending",
+                                                               delete_pending_changes };
+
 /* One at a time: until its deletion is written the same one is chosen. */
 static void replace(struct context *context, struct pool *pool, const struct desktop *next)
 {
     const struct desktop *going = desktop_find(context->core, pool->replacing_id);
-    struct retried_write write = { .build = delete_pending_changes,
-                                   .action = "desktop.delete_pending" };
+    struct retried_write *write = berth_new(struct retried_write);
 
     if (!going || !may_be_replaced(context->core, pool, going))
         pool->replacing_id = next->row.id;
-    write.id = pool->replacing_id;
-    retried_write_start(context, &write);
+    *write = (struct retried_write){ &delete_pending_kind, pool->replacing_id };
+    retried_write_start(context, write);
 }
 
 /* ---- the first of the new version ---- */

@@ -51,8 +51,7 @@ static void refresh_and_delete(struct context *context, struct pool *pool)
     }
 }
 
-static struct changes *delete_pending_changes(struct context *context,
-                                              const struct retried_write *write)
+static struct changes *delete_pending_changes(struct context *context, struct retried_write *write)
 {
     struct desktop *desktop = desktop_find(context->core, write->id);
     struct changes *changes;
@@ -62,28 +61,30 @@ static struct changes *delete_pending_changes(struct context *context,
         return NULL;
     row = desktop->row;
     row.delete_pending = true;
-    berth_text(row.reason, sizeof(row.reason), "%s", write->text);
-    changes = changes_new("broker", "broker", write->action);
+    (void)snprintf(row.reason, sizeof(row.reason), "its pool became smaller");
+    changes = changes_new("broker", "broker", write->kind->action);
     changes_object(changes, "desktop %s", row.name);
     changes_set(changes, ENTITY_desktop, &row);
     return changes;
 }
 
+static const struct retried_write_kind delete_pending_kind = { "desktop.delete_pending",
+                                                               delete_pending_changes };
+
 /* The pool became smaller: delete unassigned desktops, one at a time, those that are off first. */
 static void shrink_by_one(struct context *context, struct pool *pool)
 {
     static const enum desktop_class order[] = { CLASS_IDLE, CLASS_SPARE };
-    struct retried_write write = { .build = delete_pending_changes,
-                                   .action = "desktop.delete_pending",
-                                   .text = "its pool became smaller" };
 
     for (size_t i = 0; i < BERTH_COUNT(order); i++) {
         struct list *list = pool_list(pool, order[i]);
+        struct retried_write *write;
 
         if (list_empty(list))
             continue;
-        write.id = pool_entry(list->next)->row.id;
-        retried_write_start(context, &write);
+        write = berth_new(struct retried_write);
+        *write = (struct retried_write){ &delete_pending_kind, pool_entry(list->next)->row.id };
+        retried_write_start(context, write);
         return;
     }
 }

@@ -166,13 +166,34 @@ int session_detach(struct context *context, uint64_t session_id, const struct de
     return op_begun(op, NULL, pending);
 }
 
-/* write: id = session, number = epoch, number2 = exit code. */
-static struct changes *observed_changes(struct context *context, const struct retried_write *write)
+/* A claim of a session has ended. */
+struct claim_end {
+    struct retried_write write; /* id: the session */
+    int64_t epoch;
+    int64_t exit_code; /* of the viewer, when its end was observed */
+    char why[300];
+};
+
+static void write_claim_end(struct context *context, const struct session *session,
+                            const struct retried_write_kind *kind, const char *why,
+                            int64_t exit_code)
 {
+    struct claim_end *end = berth_new(struct claim_end);
+
+    end->write = (struct retried_write){ kind, session->row.id };
+    end->epoch = session->row.epoch;
+    end->exit_code = exit_code;
+    berth_text(end->why, sizeof(end->why), "%s", why);
+    retried_write_start(context, &end->write);
+}
+
+static struct changes *observed_changes(struct context *context, struct retried_write *write)
+{
+    const struct claim_end *end = container_of(write, struct claim_end, write);
     struct session *session = session_find(context->core, write->id);
     struct changes *changes;
 
-    if (!session || session->row.epoch != write->number || session->row.state == session_ENDED ||
+    if (!session || session->row.epoch != end->epoch || session->row.state == session_ENDED ||
         session->row.state == session_ENDING)
         return NULL;
     /* Its terminal came back before the disconnect could be written. */
@@ -180,10 +201,10 @@ static struct changes *observed_changes(struct context *context, const struct re
         session->reattach_epoch = 0;
         return NULL;
     }
-    changes = changes_new("broker", "broker", write->action);
+    changes = changes_new("broker", "broker", write->kind->action);
     describe(context, session, changes);
-    changes_detail(changes, "%s", write->text);
-    if (!add_observed(context, session, write->text, write->number2, changes)) {
+    changes_detail(changes, "%s", end->why);
+    if (!add_observed(context, session, end->why, end->exit_code, changes)) {
         changes_free(changes);
         session->detach_after_show = true;
         return NULL;
@@ -191,20 +212,15 @@ static struct changes *observed_changes(struct context *context, const struct re
     return changes;
 }
 
+static const struct retried_write_kind observed_kind = { "session.disconnected", observed_changes };
+
 static void write_detach(struct context *context, struct session *session, const char *why,
                          int64_t exit_code)
 {
-    struct retried_write write = { .build = observed_changes,
-                                   .id = session->row.id,
-                                   .number = session->row.epoch,
-                                   .number2 = exit_code,
-                                   .action = "session.disconnected" };
-
     session->detach_pending = true;
     session->detach_after_show = false;
     session->reattach_epoch = 0;
-    berth_text(write.text, sizeof(write.text), "%s", why);
-    retried_write_start(context, &write);
+    write_claim_end(context, session, &observed_kind, why, exit_code);
 }
 
 /* Record that a connection ended: its terminal disappeared, or its viewer ended. Does not wait;
@@ -220,37 +236,33 @@ static void detach_observed(struct context *context, const struct connection *co
         write_detach(context, session, why, exit_code);
 }
 
-/* write: id = session, number = epoch. */
-static struct changes *detach_changes(struct context *context, const struct retried_write *write)
+static struct changes *detach_changes(struct context *context, struct retried_write *write)
 {
+    const struct claim_end *end = container_of(write, struct claim_end, write);
     struct session *session = session_find(context->core, write->id);
     struct changes *changes;
 
-    if (!session || session->row.epoch != write->number)
+    if (!session || session->row.epoch != end->epoch)
         return NULL;
-    changes = changes_new("broker", "broker", write->action);
+    changes = changes_new("broker", "broker", write->kind->action);
     describe(context, session, changes);
-    changes_detail(changes, "%s", write->text);
-    if (!add_decided(context, session, write->text, changes)) {
+    changes_detail(changes, "%s", end->why);
+    if (!add_decided(context, session, end->why, changes)) {
         changes_free(changes);
         return NULL;
     }
     return changes;
 }
 
+static const struct retried_write_kind detach_kind = { "session.taken_off", detach_changes };
+
 void session_detach_retried(struct context *context, struct session *session, const char *reason,
                             const char *why)
 {
-    struct retried_write write = { .build = detach_changes,
-                                   .id = session->row.id,
-                                   .number = session->row.epoch,
-                                   .action = "session.taken_off" };
-
     if (session->row.terminal_id)
         session_hide(context, session->row.terminal_id, &session->row, reason, why);
     session->voided_epoch = session->row.epoch;
-    berth_text(write.text, sizeof(write.text), "%s", why);
-    retried_write_start(context, &write);
+    write_claim_end(context, session, &detach_kind, why, 0);
 }
 
 void session_detach_all(struct context *context, uint64_t terminal_id, const char *why)
@@ -292,17 +304,23 @@ static bool is_leaving(struct context *context, const struct connection *connect
     return session && session->detach_pending && !session->flow;
 }
 
-/* write: id = session, other_id = terminal, number = epoch. The terminal shows a session that was
- * recorded as disconnected. */
-static struct changes *reattach_changes(struct context *context, const struct retried_write *write)
+/* A terminal shows a session that was recorded as disconnected. */
+struct reattach {
+    struct retried_write write; /* id: the session */
+    uint64_t terminal_id;
+    int64_t epoch;
+};
+
+static struct changes *reattach_changes(struct context *context, struct retried_write *write)
 {
+    const struct reattach *reattach = container_of(write, struct reattach, write);
     struct session *session = session_find(context->core, write->id);
-    const struct connection *here = connection_at(context->core, write->other_id);
+    const struct connection *here = connection_at(context->core, reattach->terminal_id);
     struct connection *connection;
     struct changes *changes;
 
-    if (!session || session->row.epoch != write->number ||
-        session->row.terminal_id != write->other_id)
+    if (!session || session->row.epoch != reattach->epoch ||
+        session->row.terminal_id != reattach->terminal_id)
         return NULL;
     if (session->detach_pending || session->row.state == session_ENDING ||
         session->row.state == session_ENDED)
@@ -312,7 +330,7 @@ static struct changes *reattach_changes(struct context *context, const struct re
     connection = connection_of(context->core, write->id);
     if (session->row.state == session_ACTIVE && connection)
         return NULL;
-    changes = changes_new("broker", "broker", write->action);
+    changes = changes_new("broker", "broker", write->kind->action);
     describe(context, session, changes);
     if (session->row.state != session_ACTIVE &&
         session_transition(session, session_ACTIVE, "its terminal shows it", changes, NULL, NULL) <
@@ -323,7 +341,7 @@ static struct changes *reattach_changes(struct context *context, const struct re
     if (!connection) {
         const struct row_connection row = { .id = core_next_id(context->core),
                                             .session_id = session->row.id,
-                                            .terminal_id = write->other_id,
+                                            .terminal_id = reattach->terminal_id,
                                             .epoch = session->row.epoch,
                                             .state = connection_ACTIVE,
                                             .started_ms = context->timers->wall_ms };
@@ -333,6 +351,19 @@ static struct changes *reattach_changes(struct context *context, const struct re
     return changes;
 }
 
+static const struct retried_write_kind reattach_kind = { "session.shown", reattach_changes };
+
+static void write_reattach(struct context *context, uint64_t session_id, uint64_t terminal_id,
+                           int64_t epoch)
+{
+    struct reattach *reattach = berth_new(struct reattach);
+
+    reattach->write = (struct retried_write){ &reattach_kind, session_id };
+    reattach->terminal_id = terminal_id;
+    reattach->epoch = epoch;
+    retried_write_start(context, &reattach->write);
+}
+
 void session_check_shown(struct context *context, struct terminal *terminal,
                          const struct msg_announce *said)
 {
@@ -340,11 +371,6 @@ void session_check_shown(struct context *context, struct terminal *terminal,
     struct session *session = session_find(context->core, said->session_id);
     const struct user *user;
     struct connection *here = connection_at(context->core, terminal->row.id);
-    struct retried_write write = { .build = reattach_changes,
-                                   .id = said->session_id,
-                                   .other_id = terminal->row.id,
-                                   .number = said->session_epoch,
-                                   .action = "session.shown" };
 
     /* An older claim of the same session is another connection: the terminal never got the new
      * MSG_show. */
@@ -375,17 +401,11 @@ void session_check_shown(struct context *context, struct terminal *terminal,
     }
     if (here && session->row.state == session_ACTIVE)
         return;
-    retried_write_start(context, &write);
+    write_reattach(context, said->session_id, terminal->row.id, said->session_epoch);
 }
 
 void session_detach_recheck(struct context *context, struct session *session)
 {
-    struct retried_write write = { .build = reattach_changes,
-                                   .id = session->row.id,
-                                   .other_id = session->row.terminal_id,
-                                   .number = session->reattach_epoch,
-                                   .action = "session.shown" };
-
     if (session->row.state == session_ACTIVE && session->detach_pending &&
         session->detach_after_show)
         write_detach(context, session, "its terminal left before it was written that it is back",
@@ -394,21 +414,28 @@ void session_detach_recheck(struct context *context, struct session *session)
         return;
     session->detach_pending = false;
     if (session->reattach_epoch == session->row.epoch)
-        retried_write_start(context, &write);
+        write_reattach(context, session->row.id, session->row.terminal_id, session->reattach_epoch);
     session->reattach_epoch = 0;
 }
 
-/* write: id = session, number = epoch, number2 = milliseconds to the first picture. */
-static struct changes *picture_changes(struct context *context, const struct retried_write *write)
+/* A terminal has got the first picture of a session. */
+struct picture {
+    struct retried_write write; /* id: the session */
+    int64_t epoch;
+    int64_t picture_ms; /* until it came */
+};
+
+static struct changes *picture_changes(struct context *context, struct retried_write *write)
 {
+    const struct picture *picture = container_of(write, struct picture, write);
     struct connection *connection = connection_of(context->core, write->id);
     struct row_connection *row;
     struct changes *changes;
 
-    if (!connection || connection->row.epoch != write->number ||
+    if (!connection || connection->row.epoch != picture->epoch ||
         connection->row.state != connection_CONNECTING)
         return NULL;
-    changes = changes_new("broker", "broker", write->action);
+    changes = changes_new("broker", "broker", write->kind->action);
     changes_object(changes, "connection %llu", (unsigned long long)connection->row.id);
     changes->audit.terminal_id = connection->row.terminal_id;
     if (connection_transition(connection, connection_ACTIVE, "the picture is there", changes, &row,
@@ -416,19 +443,26 @@ static struct changes *picture_changes(struct context *context, const struct ret
         changes_free(changes);
         return NULL;
     }
-    row->picture_ms = write->number2;
+    row->picture_ms = picture->picture_ms;
     return changes;
+}
+
+static const struct retried_write_kind picture_kind = { "connection.active", picture_changes };
+
+static void write_picture(struct context *context, const struct msg_viewer *said)
+{
+    struct picture *picture = berth_new(struct picture);
+
+    picture->write = (struct retried_write){ &picture_kind, said->session_id };
+    picture->epoch = said->epoch;
+    picture->picture_ms = said->picture_ms;
+    retried_write_start(context, &picture->write);
 }
 
 void session_viewer_state(struct context *context, struct terminal *terminal,
                           const struct msg_viewer *said)
 {
     struct session *session = session_of_claim(context, terminal, said->session_id, said->epoch);
-    const struct retried_write picture = { .build = picture_changes,
-                                           .id = said->session_id,
-                                           .number = said->epoch,
-                                           .number2 = said->picture_ms,
-                                           .action = "connection.active" };
     const struct connection *connection;
     struct desktop *desktop;
     char why[128];
@@ -439,7 +473,7 @@ void session_viewer_state(struct context *context, struct terminal *terminal,
                       NULL);
     switch (said->state) {
     case viewer_state_ACTIVE:
-        retried_write_start(context, &picture);
+        write_picture(context, said);
         return;
     case viewer_state_ENDED:
         berth_text(why, sizeof(why), "the viewer ended: %s",

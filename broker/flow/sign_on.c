@@ -226,15 +226,20 @@ static void disconnect(struct flow *flow)
 
 /* ---- tell ---- */
 
-/* write: id = session, number = epoch. */
-static struct changes *active_changes(struct context *context, const struct retried_write *write)
+struct shown {
+    struct retried_write write; /* id: the session */
+    int64_t epoch;
+};
+
+static struct changes *active_changes(struct context *context, struct retried_write *write)
 {
+    const struct shown *shown = container_of(write, struct shown, write);
     struct session *session = session_find(context->core, write->id);
     struct changes *changes;
 
-    if (!session || session->row.epoch != write->number || session->row.state != session_PREPARING)
+    if (!session || session->row.epoch != shown->epoch || session->row.state != session_PREPARING)
         return NULL;
-    changes = changes_new("broker", "broker", write->action);
+    changes = changes_new("broker", "broker", write->kind->action);
     changes_object(changes, "session %llu", (unsigned long long)session->row.id);
     changes->audit.subject_user_id = session->row.user_id;
     changes->audit.terminal_id = session->row.terminal_id;
@@ -246,10 +251,12 @@ static struct changes *active_changes(struct context *context, const struct retr
     return changes;
 }
 
+static const struct retried_write_kind active_kind = { "session.active", active_changes };
+
 static int tell(struct flow *flow)
 {
     struct sign_on *s = sign_on_of(flow);
-    struct retried_write write = { .build = active_changes, .action = "session.active" };
+    struct shown *shown;
     struct berth_error error = { 0 };
 
     if (!sign_on_desktop(flow))
@@ -258,9 +265,10 @@ static int tell(struct flow *flow)
         return flow_fail_with(flow, &error);
     sign_on_send_show(s);
     session_find(s->context->core, s->claim.session_id)->show_sent_epoch = s->claim.epoch;
-    write.id = s->claim.session_id;
-    write.number = s->claim.epoch;
-    retried_write_start(s->context, &write);
+    shown = berth_new(struct shown);
+    shown->write = (struct retried_write){ &active_kind, s->claim.session_id };
+    shown->epoch = s->claim.epoch;
+    retried_write_start(s->context, &shown->write);
     return FLOW_DONE;
 }
 

@@ -69,37 +69,42 @@ void sign_on_disconnect_orphans(struct context *context, uint64_t user_id)
     }
 }
 
-/* write: id = session, number = epoch. */
-static struct changes *orphan_changes(struct context *context, const struct retried_write *write)
+struct orphan {
+    struct retried_write write; /* id: the session */
+    int64_t epoch;
+};
+
+static struct changes *orphan_changes(struct context *context, struct retried_write *write)
 {
+    static const char why[] = "the sign-on was not completed";
+    int64_t epoch = container_of(write, struct orphan, write)->epoch;
     struct session *session = session_find(context->core, write->id);
     struct connection *connection;
     struct changes *changes;
 
-    if (!session || session->row.state != session_PREPARING ||
-        session->row.epoch != write->number || session->flow ||
-        session->show_sent_epoch == write->number)
+    if (!session || session->row.state != session_PREPARING || session->row.epoch != epoch ||
+        session->flow || session->show_sent_epoch == epoch)
         return NULL;
-    changes = changes_new("broker", "broker", write->action);
+    changes = changes_new("broker", "broker", write->kind->action);
     changes_object(changes, "session %llu", (unsigned long long)session->row.id);
     changes->audit.subject_user_id = session->row.user_id;
     connection = connection_of(context->core, session->row.id);
-    if (session_transition(session, session_DISCONNECTED, write->text, changes, NULL, NULL) < 0 ||
-        (connection && connection_transition(connection, connection_ENDED, write->text, changes,
-                                             NULL, NULL) < 0)) {
+    if (session_transition(session, session_DISCONNECTED, why, changes, NULL, NULL) < 0 ||
+        (connection &&
+         connection_transition(connection, connection_ENDED, why, changes, NULL, NULL) < 0)) {
         changes_free(changes);
         return NULL;
     }
     return changes;
 }
 
+static const struct retried_write_kind orphan_kind = { "session.undo", orphan_changes };
+
 void session_disconnect_orphan(struct context *context, struct session *session)
 {
-    const struct retried_write write = { .build = orphan_changes,
-                                         .id = session->row.id,
-                                         .number = session->row.epoch,
-                                         .action = "session.undo",
-                                         .text = "the sign-on was not completed" };
+    struct orphan *orphan = berth_new(struct orphan);
 
-    retried_write_start(context, &write);
+    orphan->write = (struct retried_write){ &orphan_kind, session->row.id };
+    orphan->epoch = session->row.epoch;
+    retried_write_start(context, &orphan->write);
 }

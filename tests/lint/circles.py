@@ -34,7 +34,6 @@ STANDING = {
     "broker": ((2,), (2,), "broker_run reads the options again, through main's function, on reload"),
     "broker/api": ((5,), (5,), "an HTTP server's own conversation"),
     "broker/ctl": ((2, 2), (2, 2), "help lists the local commands and is one of them; the table asks its caller for colours"),
-    "broker/flow": ((15,), (), ""),
     "broker/link": ((2, 2), (2, 2), "a listener and an upload call back the file that began them"),
     "lib": ((8,), (8,), "timers, operations and the loop call back whoever started them"),
 }
