@@ -49,6 +49,7 @@ static void handle_suspend(struct agent_flow *agent, int64_t slept_ms)
         return;
     }
     presence->id[0] = '\0';
+    presence_lost(agent);
     changes_note(&agent->changes, CHANGE_SUSPENDED, &error);
 }
 

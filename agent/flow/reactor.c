@@ -54,11 +54,14 @@ static void react_to_link_loss(struct agent_flow *agent)
     sign_on_request_link_lost(agent);
 }
 
-/* In one turn a link can come back and break again, but not the other way round. */
+/* In one turn a link can come back and break again, but not the other way round. The viewer and the
+ * greeter end after the flows, and what they report until then changes nothing. */
 static void react(struct changes *changes, unsigned what)
 {
     struct agent_flow *agent = container_of(changes, struct agent_flow, changes);
 
+    if (agent->stopping)
+        return;
     if (what & CHANGE_SUSPENDED)
         react_to_suspend(agent);
     if (what & CHANGE_LINK_BACK)

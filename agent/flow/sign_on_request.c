@@ -202,7 +202,7 @@ static int may_begin(const struct agent_flow *agent, const struct msg_evidence *
 
     if (agent->sign_on.running && !resumes)
         return berth_fail(reterr, BERTH_E_BUSY, "a sign-on is already running on this terminal");
-    if (!agent->terminal.online)
+    if (!agent->terminal.online || agent->stopping)
         return berth_fail(reterr, BERTH_E_STATE, "the broker cannot be reached");
     if (state != agent_IDLE && state != agent_NOTICE && state != agent_LOCKED &&
         !(resumes && state == agent_SIGN_ON))

@@ -597,4 +597,18 @@ TEST(link, goodbye_is_said_on_purpose)
     fixture_free(fixture);
 }
 
+/* The greeter ends a little later than the flows. */
+TEST(link, an_agent_that_stops_dials_nobody)
+{
+    struct fixture *fixture = fixture_new(18);
+
+    fixture_start(fixture);
+    agent_flow_stop(&fixture->agent);
+    fixture_submit(fixture, "anna", "secret");
+    fixture_run(fixture, 10000);
+    EXPECT_INT(fixture->uplink.dials, 1);
+    EXPECT_INT(fixture_sent_count(fixture, MSG_announce), 1);
+    fixture_free(fixture);
+}
+
 TEST_MAIN()
