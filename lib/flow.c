@@ -229,7 +229,8 @@ static void go_to(struct flow *flow, int step)
     }
     assert(step == FLOW_DONE || step == FLOW_FAIL);
     assert((step == FLOW_FAIL) == (flow->error.code != 0));
-    count_step(flow);
+    if (step == FLOW_DONE)
+        count_step(flow);
     end(flow);
 }
 

@@ -68,10 +68,10 @@ struct flow_kind {
 
 /* How long the flows of one kind took, and their steps; time as the engine's clock has it. */
 struct flow_durations {
-    const struct flow_kind *kind; /* NULL: this entry is free */
-    struct histogram total;       /* of those that succeeded: from start to end */
-    struct histogram own;         /* the same without the time in `external` steps */
-    struct histogram step[FLOW_STEPS_MAX];
+    const struct flow_kind *kind;          /* NULL: this entry is free */
+    struct histogram total;                /* of those that succeeded: from start to end */
+    struct histogram own;                  /* the same without the time in `external` steps */
+    struct histogram step[FLOW_STEPS_MAX]; /* of steps that were completed */
 };
 
 #define FLOW_KINDS_MAX 16
