@@ -185,8 +185,12 @@ void context_peer_free(struct peer *peer)
     free(peer);
 }
 
-static unsigned state_of(const struct peer *peer)
+unsigned context_peer_state(struct context *context, uint64_t id)
 {
+    const struct peer *peer = context_peer(context, id);
+
+    if (!peer)
+        return 0;
     if (!peer->terminal_id)
         return IN_JOINING;
     return peer->present ? IN_PRESENT : IN_OPEN;
@@ -231,7 +235,7 @@ void context_tell(struct context *context, uint64_t id, const struct msg *msg)
         return;
     if (msg->type == MSG_granted)
         peer->present = true;
-    if (msg_row(msg->type)->in & state_of(peer)) {
+    if (msg_row(msg->type)->in & context_peer_state(context, id)) {
         note_instruction(context->core, peer, msg);
         context->tell(context->link, id, msg);
     }

@@ -146,6 +146,10 @@ struct peer *context_peer(struct context *context, uint64_t peer);
 struct terminal *context_terminal(struct context *context, uint64_t peer);
 const char *context_terminal_name(struct context *context, uint64_t peer);
 
+/* The state of a peer, in which messages.def permits messages (enum msg_in); 0: it is gone. Present
+ * is who was sent MSG_granted, until MSG_presence_unknown. */
+unsigned context_peer_state(struct context *context, uint64_t peer);
+
 /* Add a connection; take it out of the peers, NULL when it is not there; free it after that. */
 struct peer *context_peer_add(struct context *context, uint64_t id, const char *address);
 struct peer *context_peer_take(struct context *context, uint64_t id);

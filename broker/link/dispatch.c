@@ -79,11 +79,12 @@ void link_refuse(struct link *link, struct link_peer *peer, const char *about, u
 void link_dispatch(struct link *link, struct link_peer *peer, const struct msg *msg)
 {
     const struct msg_row *row = msg_row(msg->type);
+    unsigned in = context_peer_state(link->context, peer->id);
     struct berth_error error = { 0 };
 
-    if (!(row->in & peer->in)) {
+    if (!(row->in & in)) {
         (void)berth_fail(&error, BERTH_E_STATE, "'%s' is not permitted while %s", row->name,
-                         state_name(peer->in));
+                         state_name(in));
         /* Messages sent before presence_unknown arrived are not a fault of the terminal. */
         if (peer->lapsed && (row->in & IN_PRESENT))
             answer_refused(link, peer, row->name, msg->ref, &error);

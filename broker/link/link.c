@@ -69,7 +69,7 @@ static void peer_opened(struct link *link, const struct up_mail *mail)
 
     peer->id = mail->peer;
     peer->io_number = mail->io_number;
-    peer->in = mail->joining ? IN_JOINING : IN_OPEN;
+    peer->joining = mail->joining;
     (void)snprintf(peer->address, sizeof(peer->address), "%s", mail->address);
     map_put_id(&link->peers, peer->id, peer);
     log_event(EV_PEER_OPENED, "from", peer->address, "peer", peer->id, "joining", mail->joining);

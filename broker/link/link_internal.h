@@ -15,7 +15,7 @@
 struct link_peer {
     uint64_t id;
     int io_number;
-    unsigned in; /* enum msg_in: the state it is in */
+    bool joining; /* at the join listener */
     int faults;
     bool lapsed;   /* it was sent presence_unknown: messages that it sent before may still arrive */
     bool admitted; /* the flows know of it */

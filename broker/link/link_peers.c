@@ -3,6 +3,8 @@
 
 #include "berth/log.h"
 
+#include "flow/context.h"
+
 #include "link_internal.h"
 
 struct link_peer *link_peer_of(struct link *link, uint64_t id)
@@ -13,7 +15,7 @@ struct link_peer *link_peer_of(struct link *link, uint64_t id)
 /* Joining is one request and one answer: close the connection after the answer. */
 static bool is_final_answer(const struct link_peer *peer, const struct msg *msg)
 {
-    if (peer->in != IN_JOINING)
+    if (!peer->joining)
         return false;
     return msg->type == MSG_joined || msg->type == MSG_join_wait ||
            (msg->type == MSG_refused && strcmp(msg->refused.about, msg_row(MSG_join)->name) == 0);
@@ -27,9 +29,7 @@ void link_tell(void *handle, uint64_t peer_id, const struct msg *msg)
 
     if (!peer || peer->closing)
         return;
-    if (msg->type == MSG_granted)
-        peer->in = IN_PRESENT;
-    if (!(row->direction & DOWN) || !(row->in & peer->in)) {
+    if (!(row->direction & DOWN) || !(row->in & context_peer_state(link->context, peer_id))) {
         struct berth_error error = { 0 };
 
         (void)berth_fail(&error, BERTH_E_INTERNAL,
@@ -37,10 +37,8 @@ void link_tell(void *handle, uint64_t peer_id, const struct msg *msg)
         log_failure(EV_MESSAGE_REFUSED, &error, "link");
         return;
     }
-    if (msg->type == MSG_presence_unknown) {
-        peer->in = IN_OPEN;
+    if (msg->type == MSG_presence_unknown)
         peer->lapsed = true;
-    }
     down_tell(&link->io_threads[peer->io_number], peer_id, msg);
     if (is_final_answer(peer, msg)) {
         peer->closing = true;
@@ -63,7 +61,7 @@ static void send_reason(struct link *link, struct link_peer *peer, int code, con
 
 static bool is_terminal_at(const struct link_peer *peer, const char *address)
 {
-    return peer->admitted && !peer->closing && peer->in != IN_JOINING &&
+    return peer->admitted && !peer->closing && !peer->joining &&
            strcmp(peer->address, address) == 0;
 }
 
@@ -92,6 +90,6 @@ void link_hang_up(void *handle, uint64_t peer_id, int code, const char *why)
     peer->closing = true;
     send_reason(link, peer, code, why);
     down_hang_up(&link->io_threads[peer->io_number], peer_id, code, why);
-    if (code == BERTH_E_REVOKED && peer->admitted && peer->in != IN_JOINING)
+    if (code == BERTH_E_REVOKED && peer->admitted && !peer->joining)
         maybe_distrust(link, peer->address);
 }

@@ -22,9 +22,31 @@ static struct {
     int admit; /* answer of terminal_opened */
     struct msg last;
     int messages;
-    bool grant; /* answer announcements */
-    bool quiet; /* keep no copies: measurements */
+    bool grant;                /* answer announcements */
+    bool quiet;                /* keep no copies: measurements */
+    unsigned char in[1 << 16]; /* states of peers (enum msg_in), by the low bits of their ids */
 } handlers;
+
+static unsigned char *state_of_peer(uint64_t peer)
+{
+    return &handlers.in[peer % sizeof(handlers.in)];
+}
+
+unsigned context_peer_state(struct context *context, uint64_t peer)
+{
+    (void)context;
+    return *state_of_peer(peer);
+}
+
+/* As context_tell keeps the state. */
+static void stub_tell(struct context *context, uint64_t peer, const struct msg *msg)
+{
+    if (msg->type == MSG_granted)
+        *state_of_peer(peer) = IN_PRESENT;
+    context->tell(context->link, peer, msg);
+    if (msg->type == MSG_presence_unknown)
+        *state_of_peer(peer) = IN_OPEN;
+}
 
 int terminal_opened(struct context *context, uint64_t peer, const char *address,
                     const char *key_hash, struct berth_error *reterr)
@@ -32,6 +54,7 @@ int terminal_opened(struct context *context, uint64_t peer, const char *address,
     (void)context;
     if (handlers.admit < 0)
         return berth_fail(reterr, handlers.admit, "the terminal was turned away by the test");
+    *state_of_peer(peer) = IN_OPEN;
     handlers.peers[handlers.opened % STUB_PEERS] = peer;
     handlers.opened++;
     (void)snprintf(handlers.key_hash, sizeof(handlers.key_hash), "%s", key_hash);
@@ -53,6 +76,7 @@ int joiner_opened(struct context *context, uint64_t peer, const char *address,
     (void)context;
     (void)address;
     (void)reterr;
+    *state_of_peer(peer) = IN_JOINING;
     handlers.peers[handlers.joiners % STUB_PEERS] = peer;
     handlers.joiners++;
     return 0;
@@ -99,7 +123,7 @@ void handle_announce(struct context *context, uint64_t peer, const struct msg *m
     answer.ref = msg->ref;
     answer.granted.renew_after_ms = 10000;
     if (handlers.grant)
-        context->tell(context->link, peer, &answer);
+        stub_tell(context, peer, &answer);
 }
 
 int terminal_may_upload(struct context *context, uint64_t peer, uint64_t command_id, char *ret_name,

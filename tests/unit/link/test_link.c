@@ -93,8 +93,7 @@ TEST(link, what_was_said_before_a_presence_was_over_is_no_fault)
     handlers.grant = true;
     client_say(&client, ANNOUNCE);
     TURN_UNTIL(client.frames == 1);
-    fixture.context.tell(fixture.link, handlers.peers[0],
-                         &(struct msg){ .type = MSG_presence_unknown });
+    stub_tell(&fixture.context, handlers.peers[0], &(struct msg){ .type = MSG_presence_unknown });
     TURN_UNTIL(client.frames == 2);
     for (int i = 0; i < 10; i++)
         client_say(&client, "{\"type\":\"renew\",\"presence_id\":\"x\",\"seq\":1}");
@@ -150,7 +149,7 @@ TEST(link, presence_lost_is_as_before_the_announcement)
     client_enter(&client);
     client_say(&client, ANNOUNCE);
     TURN_UNTIL(client.frames == 1);
-    fixture.context.tell(fixture.context.link, handlers.peers[0], &unknown);
+    stub_tell(&fixture.context, handlers.peers[0], &unknown);
     TURN_UNTIL(client.frames == 2);
     EXPECT_SAYS(client.last, "presence_unknown");
     client_say(&client, "{\"type\":\"sign_on\",\"evidence\":[]}");
