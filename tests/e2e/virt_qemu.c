@@ -278,12 +278,12 @@ TEST(qemu, a_polite_stop_and_a_start_and_a_stop_by_force)
     until_agent();
     (void)timed("stop (asked)", VIRT_stop, 0);
     /* The event and the answer may come in any order. */
-    AWAIT(world, strcmp(world->last.what, "stopped") == 0);
+    AWAIT(world, world->last.what == virt_event_kind_STOPPED);
     EXPECT_STR(world->last.reason, "shutdown");
     (void)timed("start", VIRT_start, 0);
     args.force = true;
     (void)timed("stop (by force)", VIRT_stop, 0);
-    AWAIT(world, strcmp(world->last.what, "stopped") == 0);
+    AWAIT(world, world->last.what == virt_event_kind_STOPPED);
     EXPECT_STR(world->last.reason, "destroyed");
 }
 
