@@ -224,8 +224,7 @@ static int open_all(struct agent *agent, struct berth_error *reterr)
     flow->options.ask_dns = agent->options->dns;
     flow->options.built_ms = built_ms();
     flow->options.want_expires_ms = agent->options->presence_s * 1000;
-    (void)snprintf(flow->options.agent_version, sizeof(flow->options.agent_version), "%s",
-                   BERTH_VERSION);
+    copy_text(flow->options.agent_version, BERTH_VERSION);
     apply_bootstrap(agent);
     agent_flow_start(flow);
     agent->control = control_new(&agent->loop, flow, agent->options->socket, join_with_invitation,

@@ -23,7 +23,7 @@ static void append(struct broker_addresses *addresses, const char *host, int por
             return;
     if (addresses->count == BROKER_ADDRESSES)
         return;
-    (void)snprintf(next->host, sizeof(next->host), "%s", host);
+    copy_text(next->host, host);
     next->port = port;
     addresses->count++;
 }
@@ -73,11 +73,11 @@ int bootstrap_parse_addresses(const char *text, int port, struct broker_addresse
     char *rest = copy;
     char *word;
 
-    (void)snprintf(copy, sizeof(copy), "%s", text);
+    copy_text(copy, text);
     while ((word = strsep(&rest, " \t,"))) {
         char shown[CONF_TEXT_MAX];
 
-        (void)snprintf(shown, sizeof(shown), "%s", word);
+        copy_text(shown, word);
         if (word[0] && !parse_address(word, port, ret))
             return berth_fail(reterr, BERTH_E_CONFIG, "'%s' is not a valid address (HOST:PORT)",
                               shown);
@@ -98,7 +98,7 @@ static int trust(struct bootstrap *bootstrap, const char *hash, const char *sour
         return berth_fail(reterr, BERTH_E_CONFIG,
                           "%s names a different CA than an earlier source; remove one of them",
                           source);
-    (void)snprintf(bootstrap->authority_hash, sizeof(bootstrap->authority_hash), "%s", hash);
+    copy_text(bootstrap->authority_hash, hash);
     return 0;
 }
 
@@ -262,8 +262,7 @@ int bootstrap_take_invitation(struct bootstrap *bootstrap, const struct invite *
         append(&bootstrap->links, links.at[i].host, links.at[i].port);
     for (size_t i = 0; i < joins.count; i++)
         append(&bootstrap->joins, joins.at[i].host, joins.at[i].port);
-    (void)snprintf(bootstrap->authority_hash, sizeof(bootstrap->authority_hash), "%s",
-                   invite->authority_hash);
+    copy_text(bootstrap->authority_hash, invite->authority_hash);
     bootstrap->invitation = invite->token;
     return save_last_invitation(device, invite->host, invite->link_port, invite->join_port, reterr);
 }

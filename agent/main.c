@@ -59,7 +59,7 @@ static int read_options(struct command_line *line, int argc, char **argv,
 
         if (strcmp(argv[i], "--set") != 0)
             continue;
-        (void)snprintf(name, sizeof(name), "%s", argv[i + 1]);
+        copy_text(name, argv[i + 1]);
         equals = strchr(name, '=');
         if (!equals)
             return berth_fail(reterr, BERTH_E_CONFIG, "--set %s: expected SECTION.KEY=VALUE", name);

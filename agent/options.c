@@ -27,7 +27,7 @@ const size_t agent_options_count = BERTH_COUNT(agent_options_table);
 
 static void set(char text[CONF_TEXT_MAX], const char *value)
 {
-    (void)snprintf(text, CONF_TEXT_MAX, "%s", value ? value : "");
+    berth_copy_text(text, CONF_TEXT_MAX, value ? value : "");
 }
 
 const char *agent_executable_path(void)

@@ -260,12 +260,12 @@ static void first_public_name(const char *names, char *ret, size_t size)
     char *rest = copy;
     char *word;
 
-    (void)snprintf(copy, sizeof(copy), "%s", names);
+    copy_text(copy, names);
     (void)snprintf(ret, size, "localhost");
     while ((word = strsep(&rest, " "))) {
         if (*word && strcmp(word, "localhost") != 0 && strcmp(word, "::1") != 0 &&
             strncmp(word, "127.", 4) != 0) {
-            (void)snprintf(ret, size, "%s", word);
+            berth_copy_text(ret, size, word);
             return;
         }
     }

@@ -42,8 +42,11 @@ void *berth_realloc(void *old, size_t size)
 
 void berth_copy_text(char *out, size_t size, const char *text)
 {
-    size_t length = strnlen(text, size - 1);
+    size_t length;
 
+    if (size == 0)
+        return;
+    length = strnlen(text, size - 1);
     memcpy(out, text, length);
     out[length] = '\0';
 }

@@ -147,11 +147,11 @@ static int check_words(const struct conf_option *option, const char *value,
     char copy[CONF_TEXT_MAX];
     char *rest = copy, *word;
 
-    (void)snprintf(copy, sizeof(copy), "%s", value);
+    copy_text(copy, value);
     while ((word = strsep(&rest, names ? " " : " ,"))) {
         char shown[CONF_TEXT_MAX];
 
-        (void)snprintf(shown, sizeof(shown), "%s", word);
+        copy_text(shown, word);
         if (*word && !(names ? is_name(word) : is_endpoint(word)))
             return fail_word(option, shown, reterr);
     }
@@ -165,7 +165,7 @@ int conf_value_check(const struct conf_option *option, const char *value,
     char copy[CONF_TEXT_MAX];
     bool fits = true;
 
-    (void)snprintf(copy, sizeof(copy), "%s", value);
+    copy_text(copy, value);
     switch (option->type) {
     case CONF_NAMES:
     case CONF_ENDPOINTS:

@@ -47,7 +47,7 @@ static void cut(char *text, size_t size)
 
     while (end > 0 && ((unsigned char)text[end] & 0xc0) == 0x80)
         end--;
-    (void)snprintf(text + end, size - end, "%s", size > sizeof(ELLIPSIS) ? ELLIPSIS : "");
+    berth_copy_text(text + end, size - end, size > sizeof(ELLIPSIS) ? ELLIPSIS : "");
 }
 
 void berth_vtext(char *out, size_t size, const char *format, va_list arguments)

@@ -192,7 +192,7 @@ void flow_start(struct flow_engine *engine, struct flow *flow, const struct flow
     flow->id = ++engine->last_id;
     flow->started_ms = engine->timers->mono_ms;
     flow->step_since_ms = flow->started_ms;
-    (void)snprintf(flow->who, sizeof(flow->who), "%s", who);
+    copy_text(flow->who, who);
     op_init(&flow->op, engine->timers, op_done);
     list_append(&engine->flows, &flow->node);
     engine->started++;

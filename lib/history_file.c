@@ -177,8 +177,8 @@ static int begin(struct history_file *file, const char *program, struct berth_er
     char *text;
     int r;
 
-    (void)snprintf(line.run.program, sizeof(line.run.program), "%s", program);
-    (void)snprintf(line.run.version, sizeof(line.run.version), "%s", BERTH_VERSION);
+    copy_text(line.run.program, program);
+    copy_text(line.run.version, BERTH_VERSION);
     line.run.pid = getpid();
     line.run.whole = !file->gather;
     r = read_boot_id(line.run.boot, sizeof(line.run.boot), reterr);

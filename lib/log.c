@@ -51,7 +51,7 @@ uint64_t log_count(enum log_event event)
 
 void log_setup(const char *program, bool json, enum log_level level)
 {
-    (void)snprintf(setup.program, sizeof(setup.program), "%s", program);
+    copy_text(setup.program, program);
     setup.json = json;
     setup.level = level;
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "berth/base.h"
+
 #define LINE 4096
 #define WORD 1024
 #define PRIVATE "systemd-private-"
@@ -96,7 +98,7 @@ static bool seek(FILE *mounts, const char *path, char ret_point[WORD])
         if (!lies_in(path, point))
             continue;
         hidden = is_hiding_mount(root, point, line);
-        (void)snprintf(ret_point, WORD, "%s", point);
+        berth_copy_text(ret_point, WORD, point);
     }
     return hidden;
 }
@@ -108,19 +110,19 @@ static void resolve(const char *path, char ret[PATH_MAX])
     char *end;
     size_t length;
 
-    (void)snprintf(part, sizeof(part), "%s", path);
+    copy_text(part, path);
     end = part + strlen(part);
     while (!realpath(part, ret)) {
         end = strrchr(part, '/');
         if (!end || end == part) {
-            (void)snprintf(ret, PATH_MAX, "%s", path);
+            berth_copy_text(ret, PATH_MAX, path);
             return;
         }
         *end = '\0';
     }
     length = strcmp(ret, "/") == 0 ? 0 : strlen(ret);
     if (path[end - part])
-        (void)snprintf(ret + length, PATH_MAX - length, "%s", path + (end - part));
+        berth_copy_text(ret + length, PATH_MAX - length, path + (end - part));
 }
 
 const char *sandbox_hint(const char *mounts, const char *path, const char *instead,

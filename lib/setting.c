@@ -135,6 +135,6 @@ int settings_set(struct settings *settings, const char *key, const char *value,
     }
     if (!is_line(value))
         return refuse(row, value, reterr);
-    (void)snprintf(member, SETTING_VALUE, "%s", value);
+    berth_copy_text(member, SETTING_VALUE, value);
     return 0;
 }

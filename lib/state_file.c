@@ -44,7 +44,7 @@ int state_dir_open(struct state_dir *state, const char *path, struct berth_error
     list_init(&state->documents);
     if (!path)
         return 0;
-    (void)snprintf(state->path, sizeof(state->path), "%s", path);
+    copy_text(state->path, path);
     if (mkdir(path, 0700) < 0 && errno != EEXIST)
         return fail(reterr, state, "", "cannot create the folder");
     state->folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -93,7 +93,7 @@ static void remember(struct state_dir *state, const char *name, const void *data
 
     if (old)
         drop(old);
-    (void)snprintf(document->name, sizeof(document->name), "%s", name);
+    copy_text(document->name, name);
     document->data = berth_alloc(size + 1);
     memcpy(document->data, data, size);
     document->size = size;

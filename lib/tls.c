@@ -303,7 +303,7 @@ static void note_address(struct tls_peer *peer)
         (void)uv_ip_name((struct sockaddr *)&storage, name, sizeof(name));
     if (strncmp(name, dressed, sizeof(dressed) - 1) == 0 && strchr(name, '.'))
         plain = name + sizeof(dressed) - 1;
-    (void)snprintf(peer->address, sizeof(peer->address), "%s", plain);
+    copy_text(peer->address, plain);
 }
 
 static int fail_before_stream(struct tls_peer *peer, int descriptor, int fault,
@@ -399,7 +399,7 @@ int tls_connect(struct berth_loop *loop, SSL_CTX *context, const struct tls_targ
 
     peer->loop = loop;
     peer->events = events;
-    (void)snprintf(peer->address, sizeof(peer->address), "%s", target->address);
+    copy_text(peer->address, target->address);
     if (numeric_address(target->address, target->port, &to) < 0)
         return berth_fail(reterr, BERTH_E_INVALID, "'%s' is not a numeric address",
                           target->address);

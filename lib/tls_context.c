@@ -142,7 +142,7 @@ static bool set_extra(SSL_CTX *context, const struct tls_setup *setup)
             return false;
     }
     if (setup->authority_hash) {
-        (void)snprintf(extra->pin, sizeof(extra->pin), "%s", setup->authority_hash);
+        copy_text(extra->pin, setup->authority_hash);
         SSL_CTX_set_cert_verify_callback(context, verify_pinned, extra);
     }
     return true;

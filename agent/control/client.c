@@ -93,7 +93,7 @@ static int connect_to_agent(const char *path)
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    copy_text(address.sun_path, path);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
         return fd;
     (void)fprintf(stderr, "berth-agent: cannot connect to the agent at %s: %s\n", path,

@@ -160,7 +160,7 @@ static void send_progress(struct control_client *client)
                    text, (long long)terminal->queue_place);
     if (strcmp(progress, client->last_progress) == 0)
         return;
-    (void)snprintf(client->last_progress, sizeof(client->last_progress), "%s", progress);
+    copy_text(client->last_progress, progress);
     send_line(client, json_pack("{s:s, s:s, s:s, s:I, s:I}", "event", "progress", "state",
                                 agent_state_names[terminal->state], "text", text, "queue_place",
                                 (json_int_t)terminal->queue_place, "estimate_ms",
@@ -494,7 +494,7 @@ static bool is_listening(const char *path)
     int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool answers;
 
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    copy_text(address.sun_path, path);
     answers = probe >= 0 && connect(probe, (struct sockaddr *)&address, sizeof(address)) == 0;
     if (probe >= 0)
         (void)close(probe);
@@ -542,7 +542,7 @@ struct control *control_new(struct berth_loop *loop, struct agent_flow *agent, c
         free(control);
         return NULL;
     }
-    (void)snprintf(control->path, sizeof(control->path), "%s", path);
+    copy_text(control->path, path);
     if (listen_at(control, reterr) == 0)
         return control;
     if (control->listening)

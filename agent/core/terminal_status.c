@@ -43,7 +43,7 @@ void terminal_status_init(struct terminal_status *terminal, const char *name)
 {
     memset(terminal, 0, sizeof(*terminal));
     terminal->state = agent_STARTING;
-    (void)snprintf(terminal->name, sizeof(terminal->name), "%s", name);
+    copy_text(terminal->name, name);
 }
 
 void terminal_status_set_state(struct terminal_status *terminal, enum agent_state next,
@@ -92,8 +92,8 @@ void terminal_status_set_online(struct terminal_status *terminal, bool online, i
 void terminal_status_set_text(struct terminal_status *terminal, const char *title, const char *text,
                               bool alert)
 {
-    (void)snprintf(terminal->title, sizeof(terminal->title), "%s", title ? title : "");
-    (void)snprintf(terminal->text, sizeof(terminal->text), "%s", text ? text : "");
+    copy_text(terminal->title, title ? title : "");
+    copy_text(terminal->text, text ? text : "");
     terminal->alert = alert;
     terminal->queue_place = 0;
     terminal->estimate_ms = 0;
@@ -155,8 +155,8 @@ void terminal_status_show(struct terminal_status *terminal, const struct msg_sho
     terminal->shown = (struct session_claim){ .session_id = show->session_id,
                                               .epoch = show->epoch,
                                               .connection_id = show->connection_id };
-    (void)snprintf(terminal->user, sizeof(terminal->user), "%s", show->user);
-    (void)snprintf(terminal->pool, sizeof(terminal->pool), "%s", show->pool);
+    copy_text(terminal->user, show->user);
+    copy_text(terminal->pool, show->pool);
     (void)snprintf(terminal->desktop, sizeof(terminal->desktop), "%.115s:%lld", show->host,
                    (long long)show->port);
     terminal->idle_lock_ms = show->idle_lock_ms;
@@ -202,7 +202,7 @@ int64_t terminal_status_idle_limit_ms(const struct terminal_status *terminal,
 
 static void set_text(char *out, size_t size, const char *text, const char *fallback)
 {
-    (void)snprintf(out, size, "%s", text[0] ? text : fallback);
+    berth_copy_text(out, size, text[0] ? text : fallback);
 }
 
 #define SET_TEXT(member, text, fallback) set_text(member, sizeof(member), text, fallback)

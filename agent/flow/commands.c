@@ -110,9 +110,8 @@ static void show_message(struct agent_flow *agent, const struct msg_command *com
 
     terminal_status_page(&agent->terminal, &agent->settings, &page);
     page.kind = page_kind_BANNER;
-    (void)snprintf(page.title, sizeof(page.title), "%s",
-                   text_in(agent->settings.language, TEXT_MESSAGE));
-    (void)snprintf(page.text, sizeof(page.text), "%s", command->text);
+    copy_text(page.title, text_in(agent->settings.language, TEXT_MESSAGE));
+    copy_text(page.text, command->text);
     if (!screen_is_up(agent->screen)) {
         send_command_state(agent, command->command_id, command_FAILED,
                            "the terminal has no screen");

@@ -75,13 +75,10 @@ static int announce(struct flow *flow)
     struct msg msg;
 
     agent_flow_init_message(agent, &msg, MSG_announce);
-    (void)snprintf(msg.announce.boot_id, sizeof(msg.announce.boot_id), "%s",
-                   device_facts(agent->device)->boot_id);
-    (void)snprintf(msg.announce.agent_version, sizeof(msg.announce.agent_version), "%s",
-                   agent->options.agent_version);
+    copy_text(msg.announce.boot_id, device_facts(agent->device)->boot_id);
+    copy_text(msg.announce.agent_version, agent->options.agent_version);
     msg.announce.want_expires_in_ms = agent->options.want_expires_ms;
-    (void)snprintf(msg.announce.resume_presence_id, sizeof(msg.announce.resume_presence_id), "%s",
-                   presence_resume_id(agent));
+    copy_text(msg.announce.resume_presence_id, presence_resume_id(agent));
     if (terminal_status_shows_desktop(terminal)) {
         msg.announce.session_id = terminal->shown.session_id;
         msg.announce.session_epoch = terminal->shown.epoch;

@@ -83,11 +83,10 @@ static int send_join(struct agent_flow *agent, struct msg *msg, struct berth_err
     r = agent_identity_request(agent->identity, true, join->request, &old, reterr);
     if (r < 0)
         return r;
-    (void)snprintf(join->serial, sizeof(join->serial), "%s", facts->serial);
-    (void)snprintf(join->mac, sizeof(join->mac), "%s", facts->mac);
-    (void)snprintf(join->model, sizeof(join->model), "%s", facts->model);
-    (void)snprintf(join->agent_version, sizeof(join->agent_version), "%s",
-                   agent->options.agent_version);
+    copy_text(join->serial, facts->serial);
+    copy_text(join->mac, facts->mac);
+    copy_text(join->model, facts->model);
+    copy_text(join->agent_version, agent->options.agent_version);
     add_secret(join, join_evidence_kind_INVITATION, &agent->options.invitation);
     add_secret(join, join_evidence_kind_BOOT_SECRET, &agent->options.boot_secret);
     if (old.kind != join_evidence_kind_NONE)
@@ -119,7 +118,7 @@ static int joined(struct flow *flow)
     if (flow->op.result < 0)
         return flow_fail_with(flow, &flow->op.error);
     log_event(EV_AGENT_JOIN, "terminal", facts->terminal, "authority", facts->authority_hash);
-    (void)snprintf(agent->terminal.name, sizeof(agent->terminal.name), "%s", facts->terminal);
+    copy_text(agent->terminal.name, facts->terminal);
     /* The token may admit other terminals: do not keep it longer than needed. */
     secret_wipe(&agent->options.invitation);
     return FLOW_DONE;
@@ -245,7 +244,7 @@ void join_request_wait(struct agent_flow *agent, const struct msg *msg)
         return;
     agent->join.retry_after_ms = wait->retry_after_ms > 0 ? wait->retry_after_ms : JOIN_RETRY_MS;
     agent->dial.failures = 0;
-    (void)snprintf(agent->terminal.code, sizeof(agent->terminal.code), "%s", wait->code);
+    copy_text(agent->terminal.code, wait->code);
     (void)berth_fail(&error, BERTH_E_WAITING, "waiting for approval, code %s", wait->code);
     (void)event_wait_end(&agent->join.answer, error.code, &error);
 }

@@ -45,8 +45,7 @@ static int begin(struct flow *flow)
     msg.upload_begin.size = (int64_t)upload->logs.size;
     (void)snprintf(msg.upload_begin.name, sizeof(msg.upload_begin.name), "%.40s-logs.txt",
                    agent->terminal.name);
-    (void)snprintf(msg.upload_begin.sha256, sizeof(msg.upload_begin.sha256), "%s",
-                   upload->logs.sha256);
+    copy_text(msg.upload_begin.sha256, upload->logs.sha256);
     upload->ack.ref = msg.ref;
     upload->sent = 0;
     if (!agent_flow_send(agent, &msg))

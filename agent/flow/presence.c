@@ -90,7 +90,7 @@ static void renew(struct agent_flow *agent)
     struct msg msg berth_unset;
 
     agent_flow_init_message(agent, &msg, MSG_renew);
-    berth_copy_text(msg.renew.presence_id, sizeof(msg.renew.presence_id), presence->id);
+    copy_text(msg.renew.presence_id, presence->id);
     msg.renew.seq = ++presence->seq;
     msg.renew.want_expires_in_ms = agent->options.want_expires_ms;
     msg.renew.screen = terminal_status_screen(&agent->terminal);
@@ -122,7 +122,7 @@ void presence_granted(struct agent_flow *agent, const struct msg_granted *grante
     if (granted->incarnation != presence->incarnation)
         log_event(EV_AGENT_LINK, "terminal", granted->terminal, "incarnation", granted->incarnation,
                   "spread_ms", granted->reconnect_spread_ms);
-    berth_copy_text(presence->id, sizeof(presence->id), granted->presence_id);
+    copy_text(presence->id, granted->presence_id);
     presence->deadline_ms = sent_ms + granted->presence_expires_in_ms;
     presence->spread_ms = granted->reconnect_spread_ms;
     presence->incarnation = granted->incarnation;
@@ -133,7 +133,7 @@ void presence_granted(struct agent_flow *agent, const struct msg_granted *grante
         presence->broker_clock_doubted = false;
     }
     if (granted->terminal[0])
-        berth_copy_text(agent->terminal.name, sizeof(agent->terminal.name), granted->terminal);
+        copy_text(agent->terminal.name, granted->terminal);
     timer_start(agent->timers, &presence->renew,
                 reconnect_jitter_ms(agent->random, presence->renew_after_ms), renew_due);
     if (agent->terminal.online)
@@ -192,7 +192,7 @@ void presence_goodbye(struct agent_flow *agent)
     if (!agent->terminal.online || !presence->id[0])
         return;
     agent_flow_init_message(agent, &msg, MSG_bye);
-    (void)snprintf(msg.bye.presence_id, sizeof(msg.bye.presence_id), "%s", presence->id);
+    copy_text(msg.bye.presence_id, presence->id);
     msg.bye.seq = ++presence->seq;
     (void)agent_flow_send(agent, &msg);
     presence->id[0] = '\0';

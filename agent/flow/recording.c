@@ -7,7 +7,7 @@
 
 static void set_name(const struct agent_flow *agent, char name[64])
 {
-    (void)snprintf(name, 64, "%s", agent->terminal.name);
+    berth_copy_text(name, 64, agent->terminal.name);
 }
 
 static int64_t now_us(const struct agent_flow *agent)

@@ -16,7 +16,7 @@ static void submitted(struct agent_flow *agent, const struct greeter_event *even
     struct msg_evidence evidence = { .kind = evidence_kind_PASSWORD };
     struct berth_error error = { 0 };
 
-    (void)snprintf(evidence.name, sizeof(evidence.name), "%s", event->user);
+    copy_text(evidence.name, event->user);
     evidence.value = event->password;
     if (sign_on_request_begin(agent, &evidence, "", &error) < 0) {
         log_failure(EV_AGENT_FLOW, &error, "sign-on");

@@ -53,7 +53,7 @@ static void send_sign_on(struct agent_flow *agent)
     agent_flow_init_message(agent, &msg, MSG_sign_on);
     msg.sign_on.evidence_count = sign_on->evidence_count;
     memcpy(msg.sign_on.evidence, sign_on->evidence, sizeof(sign_on->evidence));
-    (void)snprintf(msg.sign_on.pool, sizeof(msg.sign_on.pool), "%s", sign_on->pool);
+    copy_text(msg.sign_on.pool, sign_on->pool);
     if (sign_on->resume.on) {
         msg.sign_on.session_id = sign_on->resume.claim.session_id;
         msg.sign_on.session_epoch = sign_on->resume.claim.epoch;
@@ -235,7 +235,7 @@ int sign_on_request_begin(struct agent_flow *agent, const struct msg_evidence *e
                    pool[0] ? pool : agent->settings.pool);
     if (agent->terminal.state != agent_IDLE)
         agent_flow_set_state(agent, agent_IDLE, "a person signs on");
-    (void)snprintf(agent->terminal.user, sizeof(agent->terminal.user), "%s", evidence->name);
+    copy_text(agent->terminal.user, evidence->name);
     flow_start(&agent->engine, &sign_on->flow, &sign_on_request_kind,
                sign_on->kiosk ? "kiosk" : evidence->name);
     return 0;
@@ -311,7 +311,7 @@ void sign_on_request_pick(struct agent_flow *agent, const char *pool)
 {
     if (agent->terminal.state != agent_CHOOSING)
         return;
-    (void)snprintf(agent->sign_on.pool, sizeof(agent->sign_on.pool), "%s", pool);
+    copy_text(agent->sign_on.pool, pool);
     (void)event_wait_end(&agent->sign_on.answer, 0, NULL);
 }
 

@@ -57,7 +57,7 @@ static void report_viewer(struct agent_flow *agent, const struct session_claim *
     msg.viewer.connection_id = claim->connection_id;
     msg.viewer.state = state;
     msg.viewer.exit_code = exit_code > 0 ? exit_code : 0;
-    (void)snprintf(msg.viewer.reason, sizeof(msg.viewer.reason), "%s", reason);
+    copy_text(msg.viewer.reason, reason);
     msg.viewer.picture_ms = state == viewer_state_ACTIVE ? agent->terminal.picture_ms : 0;
     (void)agent_flow_send(agent, &msg);
 }
@@ -191,10 +191,10 @@ static void fill_request(const struct agent_flow *agent, const struct msg_show *
         .sound = show->sound && settings->sound,
         .printers = show->printers && settings->printers,
     };
-    (void)snprintf(ret->host, sizeof(ret->host), "%s", show->host);
-    (void)snprintf(ret->account, sizeof(ret->account), "%s", show->account);
-    (void)snprintf(ret->domain, sizeof(ret->domain), "%s", show->domain);
-    (void)snprintf(ret->fingerprint, sizeof(ret->fingerprint), "%s", show->fingerprint);
+    copy_text(ret->host, show->host);
+    copy_text(ret->account, show->account);
+    copy_text(ret->domain, show->domain);
+    copy_text(ret->fingerprint, show->fingerprint);
 }
 
 /* Does the running viewer already show this very connection? A restarted broker repeats its show,

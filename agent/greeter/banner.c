@@ -41,9 +41,9 @@ static void paint(struct banner *banner)
 
 void banner_show(struct banner *banner, const struct page *page)
 {
-    (void)snprintf(banner->title, sizeof(banner->title), "%s", page->title);
-    (void)snprintf(banner->text, sizeof(banner->text), "%s", page->text);
-    (void)snprintf(banner->close, sizeof(banner->close), "%s", text_in(page->language, TEXT_CLOSE));
+    copy_text(banner->title, page->title);
+    copy_text(banner->text, page->text);
+    copy_text(banner->close, text_in(page->language, TEXT_CLOSE));
     banner->shown = true;
     window_raise(&banner->window);
     paint(banner);

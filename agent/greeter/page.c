@@ -350,7 +350,7 @@ static void format_number(const char *sentence, int64_t number, char *ret, size_
     if (place)
         (void)snprintf(ret, size, "%.*s%lld%s", before, sentence, (long long)number, place + 4);
     else
-        (void)snprintf(ret, size, "%s", sentence);
+        berth_copy_text(ret, size, sentence);
 }
 
 static void format_estimate(const struct canvas *canvas, char *ret, size_t size)

@@ -267,10 +267,9 @@ struct device *device_new(struct berth_loop *loop, const struct linux_device_set
 
     device->loop = loop;
     device->state_dir = setup->state_dir;
-    (void)snprintf(device->reboot_command, sizeof(device->reboot_command), "%s",
-                   setup->reboot_command);
-    (void)snprintf(device->log_file, sizeof(device->log_file), "%s", setup->log_file);
-    (void)snprintf(device->viewer_log, sizeof(device->viewer_log), "%s", setup->viewer_log);
+    copy_text(device->reboot_command, setup->reboot_command);
+    copy_text(device->log_file, setup->log_file);
+    copy_text(device->viewer_log, setup->viewer_log);
     find_facts(&device->facts);
     return device;
 }

@@ -60,7 +60,7 @@ static int load_document(struct agent_identity *identity, const json_t *json,
         tls_certificate_info(identity->authority, identity->facts.authority_hash, key_hash,
                              &authority_ends_ms, reterr) < 0)
         return berth_fail_in(reterr, IDENTITY);
-    (void)snprintf(identity->facts.terminal, sizeof(identity->facts.terminal), "%s", terminal);
+    copy_text(identity->facts.terminal, terminal);
     identity->facts.accepted_ms = json_integer_value(json_object_get(json, "accepted_ms"));
     identity->facts.known = true;
     return 0;
@@ -150,7 +150,7 @@ int agent_identity_trust(struct agent_identity *identity, const char *authority_
         free(berth_take(identity->certificate));
         free(berth_take(identity->authority));
     }
-    (void)snprintf(facts->authority_hash, sizeof(facts->authority_hash), "%s", authority_hash);
+    copy_text(facts->authority_hash, authority_hash);
     return 0;
 }
 
@@ -184,8 +184,8 @@ static int add_old_key(const struct agent_identity *identity, const char *reques
                           "the old certificate does not fit into the join message");
     }
     ret->kind = join_evidence_kind_OLD_KEY;
-    (void)snprintf(ret->certificate, sizeof(ret->certificate), "%s", identity->certificate);
-    (void)snprintf(ret->signature, sizeof(ret->signature), "%s", signature);
+    copy_text(ret->certificate, identity->certificate);
+    copy_text(ret->signature, signature);
     free(signature);
     return 0;
 }
@@ -206,7 +206,7 @@ int agent_identity_request(struct agent_identity *identity, bool again, char req
         r = berth_fail(reterr, BERTH_E_TOO_LARGE,
                        "the certificate request does not fit into the message");
     if (r == 0)
-        (void)snprintf(request, 1024, "%s", text);
+        berth_copy_text(request, 1024, text);
     free(text);
     if (r == 0 && ret_old && identity->facts.known)
         r = add_old_key(identity, request, ret_old, reterr);
@@ -286,7 +286,7 @@ int agent_identity_accept(struct agent_identity *identity, const char *certifica
         identity->authority = berth_strdup(authority);
     }
     if (terminal)
-        (void)snprintf(facts->terminal, sizeof(facts->terminal), "%s", terminal);
+        copy_text(facts->terminal, terminal);
     facts->accepted_ms = now_ms;
     facts->not_after_ms = not_after_ms;
     facts->known = true;

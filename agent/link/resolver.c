@@ -173,7 +173,7 @@ static size_t records_of(const struct ares_srv_reply *reply, struct srv_record *
         if (!reply->host[0] || strcmp(reply->host, ".") == 0 || reply->port == 0 ||
             strlen(reply->host) >= sizeof(record->address.host))
             continue;
-        (void)snprintf(record->address.host, sizeof(record->address.host), "%s", reply->host);
+        copy_text(record->address.host, reply->host);
         record->address.port = reply->port;
         record->priority = reply->priority;
         record->weight = reply->weight;
@@ -253,7 +253,7 @@ struct locator *locator_new(struct berth_loop *loop, struct berth_random *random
 
     locator->loop = loop;
     locator->random = random;
-    (void)snprintf(locator->domain, sizeof(locator->domain), "%s", domain);
+    copy_text(locator->domain, domain);
     r = ares_library_init(ARES_LIB_INIT_ALL);
     if (r == ARES_SUCCESS)
         r = ares_init_options(&locator->channel, &options,

@@ -256,9 +256,9 @@ struct screen *screen_new(struct berth_loop *loop, const struct screen_setup *se
     struct screen *screen = berth_new(struct screen);
 
     screen->loop = loop;
-    (void)snprintf(screen->program, sizeof(screen->program), "%s", setup->program);
-    (void)snprintf(screen->display, sizeof(screen->display), "%s", setup->display);
-    (void)snprintf(screen->authority, sizeof(screen->authority), "%s", setup->authority);
+    copy_text(screen->program, setup->program);
+    copy_text(screen->display, setup->display);
+    copy_text(screen->authority, setup->authority);
     return screen;
 }
 

@@ -326,12 +326,12 @@ struct viewer *viewer_new(struct berth_loop *loop, const struct xfreerdp_setup *
 
     viewer->loop = loop;
     viewer->log = -1;
-    (void)snprintf(viewer->self, sizeof(viewer->self), "%s", setup->self);
-    (void)snprintf(viewer->program, sizeof(viewer->program), "%s", setup->program);
-    (void)snprintf(viewer->home, sizeof(viewer->home), "%s", setup->home);
-    (void)snprintf(viewer->display, sizeof(viewer->display), "%s", setup->display);
-    (void)snprintf(viewer->authority, sizeof(viewer->authority), "%s", setup->authority);
-    (void)snprintf(viewer->log_file, sizeof(viewer->log_file), "%s", setup->log_file);
+    copy_text(viewer->self, setup->self);
+    copy_text(viewer->program, setup->program);
+    copy_text(viewer->home, setup->home);
+    copy_text(viewer->display, setup->display);
+    copy_text(viewer->authority, setup->authority);
+    copy_text(viewer->log_file, setup->log_file);
     return viewer;
 }
 

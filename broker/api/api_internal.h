@@ -215,7 +215,7 @@ void request_drop_all(struct api *api);
 /* ---- answer.c ---- */
 
 /* Copy as much of `text` as fits into an array, such as a member of a view. */
-#define put(array, text) berth_copy_text(array, sizeof(array), text)
+#define put(array, text) copy_text(array, text)
 
 /* All of these set request->answer, which is sent when the verb returns. Owns `json`. */
 void answer_json(struct request *request, unsigned status, json_t *json);

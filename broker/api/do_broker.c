@@ -74,7 +74,7 @@ struct auditing {
     char name[64];
 };
 
-static void copy_text(const json_t *item, const char *name, char *out, size_t size)
+static void text_of(const json_t *item, const char *name, char *out, size_t size)
 {
     const char *text = json_string_value(json_object_get(item, name));
 
@@ -89,13 +89,13 @@ static json_t *audit_item(const json_t *item, unsigned see)
         .rev = json_integer_value(json_object_get(item, "rev")),
     };
 
-    copy_text(item, "actor", view.actor, sizeof(view.actor));
-    copy_text(item, "role", view.role, sizeof(view.role));
-    copy_text(item, "action", view.action, sizeof(view.action));
-    copy_text(item, "object", view.object, sizeof(view.object));
-    copy_text(item, "outcome", view.outcome, sizeof(view.outcome));
-    copy_text(item, "detail", view.detail, sizeof(view.detail));
-    copy_text(item, "hash", view.hash, sizeof(view.hash));
+    text_of(item, "actor", view.actor, sizeof(view.actor));
+    text_of(item, "role", view.role, sizeof(view.role));
+    text_of(item, "action", view.action, sizeof(view.action));
+    text_of(item, "object", view.object, sizeof(view.object));
+    text_of(item, "outcome", view.outcome, sizeof(view.outcome));
+    text_of(item, "detail", view.detail, sizeof(view.detail));
+    text_of(item, "hash", view.hash, sizeof(view.hash));
     return record_encode(&view_audit_record_record, &view, see);
 }
 

@@ -387,10 +387,7 @@ static int identify_person(struct auth *auth, const struct msg_evidence *passwor
     at->keep_password = keep_password;
     at->password = password->value;
     /* The name as given, also for an unknown badge, so that guesses are counted. */
-    (void)snprintf(at->who, sizeof(at->who), "%s",
-                   user    ? user->row.name
-                   : badge ? badge->name
-                           : password->name);
+    copy_text(at->who, user ? user->row.name : badge ? badge->name : password->name);
     (void)snprintf(at->where, sizeof(at->where), "terminal %llu", (unsigned long long)terminal_id);
     at->terminal_id = terminal_id;
     if (user) {
@@ -436,7 +433,7 @@ int auth_admin_begin(struct auth *auth, const char *name, const struct secret *p
     at->admin = true;
     at->ret_admin = ret_admin_id;
     at->password = *password;
-    (void)snprintf(at->who, sizeof(at->who), "%s", name);
+    copy_text(at->who, name);
     at->job.priority = source->known ? OFFLOAD_HIGH : OFFLOAD_LOW;
     (void)snprintf(at->where, sizeof(at->where), "people at %s", source->name);
     if (admin) {

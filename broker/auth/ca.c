@@ -283,7 +283,7 @@ int ca_server_certificate(struct ca *ca, const char *names, struct ca_server *re
     if (r == 0) {
         ret->begins_ms = now_ms;
         (void)snprintf(ret->chain, sizeof(ret->chain), "%s%s", certificate, ca_certificate(ca));
-        (void)snprintf(ret->key, sizeof(ret->key), "%s", key);
+        copy_text(ret->key, key);
     }
     if (key)
         berth_wipe_free(key, strlen(key));
@@ -338,8 +338,7 @@ static void deliver_certificate(struct offload_job *job, int result)
 
     if (result < 0)
         return;
-    (void)snprintf(at->result.authority, sizeof(at->result.authority), "%s",
-                   issuer_certificate(at->issuer));
+    copy_text(at->result.authority, issuer_certificate(at->issuer));
     *at->ret = at->result;
 }
 
@@ -361,8 +360,8 @@ int ca_sign_begin(struct ca *ca, const char *request, const char *terminal, uint
     at = berth_new(struct signing_job);
     at->issuer = ca->issuer;
     at->ret = ret;
-    (void)snprintf(at->request, sizeof(at->request), "%s", request);
-    (void)snprintf(at->name, sizeof(at->name), "%s", terminal);
+    copy_text(at->request, request);
+    copy_text(at->name, terminal);
     (void)snprintf(at->uri, sizeof(at->uri), "berth:terminal:%llu",
                    (unsigned long long)terminal_id);
     at->params = (struct certificate_params){ .request = at->request,

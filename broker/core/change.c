@@ -9,9 +9,9 @@ struct changes *changes_new(const char *actor, const char *role, const char *act
 {
     struct changes *changes = berth_new(struct changes);
 
-    (void)snprintf(changes->audit.actor, sizeof(changes->audit.actor), "%s", actor);
-    (void)snprintf(changes->audit.role, sizeof(changes->audit.role), "%s", role);
-    (void)snprintf(changes->audit.action, sizeof(changes->audit.action), "%s", action);
+    copy_text(changes->audit.actor, actor);
+    copy_text(changes->audit.role, role);
+    copy_text(changes->audit.action, action);
     (void)snprintf(changes->audit.outcome, sizeof(changes->audit.outcome), "done");
     return changes;
 }

@@ -51,7 +51,7 @@ static void copy_row_address(struct desktop *desktop)
 {
     if (desktop->row.port == 0)
         return;
-    (void)snprintf(desktop->address, sizeof(desktop->address), "%s", desktop->row.address);
+    copy_text(desktop->address, desktop->row.address);
     desktop->port = (int)desktop->row.port;
 }
 
@@ -69,8 +69,7 @@ void desktop_added(struct entity *entity, bool loaded)
     else
         desktop->state = loaded ? desktop_LOST : desktop_PLANNED;
     copy_row_address(desktop);
-    (void)snprintf(desktop->fingerprint, sizeof(desktop->fingerprint), "%s",
-                   desktop->row.fingerprint);
+    copy_text(desktop->fingerprint, desktop->row.fingerprint);
     desktop->preexisting = loaded;
     list_init(&desktop->in_class);
     desktop_reclassify(desktop);
@@ -84,8 +83,7 @@ void desktop_changed(struct entity *entity, const union row *was)
     if (old->port != desktop->row.port || strcmp(old->address, desktop->row.address) != 0)
         copy_row_address(desktop);
     if (strcmp(old->fingerprint, desktop->row.fingerprint) != 0)
-        (void)snprintf(desktop->fingerprint, sizeof(desktop->fingerprint), "%s",
-                       desktop->row.fingerprint);
+        copy_text(desktop->fingerprint, desktop->row.fingerprint);
     if (desktop->row.quarantined && !old->quarantined)
         desktop_set_state(desktop, desktop_QUARANTINED, desktop->row.reason);
     desktop_reclassify(desktop);

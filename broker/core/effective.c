@@ -166,10 +166,10 @@ static void apply(struct core *core, const struct row_profile *row, int64_t of,
                 settings_set(&ret->settings, key, value, NULL) < 0)
                 continue;
             ranks[i] = of;
-            (void)snprintf(to->value, sizeof(to->value), "%s", value);
+            copy_text(to->value, value);
             (void)snprintf(to->level, sizeof(to->level), "%s%s%.60s",
                            profile_level_names[row->level], name[0] ? " " : "", name);
-            (void)snprintf(to->profile, sizeof(to->profile), "%s", row->name);
+            copy_text(to->profile, row->name);
         }
     }
 }
@@ -184,7 +184,7 @@ void effective_settings(struct core *core, const struct terminal *terminal, stru
     settings_default(&ret->settings);
     for (size_t i = 0; i < ret->count; i++) {
         ret->at[i] = (struct effective_value){ .row = &rows[i] };
-        (void)snprintf(ret->at[i].value, sizeof(ret->at[i].value), "%s", rows[i].default_value);
+        copy_text(ret->at[i].value, rows[i].default_value);
         (void)snprintf(ret->at[i].level, sizeof(ret->at[i].level), "default");
     }
     list_each (core_all(core, ENTITY_profile), node) {

@@ -37,7 +37,7 @@ static void copy_alike(enum entity_kind kind, const void *row, struct history_ro
 
 static void set_text(char *out, size_t size, const char *text)
 {
-    (void)snprintf(out, size, "%s", text);
+    berth_copy_text(out, size, text);
 }
 
 #define SET_STATE(out, kind, value) \

@@ -175,7 +175,7 @@ static void grant(struct presence *presence, int64_t want_ms, struct presence_gr
         renew_ms = presence->granted_ms / 3;
     /* +-10 %, random for every message, so that terminals that started together drift apart. */
     renew_ms += (int64_t)random_below(core->random, (uint64_t)(renew_ms / 5 + 1)) - renew_ms / 10;
-    berth_copy_text(ret->id, sizeof(ret->id), presence->id);
+    copy_text(ret->id, presence->id);
     ret->expires_in_ms = presence->granted_ms;
     ret->renew_after_ms = renew_ms;
     ret->reconnect_spread_ms = presence_spread_ms(core->presence);
@@ -284,7 +284,7 @@ void presence_presume(struct presence *presence, const char *hash, int64_t grant
 
     if (granted_ms <= 0 || presence->state != presence_ABSENT)
         return;
-    (void)snprintf(presence->hash, sizeof(presence->hash), "%s", hash);
+    copy_text(presence->hash, hash);
     presence->granted_ms = clamp(granted_ms, core->limits.grant_ms);
     presence->received_ms = core->timers->mono_ms;
     core_note_presence(presence, history_presence_event_PRESUMED, NULL, 0);

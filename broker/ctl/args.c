@@ -73,7 +73,7 @@ static int take_param(struct ctl *ctl, const char *arg, const char *next,
         return berth_fail(reterr, BERTH_E_INVALID, "%s needs a value", arg);
     text = (char *)berth_alloc(size);
     if (strchr(arg, '='))
-        (void)snprintf(text, size, "%s", arg + 2);
+        berth_copy_text(text, size, arg + 2);
     else
         (void)snprintf(text, size, "%s=%s", arg + 2, next);
     for (char *c = text; *c && *c != '='; c++)

@@ -38,7 +38,7 @@ static void append(struct ctl_exchange *exchange, const char *text)
 {
     size_t length = strlen(exchange->url);
 
-    (void)snprintf(exchange->url + length, sizeof(exchange->url) - length, "%s", text);
+    berth_copy_text(exchange->url + length, sizeof(exchange->url) - length, text);
 }
 
 static void append_escaped(struct ctl_exchange *exchange, const char *text)
@@ -185,8 +185,7 @@ static void make_request(struct ctl_exchange *exchange, const struct verb *verb,
     const struct ctl *ctl = exchange->ctl;
     json_t *rest = rest_of(verb, params);
 
-    (void)snprintf(exchange->url, sizeof(exchange->url), "%s",
-                   ctl->url ? ctl->url : "http://berth");
+    copy_text(exchange->url, ctl->url ? ctl->url : "http://berth");
     make_path(exchange, verb, params);
     if (verb->method == GET || verb->method == DELETE) {
         make_query(exchange, rest, dry_run);

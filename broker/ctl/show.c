@@ -39,9 +39,9 @@ static void format(const struct field *field, const json_t *value, char *out, si
     if (!value || json_is_null(value))
         (void)snprintf(out, size, "-");
     else if (json_is_boolean(value))
-        (void)snprintf(out, size, "%s", json_is_true(value) ? "yes" : "no");
+        berth_copy_text(out, size, json_is_true(value) ? "yes" : "no");
     else if (json_is_string(value))
-        (void)snprintf(out, size, "%s", json_string_length(value) ? json_string_value(value) : "-");
+        berth_copy_text(out, size, json_string_length(value) ? json_string_value(value) : "-");
     else if (field && field->type == FIELD_TIME)
         format_time(json_integer_value(value), out, size);
     else if (field && field->type == FIELD_INT && strcmp(field->unit, "s") == 0)
@@ -186,7 +186,7 @@ static size_t view_columns(const struct record *record, struct column column[COL
         if (field->type == FIELD_LIST || field->type == FIELD_LINES ||
             strcmp(field->name, "hash") == 0)
             continue;
-        (void)snprintf(column[columns].path, sizeof(column[columns].path), "%s", field->name);
+        copy_text(column[columns].path, field->name);
         column[columns++].field = field;
     }
     return columns;

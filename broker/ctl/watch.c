@@ -101,7 +101,7 @@ static bool take_line(struct watch *watch, const char *line)
     if (strncmp(line, "id: ", 4) == 0)
         (void)value_is_number(line + 4, &watch->rev);
     else if (strncmp(line, "event: ", 7) == 0)
-        (void)snprintf(watch->event, sizeof(watch->event), "%s", line + 7);
+        copy_text(watch->event, line + 7);
     else if (strncmp(line, "data: ", 6) == 0) {
         free(watch->data);
         watch->data = berth_strdup(line + 6);

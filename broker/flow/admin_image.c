@@ -219,7 +219,7 @@ static void image_job_done(struct op *op, int result)
     struct image_job *image = container_of(op, struct image_job, job.step);
 
     if (image->action.ret_unchecked)
-        (void)snprintf(image->action.ret_unchecked, IMAGE_UNCHECKED_TEXT, "%s", image->unchecked);
+        berth_copy_text(image->action.ret_unchecked, IMAGE_UNCHECKED_TEXT, image->unchecked);
     admin_job_end(&image->job, result);
 }
 

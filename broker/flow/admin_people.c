@@ -42,11 +42,9 @@ static struct changes *put_hash(const struct new_password *password, struct bert
                    user ? row->user.name : row->admin.name);
     changes->audit.subject_user_id = user ? password->id : 0;
     if (user)
-        (void)snprintf(row->user.password_hash, sizeof(row->user.password_hash), "%s",
-                       password->hash);
+        copy_text(row->user.password_hash, password->hash);
     else
-        (void)snprintf(row->admin.password_hash, sizeof(row->admin.password_hash), "%s",
-                       password->hash);
+        copy_text(row->admin.password_hash, password->hash);
     return changes;
 }
 
@@ -137,7 +135,7 @@ int admin_badge(struct context *context, const struct admin_actor *actor, uint64
     auth_badge_hash(context->auth, uid, row.uid_hash);
     row.id = core_next_id(context->core);
     *ret_id = row.id;
-    (void)snprintf(row.label, sizeof(row.label), "%s", label);
+    copy_text(row.label, label);
     changes = admin_changes(actor, "badge.add");
     changes_object(changes, "user %s", user->row.name);
     changes->audit.subject_user_id = user_id;

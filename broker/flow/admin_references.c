@@ -388,7 +388,7 @@ static int rename_below(struct core *core, const struct row_place *row, const st
             return berth_fail(reterr, BERTH_E_TOO_LARGE,
                               "place '%s': the path of '%s' below it would become too long",
                               now->name, below.name);
-        (void)snprintf(below.name, sizeof(below.name), "%s", path);
+        copy_text(below.name, path);
         (void)changes_set(changes, ENTITY_place, &below);
     }
     return 0;

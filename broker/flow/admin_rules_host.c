@@ -23,7 +23,7 @@ static int check_host_address(struct row_host *row, const struct row_host *now,
     (void)snprintf(whose, sizeof(whose), "host '%s'", row->name);
     r = address_normalize(whose, row->address, address, reterr);
     if (r == 0)
-        (void)snprintf(row->address, sizeof(row->address), "%s", address);
+        copy_text(row->address, address);
     return r;
 }
 

@@ -15,7 +15,7 @@ static void complete_pool(struct row_pool *row)
     bool managed = row->kind == pool_kind_FLOATING || row->kind == pool_kind_DEDICATED;
 
     if (!row->title[0])
-        (void)snprintf(row->title, sizeof(row->title), "%s", row->name);
+        copy_text(row->title, row->name);
     if (!row->release)
         row->release = row->kind == pool_kind_FLOATING ? pool_release_REFRESH : pool_release_KEEP;
     if (!row->credential)
@@ -182,7 +182,7 @@ static int check_place_of(struct core *core, struct row_desktop *row, const stru
     if (other)
         return berth_fail(reterr, BERTH_E_EXISTS, "%s: desktop '%s' is at %s port %lld already",
                           whose, other->row.name, address, (long long)row->port);
-    (void)snprintf(row->address, sizeof(row->address), "%s", address);
+    copy_text(row->address, address);
     return 0;
 }
 

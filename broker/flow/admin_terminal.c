@@ -145,7 +145,7 @@ int admin_command(struct context *context, const struct admin_actor *actor,
     row.id = core_next_id(context->core);
     row.created_ms = context->timers->wall_ms;
     row.expires_ms = row.created_ms + (spec->expires_in_ms > 0 ? spec->expires_in_ms : 600000);
-    (void)snprintf(row.text, sizeof(row.text), "%s", spec->text);
+    copy_text(row.text, spec->text);
     (void)snprintf(row.by, sizeof(row.by), "%.63s", actor->name);
     *ret_id = row.id;
     changes = admin_changes(actor, "terminal.command");

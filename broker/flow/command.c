@@ -77,7 +77,7 @@ static void send(struct context *context, struct terminal *terminal, const struc
     msg.command.command_id = command->row.id;
     msg.command.kind = command->row.kind;
     msg.command.expires_in_ms = left_ms(context, command);
-    (void)snprintf(msg.command.text, sizeof(msg.command.text), "%s", command->row.text);
+    copy_text(msg.command.text, command->row.text);
     context_tell(context, terminal->peer, &msg);
 }
 

@@ -169,7 +169,7 @@ struct peer *context_peer_add(struct context *context, uint64_t id, const char *
 
     peer->context = context;
     peer->id = id;
-    (void)snprintf(peer->address, sizeof(peer->address), "%s", address);
+    copy_text(peer->address, address);
     map_put_id(&context->peers, id, peer);
     return peer;
 }
@@ -222,7 +222,7 @@ void context_note_peer(struct context *context, enum history_peer_event event, u
 
     if (!core->history)
         return;
-    (void)snprintf(line.peer.key, sizeof(line.peer.key), "%s", key ? key : "");
+    copy_text(line.peer.key, key ? key : "");
     core->history->take(core->history, &line);
 }
 
@@ -270,6 +270,6 @@ void context_note_last_sign_on(struct context *context, uint64_t user_id, const 
         map_put_id(map, user_id, last);
     }
     last->at_ms = context->timers->wall_ms;
-    (void)snprintf(last->terminal, sizeof(last->terminal), "%s", terminal);
-    (void)snprintf(last->outcome, sizeof(last->outcome), "%s", outcome);
+    copy_text(last->terminal, terminal);
+    copy_text(last->outcome, outcome);
 }

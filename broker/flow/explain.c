@@ -32,7 +32,7 @@ static void explain_desktop(struct core *core, const struct desktop *desktop,
     const struct entity *taken = index_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
 
     ret->desktop_id = desktop->row.id;
-    (void)snprintf(ret->desktop, sizeof(ret->desktop), "%s", desktop->row.name);
+    copy_text(ret->desktop, desktop->row.name);
     if (desktop->row.id == own_desktop_id) {
         ret->fits = true;
         explain_own(core, desktop, ret);
@@ -52,7 +52,7 @@ static void explain_pool(struct core *core, const struct user *user,
     const struct assignment *own = assigned(core, user->row.id, verdict->pool_id);
 
     ret->pool_id = verdict->pool_id;
-    (void)snprintf(ret->pool, sizeof(ret->pool), "%s", pool->row.name);
+    copy_text(ret->pool, pool->row.name);
     ret->allowed = verdict->allowed;
     ret->priority = verdict->priority;
     ret->flags = verdict->flags;
@@ -154,9 +154,9 @@ int explain_user(struct context *context, uint64_t user_id, uint64_t terminal_id
     if (terminal_id && !terminal)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no terminal with the id %llu",
                           (unsigned long long)terminal_id);
-    (void)snprintf(ret->user, sizeof(ret->user), "%s", user->row.name);
+    copy_text(ret->user, user->row.name);
     if (terminal)
-        (void)snprintf(ret->terminal, sizeof(ret->terminal), "%s", terminal->row.name);
+        copy_text(ret->terminal, terminal->row.name);
     ret->pools_count = policy_list(context->core, &subject, verdicts, EXPLAIN_POOLS);
     for (size_t i = 0; i < ret->pools_count; i++)
         explain_pool(context->core, user, &verdicts[i], &ret->pools[i]);

@@ -68,7 +68,7 @@ static int ask(struct flow *flow)
 
     if (!desktop)
         return FLOW_DONE;
-    (void)snprintf(question->args.uuid, sizeof(question->args.uuid), "%s", desktop->row.uuid);
+    copy_text(question->args.uuid, desktop->row.uuid);
     return flow_await(flow,
                       virt_begin(question->context->virt, desktop->row.host_id, VIRT_guest_state,
                                  &question->args, &question->result, &flow->op));

@@ -13,7 +13,7 @@ void session_hide(struct context *context, uint64_t terminal_id, const struct ro
         return;
     msg.hide.session_id = session->id;
     msg.hide.epoch = session->epoch;
-    (void)snprintf(msg.hide.reason, sizeof(msg.hide.reason), "%s", reason);
+    copy_text(msg.hide.reason, reason);
     berth_text(msg.hide.text, sizeof(msg.hide.text), "%s", text);
     context_tell(context, terminal->peer, &msg);
 }

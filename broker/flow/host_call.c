@@ -81,7 +81,7 @@ static void inspect(struct host_call *call)
     struct virt_args args = { 0 };
     int begun;
 
-    (void)snprintf(args.uuid, sizeof(args.uuid), "%s", call->desktop->row.uuid);
+    copy_text(args.uuid, call->desktop->row.uuid);
     begun = send(call, VIRT_inspect, &args, inspected);
     if (begun < 0)
         inspected(&call->op, begun);

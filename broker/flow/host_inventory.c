@@ -116,8 +116,7 @@ void host_list(struct context *context, struct host *host)
     inventory = berth_new(struct host_inventory);
     inventory->context = context;
     inventory->host = host;
-    (void)snprintf(inventory->args.storage, sizeof(inventory->args.storage), "%s",
-                   host->row.storage);
+    copy_text(inventory->args.storage, host->row.storage);
     entity_pin(&host->base);
     flow_start(&context->engine, &inventory->flow, &inventory_kind, host->row.name);
     host->inventory = &inventory->flow;

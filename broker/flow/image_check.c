@@ -165,7 +165,7 @@ static void ask_host(struct image_check *check, const struct host *host)
     }
     *ask = (struct ask){ .check = check, .host_id = host->row.id };
     op_init(&ask->op, check->context->timers, answered);
-    (void)snprintf(check->args.storage, sizeof(check->args.storage), "%s", host->row.storage);
+    copy_text(check->args.storage, host->row.storage);
     if (virt_begin(check->context->virt, host->row.id, VIRT_check_image, &check->args, &ask->result,
                    &ask->op) < 0) {
         name_unchecked(check, host->row.name,
@@ -223,9 +223,9 @@ int image_check_begin(struct context *context, uint64_t version_id, uint64_t poo
                               .ret_unchecked = ret_unchecked,
                               .caller = op,
                               .asks = berth_new_array(struct ask, count_hosts(context->core) + 1) };
-    (void)snprintf(check->args.image, sizeof(check->args.image), "%s", version->row.path);
-    (void)snprintf(check->args.kernel, sizeof(check->args.kernel), "%s", version->row.kernel);
-    (void)snprintf(check->args.initrd, sizeof(check->args.initrd), "%s", version->row.initrd);
+    copy_text(check->args.image, version->row.path);
+    copy_text(check->args.kernel, version->row.kernel);
+    copy_text(check->args.initrd, version->row.initrd);
     ask_hosts(check, pool_id, version->row.image_id);
     if (check->waiting == 0) { /* no host could be asked */
         if (!ret_unchecked[0])

@@ -134,7 +134,7 @@ static void new_terminal(struct join *join, enum terminal_state state, const cha
     *row = (struct row_terminal){ .id = core_next_id(context->core), .state = state };
     row->joined_ms = context->timers->wall_ms;
     if (name[0])
-        (void)snprintf(row->name, sizeof(row->name), "%s", name);
+        copy_text(row->name, name);
     else
         choose_name(context->core, join->said.serial, row->name);
     berth_text(row->reason, sizeof(row->reason), "%s", why);

@@ -164,7 +164,7 @@ static void domain_recheck_start(struct context *context, struct desktop *deskto
 
     recheck->context = context;
     recheck->desktop = desktop;
-    (void)snprintf(recheck->args.uuid, sizeof(recheck->args.uuid), "%s", desktop->row.uuid);
+    copy_text(recheck->args.uuid, desktop->row.uuid);
     berth_text(recheck->reason, sizeof(recheck->reason), "%s", reason);
     entity_pin(&desktop->base);
     flow_start(&context->engine, &recheck->flow, &domain_recheck_kind, desktop->row.name);

@@ -122,7 +122,7 @@ int up_found(struct flow *flow)
 
     if (flow->op.result < 0)
         return ask_again(flow, RETRY_ADDRESS_MS, UP_ADDRESS);
-    (void)snprintf(desktop->address, sizeof(desktop->address), "%s", work->result.address);
+    copy_text(desktop->address, work->result.address);
     desktop->port = (int)work->result.port;
     if (desktop->port == 0)
         desktop->port = pool && pool->row.port > 0 ? (int)pool->row.port : 3389;
@@ -245,7 +245,7 @@ static int ask_account(struct flow *flow, enum virt_call call, bool new_password
     int begun;
 
     machine_args(work, &args);
-    (void)snprintf(args.account, sizeof(args.account), "%s", machine_pool(work)->row.account);
+    copy_text(args.account, machine_pool(work)->row.account);
     if (new_password)
         secret_random(work->context->random, &args.secret);
     work->result = (struct virt_result){ 0 };
@@ -287,8 +287,7 @@ int up_serve(struct flow *flow)
 
     if (work->stopped)
         return verify_running(work);
-    (void)snprintf(desktop->fingerprint, sizeof(desktop->fingerprint), "%s",
-                   work->probe.fingerprint);
+    copy_text(desktop->fingerprint, work->probe.fingerprint);
     desktop->probed_ms = work->context->timers->mono_ms;
     /* A desktop in quarantine stays there, also when it was put there while it started. */
     if (desktop->row.quarantined)

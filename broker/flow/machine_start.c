@@ -249,7 +249,7 @@ static int readdress(struct flow *flow)
     changes_object(changes, "desktop %s", row.name);
     changes_detail(changes, "from %s to %s, the address of host %s", row.address,
                    address_of_host(host), host->row.name);
-    (void)snprintf(row.address, sizeof(row.address), "%s", address_of_host(host));
+    copy_text(row.address, address_of_host(host));
     changes_set(changes, ENTITY_desktop, &row);
     return flow_await(flow, decide_begin(work->context, changes, NULL, &flow->op));
 }

@@ -58,8 +58,6 @@ int machine_admit(struct flow *flow, int first)
     return first;
 }
 
-#define COPY(to, from) (void)snprintf((to), sizeof(to), "%s", (from))
-
 void machine_args(const struct machine_work *work, struct virt_args *args)
 {
     const struct row_desktop *desktop = &work->desktop->row;
@@ -69,27 +67,27 @@ void machine_args(const struct machine_work *work, struct virt_args *args)
 
     *args = (struct virt_args){ .desktop_id = desktop->id,
                                 .keep_saved = machine_memory_is_its_users(work) };
-    COPY(args->uuid, desktop->uuid);
-    COPY(args->name, desktop->name);
-    COPY(args->volume, desktop->volume);
+    copy_text(args->uuid, desktop->uuid);
+    copy_text(args->name, desktop->name);
+    copy_text(args->volume, desktop->volume);
     if (host)
-        COPY(args->storage, host->row.storage);
+        copy_text(args->storage, host->row.storage);
     if (version) {
-        COPY(args->image, version->row.path);
-        COPY(args->kernel, version->row.kernel);
-        COPY(args->initrd, version->row.initrd);
+        copy_text(args->image, version->row.path);
+        copy_text(args->kernel, version->row.kernel);
+        copy_text(args->initrd, version->row.initrd);
     }
     if (!pool)
         return;
-    COPY(args->pool, pool->row.name);
-    COPY(args->template, pool->row.template);
+    copy_text(args->pool, pool->row.name);
+    copy_text(args->template, pool->row.template);
     args->memory_mib = pool->row.memory_mib;
     args->vcpus = pool->row.vcpus;
     args->guest_port = pool->row.port;
     args->address = pool->row.address;
     if (pool->row.address == pool_address_FORWARDED) {
         args->forward_port = desktop->port;
-        COPY(args->forward_address, desktop->address);
+        copy_text(args->forward_address, desktop->address);
     }
 }
 

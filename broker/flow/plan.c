@@ -161,7 +161,7 @@ static struct changes *plan_changes(struct context *context, struct pool *pool, 
                4); /* the name of a deleted desktop may be reused, its disk must not */
     (void)snprintf(row.volume, sizeof(row.volume), "berth-%s-%.8s.qcow2", row.name, mark);
     if (port)
-        (void)snprintf(row.address, sizeof(row.address), "%s", address_of_host(host));
+        copy_text(row.address, address_of_host(host));
     changes_object(changes, "desktop %s", row.name);
     changes_detail(changes, "pool %s, host %s, uuid %s", pool->row.name, host->row.name, row.uuid);
     changes_add(changes, ENTITY_desktop, &row);

@@ -26,9 +26,9 @@ static void push(struct context *context, struct terminal *terminal)
     for (size_t i = 0; i < effective->count && i < BERTH_COUNT(msg->profile.settings); i++) {
         struct msg_setting *setting = &msg->profile.settings[msg->profile.settings_count++];
 
-        (void)snprintf(setting->key, sizeof(setting->key), "%s", effective->at[i].row->key);
-        (void)snprintf(setting->value, sizeof(setting->value), "%s", effective->at[i].value);
-        (void)snprintf(setting->level, sizeof(setting->level), "%s", effective->at[i].level);
+        copy_text(setting->key, effective->at[i].row->key);
+        copy_text(setting->value, effective->at[i].value);
+        copy_text(setting->level, effective->at[i].level);
     }
     context_tell(context, terminal->peer, msg);
     terminal->profile_sent = msg->profile.version;

@@ -50,7 +50,7 @@ static void presence_to_store(void *context_, const struct presence_fact *facts,
                                          .granted_ms = facts[i].granted_ms,
                                          .seen_ms = facts[i].seen_ms,
                                          .incarnation = context->core->incarnation };
-        berth_copy_text(rows[i].presence_hash, sizeof(rows[i].presence_hash), facts[i].hash);
+        copy_text(rows[i].presence_hash, facts[i].hash);
     }
     store_presence(context->store, rows, count);
 }

@@ -27,11 +27,11 @@ struct kept_ending {
 static void keep(struct kept_ending *kept, const struct ending *ending)
 {
     *kept = (struct kept_ending){ .limit = ending->limit, .epoch = ending->epoch };
-    (void)snprintf(kept->action, sizeof(kept->action), "%s", ending->action);
-    (void)snprintf(kept->reason, sizeof(kept->reason), "%s", ending->reason);
+    copy_text(kept->action, ending->action);
+    copy_text(kept->reason, ending->reason);
     berth_text(kept->why, sizeof(kept->why), "%s", ending->why);
-    (void)snprintf(kept->actor, sizeof(kept->actor), "%s", ending->actor);
-    (void)snprintf(kept->role, sizeof(kept->role), "%s", ending->role);
+    copy_text(kept->actor, ending->actor);
+    copy_text(kept->role, ending->role);
 }
 
 static struct ending ending_of(const struct kept_ending *kept)
@@ -337,9 +337,8 @@ static int ask(struct flow *flow, enum virt_call call)
     const struct desktop *desktop = desktop_of(release);
     int begun;
 
-    (void)snprintf(release->args.uuid, sizeof(release->args.uuid), "%s", desktop->row.uuid);
-    (void)snprintf(release->args.account, sizeof(release->args.account), "%s",
-                   account_of(release, desktop));
+    copy_text(release->args.uuid, desktop->row.uuid);
+    copy_text(release->args.account, account_of(release, desktop));
     begun = virt_begin(release->context->virt, desktop->row.host_id, call, &release->args,
                        &release->result, &flow->op);
     secret_wipe(&release->args.secret);

@@ -152,10 +152,10 @@ int session_detach(struct context *context, uint64_t session_id, const struct de
     pending->context = context;
     pending->asked = op;
     pending->session_id = session_id;
-    (void)snprintf(pending->action, sizeof(pending->action), "%s", detach->action);
-    (void)snprintf(pending->actor, sizeof(pending->actor), "%s", detach->actor);
-    (void)snprintf(pending->role, sizeof(pending->role), "%s", detach->role);
-    (void)snprintf(pending->reason, sizeof(pending->reason), "%s", detach->reason);
+    copy_text(pending->action, detach->action);
+    copy_text(pending->actor, detach->actor);
+    copy_text(pending->role, detach->role);
+    copy_text(pending->reason, detach->reason);
     berth_text(pending->why, sizeof(pending->why), "%s", detach->why);
     op_init(&pending->op, context->timers, detach_done);
     r = detach_try(pending, &op->error);

@@ -98,7 +98,7 @@ static int choose(struct flow *flow)
     if (!user)
         return flow_fail(flow, BERTH_E_CREDENTIALS, "the user name or the password is wrong");
     s->user_id = user->row.id;
-    (void)snprintf(s->user, sizeof(s->user), "%s", user->row.name);
+    copy_text(s->user, user->row.name);
     (void)snprintf(flow->who, sizeof(flow->who), "%.40s at %.40s", s->user, s->terminal->row.name);
     sign_on_add_to_user(s);
     answer = sign_on_select(flow);
@@ -364,7 +364,7 @@ void sign_on_start(struct context *context, struct terminal *terminal, uint64_t 
     s->context = context;
     s->terminal = terminal;
     s->ref = ref;
-    (void)snprintf(s->wanted_pool, sizeof(s->wanted_pool), "%s", said->pool);
+    copy_text(s->wanted_pool, said->pool);
     memcpy(s->evidence, said->evidence, sizeof(s->evidence));
     s->evidence_count = said->evidence_count;
     if (said->evidence_count == 1 && said->evidence[0].kind == evidence_kind_RESUME)

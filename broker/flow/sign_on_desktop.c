@@ -123,7 +123,7 @@ int sign_on_probed(struct flow *flow)
                          "desktop '%s' shows another certificate than at its start",
                          desktop->row.name);
     }
-    (void)snprintf(desktop->fingerprint, sizeof(desktop->fingerprint), "%s", s->probe.fingerprint);
+    copy_text(desktop->fingerprint, s->probe.fingerprint);
     return SIGN_ON_SECRET;
 }
 
@@ -145,11 +145,11 @@ int sign_on_secret(struct flow *flow)
         return SIGN_ON_TELL;
     }
     if (!session->account[0])
-        (void)snprintf(session->account, sizeof(session->account), "%s", pool->row.account);
+        copy_text(session->account, pool->row.account);
     secret_random(s->context->random, &s->password);
     s->args = (struct virt_args){ .secret = s->password };
-    (void)snprintf(s->args.uuid, sizeof(s->args.uuid), "%s", desktop->row.uuid);
-    (void)snprintf(s->args.account, sizeof(s->args.account), "%s", session->account);
+    copy_text(s->args.uuid, desktop->row.uuid);
+    copy_text(s->args.account, session->account);
     begun = virt_begin(s->context->virt, desktop->row.host_id, VIRT_password, &s->args, &s->result,
                        &flow->op);
     secret_wipe(&s->args.secret);

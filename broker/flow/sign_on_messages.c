@@ -5,15 +5,13 @@
 #include "flow/context.h"
 #include "flow/sign_on_state.h"
 
-#define COPY(to, from) (void)snprintf((to), sizeof(to), "%s", (from))
-
 void sign_on_send_progress(struct sign_on *s, const char *step, const char *text, int place,
                            int64_t estimate_ms)
 {
     struct msg msg = { .type = MSG_progress, .ref = s->ref };
 
-    COPY(msg.progress.step, step);
-    COPY(msg.progress.text, text);
+    copy_text(msg.progress.step, step);
+    copy_text(msg.progress.text, text);
     msg.progress.queue_place = place;
     msg.progress.estimate_ms = estimate_ms;
     context_tell(s->context, s->terminal->peer, &msg);
@@ -49,8 +47,8 @@ void sign_on_send_choices(struct sign_on *s, const struct policy_verdict *verdic
         const struct pool *pool = pool_find(s->context->core, verdicts[i].pool_id);
         struct msg_choice *choice = &msg->choose.choices[msg->choose.choices_count++];
 
-        COPY(choice->pool, pool->row.name);
-        COPY(choice->title, pool->row.title[0] ? pool->row.title : pool->row.name);
+        copy_text(choice->pool, pool->row.name);
+        copy_text(choice->title, pool->row.title[0] ? pool->row.title : pool->row.name);
     }
     context_tell(s->context, s->terminal->peer, msg);
     free(msg);
@@ -94,13 +92,13 @@ void sign_on_send_show(struct sign_on *s)
     show->session_id = s->claim.session_id;
     show->epoch = s->claim.epoch;
     show->connection_id = s->claim.connection_id;
-    COPY(show->user, s->user);
-    COPY(show->pool, pool->row.name);
-    COPY(show->host, desktop->address);
+    copy_text(show->user, s->user);
+    copy_text(show->pool, pool->row.name);
+    copy_text(show->host, desktop->address);
     show->port = desktop->port;
-    COPY(show->account, session->account[0] ? session->account : s->user);
-    COPY(show->domain, pool->row.domain);
-    COPY(show->fingerprint, desktop->fingerprint);
+    copy_text(show->account, session->account[0] ? session->account : s->user);
+    copy_text(show->domain, pool->row.domain);
+    copy_text(show->fingerprint, desktop->fingerprint);
     show->password = s->password;
     show->resume_ms = core->limits.resume_ms;
     put_policy(s, pool, show);

@@ -24,7 +24,7 @@ int sign_on_check_resume(struct flow *flow)
     pool = pool_find(s->context->core, session->row.pool_id);
     if (!pool)
         return flow_fail(flow, BERTH_E_NOT_FOUND, "the pool was deleted meanwhile");
-    (void)snprintf(s->wanted_pool, sizeof(s->wanted_pool), "%s", pool->row.name);
+    copy_text(s->wanted_pool, pool->row.name);
     return 0;
 }
 

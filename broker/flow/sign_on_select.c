@@ -12,7 +12,7 @@
 
 static void terminal_name(const struct sign_on *s, char *out, size_t size)
 {
-    (void)snprintf(out, size, "%s", s->terminal->row.name);
+    berth_copy_text(out, size, s->terminal->row.name);
 }
 
 /* Another sign-on of this user for this pool, or NULL. */

@@ -81,7 +81,7 @@ static int admit_terminal(struct context *context, uint64_t id, const char *addr
     await_expiry(peer, identity, certificate_left_ms(context, identity));
     older = terminal->peer;
     terminal->peer = id;
-    (void)snprintf(terminal->from, sizeof(terminal->from), "%s", address);
+    copy_text(terminal->from, address);
     presence_link(terminal->presence, true);
     keys_used(context, terminal, identity->row.id);
     log_event(EV_PEER_OPENED, "terminal", terminal->row.name, "from", address);
@@ -162,13 +162,13 @@ static void tell_granted(struct context *context, const struct terminal *termina
 
     msg_init(&msg, MSG_granted);
     msg.ref = ref;
-    berth_copy_text(msg.granted.presence_id, sizeof(msg.granted.presence_id), grant->id);
+    copy_text(msg.granted.presence_id, grant->id);
     msg.granted.presence_expires_in_ms = grant->expires_in_ms;
     msg.granted.renew_after_ms = grant->renew_after_ms;
     msg.granted.reconnect_spread_ms = grant->reconnect_spread_ms;
     msg.granted.server_time_ms = context->timers->wall_ms;
     msg.granted.incarnation = context->core->incarnation;
-    berth_copy_text(msg.granted.terminal, sizeof(msg.granted.terminal), terminal->row.name);
+    copy_text(msg.granted.terminal, terminal->row.name);
     context_tell(context, terminal->peer, &msg);
 }
 
@@ -370,6 +370,6 @@ int terminal_may_upload(struct context *context, uint64_t peer, uint64_t command
         (command->row.state != command_SENT && command->row.state != command_ACKED))
         return berth_fail(reterr, BERTH_E_STATE, "command %llu does not ask for a file",
                           (unsigned long long)command_id);
-    (void)snprintf(ret_name, 64, "%s", terminal->row.name);
+    berth_copy_text(ret_name, 64, terminal->row.name);
     return 0;
 }

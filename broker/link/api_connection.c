@@ -307,7 +307,7 @@ void api_connection_begin(struct io_thread *io, const struct admission_candidate
     connection->id = candidate->id;
     connection->slot = slot;
     connection->from = *from;
-    (void)snprintf(connection->source, sizeof(connection->source), "%s", candidate->source->name);
+    copy_text(connection->source, candidate->source->name);
     list_append(&io->api_connections, &connection->tls.node);
     if (tls_accept(&io->loop, io->contexts[LISTENER_API], candidate->descriptor,
                    io->shared->handshake_ms, &events, &connection->tls, &error) == 0)

@@ -80,7 +80,7 @@ void down_hang_up(struct io_thread *io, uint64_t peer, int code, const char *why
 
     mail->hangs_up = true;
     mail->code = code;
-    (void)snprintf(mail->why, sizeof(mail->why), "%s", why);
+    copy_text(mail->why, why);
     add_down(io, &mail->mail);
 }
 

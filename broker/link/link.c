@@ -70,7 +70,7 @@ static void peer_opened(struct link *link, const struct up_mail *mail)
     peer->id = mail->peer;
     peer->io_number = mail->io_number;
     peer->joining = mail->joining;
-    (void)snprintf(peer->address, sizeof(peer->address), "%s", mail->address);
+    copy_text(peer->address, mail->address);
     map_put_id(&link->peers, peer->id, peer);
     log_event(EV_PEER_OPENED, "from", peer->address, "peer", peer->id, "joining", mail->joining);
     if (mail->joining)

@@ -167,7 +167,7 @@ static bool on_open(struct tls_peer *tls)
 
     io->shared->counters.opened++;
     mail->joining = peer->joining;
-    (void)snprintf(mail->address, sizeof(mail->address), "%s", tls->address);
+    copy_text(mail->address, tls->address);
     if (!peer->joining && !tls_peer_key(tls, mail->key_hash)) {
         up_free(mail);
         return false;
@@ -238,7 +238,7 @@ void peer_begin(struct io_thread *io, enum listener_kind kind,
     peer->slot = slot;
     peer->joining = kind == LISTENER_JOINING;
     peer->tls.owner = io;
-    (void)snprintf(peer->source, sizeof(peer->source), "%s", candidate->source->name);
+    copy_text(peer->source, candidate->source->name);
     frame_reader_init(&peer->reader, peer->joining ? FRAME_MAX_JOINING : FRAME_MAX);
     r = tls_accept(&io->loop, io->contexts[kind], candidate->descriptor, io->shared->handshake_ms,
                    &events, &peer->tls, &error);

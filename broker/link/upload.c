@@ -193,7 +193,7 @@ int upload_new(struct uploads *uploads, const struct msg_upload_begin *begin, ui
                                .size = begin->size,
                                .progress = progress,
                                .context = context };
-    (void)snprintf(upload->sha256, sizeof(upload->sha256), "%s", begin->sha256);
+    copy_text(upload->sha256, begin->sha256);
     r = open_part(upload, reterr);
     if (r < 0) {
         uploads->stats.refused++;

@@ -52,7 +52,7 @@ int backup_start(sqlite3 *source, const char *path, struct backup_run *run,
     length = snprintf(run->unfinished, sizeof(run->unfinished), "%s.unfinished", path);
     if (length < 0 || (size_t)length >= sizeof(run->unfinished))
         return berth_fail(reterr, BERTH_E_TOO_LARGE, "the path '%s' is too long", path);
-    (void)snprintf(run->path, sizeof(run->path), "%s", path);
+    copy_text(run->path, path);
     if (folder_exists(path))
         return berth_fail(reterr, BERTH_E_EXISTS, "'%s' exists already; choose another name", path);
     (void)unlink(run->unfinished); /* left by a broker that was killed during a backup */

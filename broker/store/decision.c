@@ -307,8 +307,8 @@ enum sql_status decision_note(struct decisions *decisions, const char *action, c
 
     if (feed_rev(decisions->db, &rev, reterr) < 0)
         return SQL_BROKEN;
-    (void)snprintf(note.action, sizeof(note.action), "%s", action);
-    (void)snprintf(note.object, sizeof(note.object), "%s", object);
-    (void)snprintf(note.detail, sizeof(note.detail), "%s", detail);
+    copy_text(note.action, action);
+    copy_text(note.object, object);
+    copy_text(note.detail, detail);
     return audit_append(&decisions->chain, &note, wall_ms, 0, (uint64_t)rev, reterr);
 }

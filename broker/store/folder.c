@@ -135,7 +135,7 @@ int folder_sync_of(const char *path, struct berth_error *reterr)
     char folder[FOLDER_PATH];
     char *slash;
 
-    (void)snprintf(folder, sizeof(folder), "%s", path);
+    copy_text(folder, path);
     slash = strrchr(folder, '/');
     if (!slash)
         return sync_path(".", O_RDONLY | O_DIRECTORY, reterr);

@@ -98,7 +98,7 @@ int store_presence_load(struct store *store,
             r = sql_fail(db, rc, "presence.db", reterr);
             break;
         }
-        (void)snprintf(row.presence_hash, sizeof(row.presence_hash), "%s", sql_text(statement, 1));
+        copy_text(row.presence_hash, sql_text(statement, 1));
         each(context, &row);
     }
     sql_drop(&statement);

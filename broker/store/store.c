@@ -165,7 +165,7 @@ int store_backup_begin(struct store *store, const char *path, struct op *op)
         job_free(&job->base);
         return berth_fail(&op->error, BERTH_E_TOO_LARGE, "the path is too long");
     }
-    (void)snprintf(job->path, sizeof(job->path), "%s", path);
+    copy_text(job->path, path);
     return begin(store, &store->to_writer, &job->base, NULL, op);
 }
 
@@ -270,7 +270,7 @@ int store_open(const struct store_setup *setup, struct store **ret, struct berth
     store->setup = *setup;
     store->lock_fd = -1;
     store->feed_retention_ms = setup->feed_retention_ms;
-    (void)snprintf(store->folder, sizeof(store->folder), "%s", setup->folder);
+    copy_text(store->folder, setup->folder);
     store->setup.folder = store->folder;
     (void)pthread_mutex_init(&store->lock, NULL);
     queue_init(&store->to_writer);

@@ -72,7 +72,7 @@ static int read_end(sqlite3 *db, struct end_note *ret, struct berth_error *reter
     *ret = (struct end_note){ 0 };
     if (rc == SQLITE_ROW) {
         ret->head.sequence = sqlite3_column_int64(statement, 0);
-        (void)snprintf(ret->seal, sizeof(ret->seal), "%s", sql_text(statement, 2));
+        copy_text(ret->seal, sql_text(statement, 2));
         if (!sql_hash(statement, 1, ret->head.hash))
             ret->head.sequence = -1; /* matches no record */
     } else if (rc != SQLITE_DONE) {

@@ -46,7 +46,7 @@ static void ask_open(struct virt_host *host)
 
     host->phase = HOST_CONNECTING;
     call->call = VIRT_open;
-    (void)snprintf(call->args.uri, sizeof(call->args.uri), "%s", host->uri);
+    copy_text(call->args.uri, host->uri);
     calls_add(host, call, &host->facts, &host->open);
 }
 
@@ -275,8 +275,8 @@ struct virt_host *host_new(struct virt *virt, uint64_t id, const char *name, con
     host->virt = virt;
     host->id = id;
     host->restart_delay_ms = RESTART_FIRST_MS;
-    (void)snprintf(host->name, sizeof(host->name), "%s", name);
-    (void)snprintf(host->uri, sizeof(host->uri), "%s", uri);
+    copy_text(host->name, name);
+    copy_text(host->uri, uri);
     op_init(&host->open, timers(host), opened);
     op_init(&host->hang, timers(host), calls_hang);
     list_init(&host->reap.node);

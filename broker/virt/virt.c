@@ -67,7 +67,7 @@ void virt_host_start(struct virt *virt, uint64_t host_id, const char *name, cons
     struct virt_host *host = virt_host_find(virt, host_id);
 
     if (host && strcmp(host->uri, uri) == 0) {
-        (void)snprintf(host->name, sizeof(host->name), "%s", name);
+        copy_text(host->name, name);
         return;
     }
     if (host)

@@ -49,6 +49,9 @@ void *berth_realloc(void *old, size_t size) __attribute__((alloc_size(2), return
 /* Copy as much of `text` as fits and terminate it with a NUL: as snprintf("%s"), but cheaper. */
 void berth_copy_text(char *out, size_t size, const char *text);
 
+/* The same into a true array: copy_text(row->name, name). */
+#define copy_text(array, text) berth_copy_text((array), sizeof(array), (text))
+
 /* A copy to free with free(). */
 char *berth_strdup(const char *text) __attribute__((malloc, returns_nonnull));
 

@@ -61,7 +61,7 @@ static bool is_of_inactive_pool(struct virt_request *request, const char *folder
         path_of(pools[i], path, sizeof(path));
         if (!found && strcmp(path, folder) == 0) {
             found = true;
-            (void)snprintf(ret, size, "%s", virStoragePoolGetName(pools[i]));
+            berth_copy_text(ret, size, virStoragePoolGetName(pools[i]));
         }
         (void)virStoragePoolFree(pools[i]);
     }

@@ -161,7 +161,7 @@ static int make_overlay(struct virt_request *request, virStoragePoolPtr pool, co
     char storage[64]; /* fetched now: the next call resets libvirt's last error */
     int r;
 
-    (void)snprintf(storage, sizeof(storage), "%s", virStoragePoolGetName(pool));
+    copy_text(storage, virStoragePoolGetName(pool));
     created = virStorageVolCreateXML(pool, xml, 0);
     free(xml);
     if (!created && libvirt_error_is(VIR_ERR_STORAGE_VOL_EXIST))

@@ -71,7 +71,7 @@ static void send_event(struct out *out, virDomainPtr domain, enum virt_event_kin
 
     (void)virDomainGetUUIDString(domain, event.uuid);
     (void)snprintf(event.name, sizeof(event.name), "%.79s", virDomainGetName(domain));
-    (void)snprintf(event.reason, sizeof(event.reason), "%s", reason);
+    copy_text(event.reason, reason);
     out_event(out, &event);
 }
 

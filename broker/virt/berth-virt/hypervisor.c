@@ -132,7 +132,7 @@ static void report(struct hypervisor *hypervisor, enum virt_event_kind what, con
 {
     struct virt_event event = { .what = what };
 
-    (void)snprintf(event.reason, sizeof(event.reason), "%s", reason);
+    copy_text(event.reason, reason);
     out_event(hypervisor->out, &event);
 }
 
@@ -144,7 +144,7 @@ static void note_failure(struct hypervisor *hypervisor, const struct berth_error
 
     (void)pthread_mutex_lock(&hypervisor->lock);
     is_new = strcmp(hypervisor->last_reported, error->text) != 0;
-    (void)snprintf(hypervisor->last_reported, sizeof(hypervisor->last_reported), "%s", error->text);
+    copy_text(hypervisor->last_reported, error->text);
     hypervisor->attempt_began_ms = 0;
     hypervisor->error = *error;
     hypervisor->failures++;
@@ -289,7 +289,7 @@ int hypervisor_open(struct hypervisor *hypervisor, const char *uri, int64_t limi
 
     (void)pthread_mutex_lock(&hypervisor->lock);
     if (!hypervisor->uri[0]) {
-        (void)snprintf(hypervisor->uri, sizeof(hypervisor->uri), "%s", uri);
+        copy_text(hypervisor->uri, uri);
         start_thread(run_connection, hypervisor);
     }
     failures = hypervisor->failures;

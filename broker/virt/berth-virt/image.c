@@ -107,7 +107,7 @@ static int check_chain(struct virt_request *request)
     char path[1024];
     char below[1024] = "";
 
-    (void)snprintf(path, sizeof(path), "%s", request->args.image);
+    copy_text(path, request->args.image);
     for (int i = 0; i < CHAIN_MAX; i++) {
         int r = check_file(request, path, i == 0, below, sizeof(below));
 
@@ -121,7 +121,7 @@ static int check_chain(struct virt_request *request)
             return berth_fail(&request->error, BERTH_E_CONFIG,
                               "'%s' has the backing file '%.80s', which is not a file of the host",
                               path, below);
-        (void)snprintf(path, sizeof(path), "%s", below);
+        copy_text(path, below);
     }
     return berth_fail(&request->error, BERTH_E_CONFIG, "'%s' has more than %d backing files",
                       request->args.image, CHAIN_MAX);

@@ -150,7 +150,7 @@ static int walk(struct virt_request *request, const struct chain *chain, const c
     char path[1024];
     char next[1024];
 
-    (void)snprintf(path, sizeof(path), "%s", top);
+    copy_text(path, top);
     for (int i = 0; path[0] && i < LAYERS_MAX; i++) {
         int own = own_number(chain->own, path);
         int r;
@@ -164,7 +164,7 @@ static int walk(struct virt_request *request, const struct chain *chain, const c
             r = add(request, &passed, path);
         if (r < 0)
             return r;
-        (void)snprintf(path, sizeof(path), "%s", next);
+        copy_text(path, next);
     }
     return 0;
 }

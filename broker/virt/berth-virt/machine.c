@@ -83,7 +83,7 @@ int machine_check_template(const char *file, bool forwarded)
                                 .volume = DISK_PREFIX "1.qcow2",
                                 .forward_port = forwarded ? 1 : 0 };
     if (strlen(file) < sizeof(args->template)) {
-        (void)snprintf(args->template, sizeof(args->template), "%s", file);
+        copy_text(args->template, file);
         r = make_xml(request, &xml);
     }
     if (r < 0)
@@ -343,18 +343,17 @@ static int complete_args(struct virt_request *request, virDomainPtr domain, char
     if (!args->desktop_id) {
         args->desktop_id = info.desktop_id;
         args->forward_port = info.forward_port;
-        (void)snprintf(args->forward_address, sizeof(args->forward_address), "%s",
-                       info.forward_address);
+        copy_text(args->forward_address, info.forward_address);
         args->guest_port = info.guest_port;
-        (void)snprintf(args->pool, sizeof(args->pool), "%s", info.pool);
+        copy_text(args->pool, info.pool);
     }
-    (void)snprintf(ret_storage, 64, "%s", info.storage[0] ? info.storage : args->storage);
+    berth_copy_text(ret_storage, 64, info.storage[0] ? info.storage : args->storage);
     if (!args->storage[0])
-        (void)snprintf(args->storage, sizeof(args->storage), "%s", info.storage);
+        copy_text(args->storage, info.storage);
     if (!args->volume[0])
-        (void)snprintf(args->volume, sizeof(args->volume), "%s", info.volume);
+        copy_text(args->volume, info.volume);
     if (!args->name[0])
-        (void)snprintf(args->name, sizeof(args->name), "%s", request->machine);
+        copy_text(args->name, request->machine);
     return 0;
 }
 
@@ -489,7 +488,7 @@ int machine_refresh(struct virt_request *request)
     if (r < 0)
         return r;
     wanted = layers.own == 0;
-    (void)snprintf(args->volume, sizeof(args->volume), "%s", names.name[wanted]);
+    copy_text(args->volume, names.name[wanted]);
     r = make_xml(request, &xml);
     if (r >= 0)
         r = disk_renew(request, args->storage, args->volume, args->image);
@@ -550,7 +549,7 @@ int machine_delete(struct virt_request *request)
     char storage[64];
     int r;
 
-    (void)snprintf(storage, sizeof(storage), "%s", request->args.storage);
+    copy_text(storage, request->args.storage);
     r = request->args.uuid[0] ? virt_request_domain(request, &domain) : BERTH_E_NOT_FOUND;
     if (r < 0 && r != BERTH_E_NOT_FOUND)
         return r;

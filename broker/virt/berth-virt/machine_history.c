@@ -15,7 +15,7 @@ void machine_history_open(const char *path, const char *host)
 {
     struct berth_error error = { 0 };
 
-    (void)snprintf(host_name, sizeof(host_name), "%s", host);
+    copy_text(host_name, host);
     if (history_file_open(path, "berth-virt", false, &history, &error) < 0)
         log_failure(EV_HISTORY_STOPPED, &error, host);
 }
@@ -28,8 +28,8 @@ static void note(const char *uuid, enum history_machine_event event, int64_t by)
 
     if (!history)
         return;
-    (void)snprintf(line.machine.host, sizeof(line.machine.host), "%s", host_name);
-    (void)snprintf(line.machine.uuid, sizeof(line.machine.uuid), "%s", uuid);
+    copy_text(line.machine.host, host_name);
+    copy_text(line.machine.uuid, uuid);
     history->take(history, &line);
 }
 

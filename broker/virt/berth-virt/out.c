@@ -167,7 +167,7 @@ void out_mute(struct out *out, struct out_call *call, const char *uuid)
     if (!call->abandoned) {
         call->mutes = true;
         out->muter = call;
-        (void)snprintf(out->muted, sizeof(out->muted), "%s", uuid);
+        copy_text(out->muted, uuid);
     }
     (void)pthread_mutex_unlock(&out->lock);
 }

@@ -214,7 +214,7 @@ static void pick_address(const virDomainInterface *interface, int *best, struct 
         if (worth <= *best)
             continue;
         *best = worth;
-        (void)snprintf(result->address, sizeof(result->address), "%s", interface->addrs[i].addr);
+        copy_text(result->address, interface->addrs[i].addr);
     }
 }
 
@@ -251,8 +251,8 @@ static int forwarded_address(struct virt_request *request, virDomainPtr domain)
         return berth_fail(&request->error, BERTH_E_DESKTOP, "'%s' has no forwarded port",
                           request->machine);
     }
-    (void)snprintf(request->result.address, sizeof(request->result.address), "%s",
-                   info.forward_address[0] ? info.forward_address : "127.0.0.1");
+    copy_text(request->result.address,
+              info.forward_address[0] ? info.forward_address : "127.0.0.1");
     request->result.port = info.forward_port;
     return 0;
 }
@@ -339,7 +339,7 @@ static void send_orphan(struct virt_request *request, const struct used *used, c
         return;
     if (bsearch(&name, used->names, used->count, sizeof(*used->names), by_text))
         return;
-    (void)snprintf(event.name, sizeof(event.name), "%s", name);
+    copy_text(event.name, name);
     (void)out_listed(request->out, &request->out_call, &event);
     request->result.count++;
 }

@@ -159,7 +159,7 @@ void xml_get(const xmlNode *node, const char *attribute, char *out, size_t size)
 
     out[0] = '\0';
     if (value && strlen((const char *)value) < size)
-        (void)snprintf(out, size, "%s", (const char *)value);
+        berth_copy_text(out, size, (const char *)value);
     xmlFree(value);
 }
 
