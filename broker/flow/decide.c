@@ -56,8 +56,6 @@ static void committed(struct op *op, int result)
         changes_free(decision->changes);
     else
         core_apply(decision->context->core, decision->changes);
-    if (decision->then.decided)
-        decision->then.decided(decision->context, decision->then.id, result);
     if (decision->caller)
         op_complete(decision->caller, result, &op->error);
     else if (result < 0)

@@ -8,18 +8,15 @@
 
 #include "flow/context.h"
 
-/* Called with the result, after the apply or the failure and before the op completes. Not called
- * when decide_begin itself fails. */
+/* What the caller of a request that may be repeated learns before `op` completes. */
 struct decide_then {
-    void (*decided)(struct context *context, uint64_t id, int result);
-    uint64_t id;
     /* NULL, or set before `op` completes: the request with this id was done before, and nothing was
      * applied now. */
     bool *ret_repeated;
-    /* What to do when the request was done before: the id that was assigned now, and a secret that
-     * was made for it, belong to no row. */
-    enum entity_kind
-        adds; /* not ENTITY_NONE: `op` fails with EXISTS and names the row of that time */
+    /* When the request was done before, the id that was assigned now, and a secret that was made
+     * for it, belong to no row. Not ENTITY_NONE: `op` fails with EXISTS and names the row of that
+     * time. */
+    enum entity_kind adds;
     uint64_t *ret_added_id; /* not NULL: set to the id of the row of that time */
 };
 

@@ -117,17 +117,6 @@ static void terminal_changed(struct context *context, struct terminal *terminal)
     }
 }
 
-static void detach_all_at(struct context *context, const struct terminal *terminal)
-{
-    const struct ending ending = { .action = "session.limit",
-                                   .reason = "limit",
-                                   .why = "its terminal vanished",
-                                   .actor = "broker",
-                                   .role = "broker" };
-
-    session_detach_all(context, terminal->row.id, ending.why);
-}
-
 static void terminal_notice(struct context *context, const struct notice *notice)
 {
     struct terminal *terminal = terminal_find(context->core, notice->id);
@@ -137,7 +126,7 @@ static void terminal_notice(struct context *context, const struct notice *notice
     if (notice->kind == NOTICE_CHANGED)
         terminal_changed(context, terminal);
     else if (notice->kind == NOTICE_OBSERVED && terminal->presence->state == presence_ABSENT)
-        detach_all_at(context, terminal);
+        session_detach_all(context, terminal->row.id, "its terminal vanished");
 }
 
 /* A key was retired or revoked: close the connection that uses it, and disconnect what it shows. */

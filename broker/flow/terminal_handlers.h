@@ -1,9 +1,10 @@
 /* terminal_handlers.h - entry points of the link: connections of terminals, and one handler per
  * message.
  *
- * Module flow. Thread: loop. Called by module link, which has ended TLS, knows the hash of the peer's key, has decoded the frame, and has refused what messages.def
- * does not permit in the peer's present state. Which terminal speaks is decided here, by the key
- * alone: whatever ids a message carries, it can only act for the terminal of its certificate.
+ * Module flow. Thread: loop. Called by module link, which has ended TLS, knows the hash of the
+ * peer's key, has decoded the frame, and has refused what messages.def does not permit in the
+ * peer's present state. Which terminal speaks is decided here, by the key alone: whatever ids a
+ * message carries, it can only act for the terminal of its certificate.
  *
  * Answers are sent by context->tell, connections closed by context->hang_up; both may happen inside
  * these calls. A peer becomes IN_PRESENT when MSG_granted is sent to it, and IN_OPEN again with

@@ -1,7 +1,7 @@
 /* tls.h - TLS 1.3 on a libuv stream, with little memory while idle.
  *
- * Module shared (with issuer.h and pem.h the only user of <openssl/...>), used by both ends of the link and
- * by the management API. A struct tls_peer is one connection: plain bytes are sent with tls_write
+ * Module shared (with issuer.h and pem.h the only user of <openssl/...>), used by both ends of the
+ * link and by the management API. A struct tls_peer is one connection: plain bytes are sent with tls_write
  * and received through callbacks. A custom BIO reads from the loop's shared buffer
  * (LOOP_READ_BUFFER) and writes with uv_try_write; what the kernel does not take is queued up to
  * TLS_QUEUE_MAX, beyond which the connection is closed as a slow reader. No buffers are held while
