@@ -285,7 +285,7 @@ static void append_flow_times(struct page *page, const struct flow_counters *cou
                                               own ? &histogram->own : &histogram->total);
         }
     }
-    head(page, "berth_flow_step_seconds", "histogram", "Duration of the steps of flows.");
+    head(page, "berth_flow_step_seconds", "histogram", "Duration of completed steps of flows.");
     for (size_t i = 0; i < FLOW_KINDS_MAX && counters->of[i].kind; i++) {
         const struct flow_kind *kind = counters->of[i].kind;
 

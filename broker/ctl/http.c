@@ -367,6 +367,7 @@ struct ctl_exchange *ctl_follow(const struct ctl *ctl, const struct verb *verb,
 /* Wait until more bytes have come, or the end. */
 static void wait_for_more(struct ctl_exchange *exchange)
 {
+    size_t had = exchange->answer->size;
     int running = 0;
     int left;
     const CURLMsg *message;
@@ -376,7 +377,7 @@ static void wait_for_more(struct ctl_exchange *exchange)
     if (message)
         set_status(exchange, message->data.result);
     exchange->over = !running;
-    if (running)
+    if (running && exchange->answer->size == had)
         (void)curl_multi_poll(exchange->multi, NULL, 0, 1000, NULL);
 }
 
