@@ -20,7 +20,7 @@ struct desktop {
     int port;
     char fingerprint[72];         /* SHA-256 of its certificate, learnt at this boot */
     struct reservation *reserved; /* held while a flow decides, or NULL */
-    struct list requests;         /* struct machine_request, for its machine: flow/power.c */
+    struct list requests;         /* struct goal_request: flow/machine_requests.h */
     struct flow *power;           /* the running power flow, or NULL */
     struct list in_class;
     enum desktop_class class;

@@ -27,7 +27,7 @@ struct pool {
     struct list by_class[DESKTOP_CLASSES]; /* desktops, by in_class */
     int count_of[DESKTOP_CLASSES];
     int ready;            /* READY desktops, of all classes */
-    struct list waiting;  /* its queue of struct queue_entry: flow/refill.h */
+    struct list waiting;  /* its queue of struct queue_entry: flow/pool_queue.h */
     int planning;         /* rows of new desktops on their way to disk */
     int planning_current; /* of these, made from the current version of its image */
     int64_t last_number;  /* number in the last name that was given to a desktop */
@@ -44,7 +44,7 @@ struct pool {
     char plan_error[160];      /* why the latest new desktop could not be recorded; "" = it was */
     uint64_t replacing_id;     /* desktop being replaced by a recompose: flow/recompose.c */
     int64_t ready_ms_estimate; /* moving average of the time from planned to ready */
-    struct berth_timer retry;  /* check the pool again then: flow/refill.h */
+    struct berth_timer retry;  /* check the pool again then: flow/context.h */
 };
 DEFINE_FIND(pool)
 DEFINE_FIND_NAME(pool)

@@ -2,7 +2,8 @@
  * functions, and what flows keep between turns.
  *
  * Module flow. Each handle is a port: berthd links the real module; stories and the simulator link
- * tests/fakes with the same headers. Flows include only this header, those of core, and their own.
+ * tests/fakes with the same headers. Flows include this header, those of core,
+ * and those of the flows below them.
  *
  * Nothing here calls a flow. What must travel up is marked, or announced as a notice of the core,
  * and reactor.c does what follows.

@@ -9,7 +9,7 @@
 
 #include "flow/context.h"
 
-/* reactor_start: start what module flow keeps running (queues, refill, reconciliation, timers),
+/* reactor_start: start what module flow keeps running (queues, refill, inventory of hosts, timers),
  * once the store is loaded; connects the hosts; makes context->reactor.
  *
  * reactor_stop: cancel every flow, wait for nothing, free context->reactor. For the orderly stop

@@ -1,6 +1,6 @@
 /* sign_on_state.h - the state of a sign-on from step to step.
  *
- * Module flow, inner header of sign_on.
+ * Module flow, inner header of sign_on; limits.c cancels the sign-ons of a user through it.
  */
 #ifndef BERTH_FLOW_SIGN_ON_STATE_H
 #define BERTH_FLOW_SIGN_ON_STATE_H

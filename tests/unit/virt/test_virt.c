@@ -207,7 +207,7 @@ TEST(virt, a_killed_process_is_replaced_and_its_calls_have_an_unknown_outcome)
     EXPECT_ERR(begin(world, VIRT_start, &args, &asked), BERTH_E_HOST_DOWN);
     (void)kill(daemon.pid, SIGCONT);
 
-    /* The next one reconciles: the machine is known, and starting it is safe to repeat. */
+    /* The next one finds out: the machine is known, and starting it is safe to repeat. */
     AWAIT(world, world->up);
     EXPECT_INT(facts(world).starts, 2);
     EXPECT(ask(world, VIRT_inspect, &args).ret.known);
