@@ -514,6 +514,7 @@ TEST(link, a_new_terminal_gets_in_beside_silent_ones_of_its_address)
         .handshakes = 64, .handshakes_source = 8, .handshake_ms = 600000, .messages_s = 100 });
     for (size_t i = 0; i < BERTH_COUNT(half); i++)
         half[i] = connect_silently(link_port(fixture.link));
+    TURN_UNTIL(stats_now().replaced == 16); /* all 24 came, and 8 of them have a place */
     client_enter(&client);
     client_end(&client);
     for (size_t i = 0; i < BERTH_COUNT(half); i++)
