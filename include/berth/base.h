@@ -24,8 +24,11 @@
 #define berth_unset
 #endif
 
-/* Number of elements of a true array; refuses a pointer at compile time through sizeof. */
-#define BERTH_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+/* Number of elements of a true array; a pointer does not compile: the type of an array is not that
+ * of a pointer to its first element. */
+#define BERTH_SAME_TYPE(a, b) __builtin_types_compatible_p(__typeof__(a), __typeof__(b))
+#define BERTH_REFUSE_POINTER(array) (0 * sizeof(char[BERTH_SAME_TYPE(array, &(array)[0]) ? -1 : 1]))
+#define BERTH_COUNT(array) (sizeof(array) / sizeof((array)[0]) + BERTH_REFUSE_POINTER(array))
 
 /* The object whose member `member` is at `pointer`. */
 #define container_of(pointer, type, member) \
@@ -50,7 +53,7 @@ void *berth_realloc(void *old, size_t size) __attribute__((alloc_size(2), return
 void berth_copy_text(char *out, size_t size, const char *text);
 
 /* The same into a true array: copy_text(row->name, name). */
-#define copy_text(array, text) berth_copy_text((array), sizeof(array), (text))
+#define copy_text(array, text) berth_copy_text((array), BERTH_COUNT(array), (text))
 
 /* A copy to free with free(). */
 char *berth_strdup(const char *text) __attribute__((malloc, returns_nonnull));
