@@ -20,7 +20,6 @@ const struct conf_option agent_options_table[] = {
 #define RELOAD_RELOAD true
 #define RELOAD_RESTART false
 #include "options.def"
-#undef OPTION
 };
 
 const size_t agent_options_count = BERTH_COUNT(agent_options_table);

@@ -12,7 +12,6 @@ const struct conf_option options_table[] = {
     { .section = #section_, .key = #key_, .type = CONF_##type_, .offset = offsetof(struct options, member), \
       .default_value = (default_), .min = (min_), .max = (max_), .unit = (unit_), .reloadable = (reload), .sentence = (sentence_) },
 #include "options.def"
-#undef OPTION
 };
 /* clang-format on */
 

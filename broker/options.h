@@ -11,7 +11,6 @@ struct options {
 #define OPTION(section, key, type, member, given, min, max, unit, reload, sentence) \
     CONF_MEMBER_##type(member)
 #include "options.def"
-#undef OPTION
 };
 
 extern const struct conf_option options_table[];

@@ -6,9 +6,6 @@
 #define ENUM_VALUE(name, symbol, text, sentence) text,
 #define ENUM_END(name) NULL };
 #include "berth/enums.def"
-#undef ENUM_BEGIN
-#undef ENUM_VALUE
-#undef ENUM_END
 
 #define ENUM_BEGIN(name) const char *const name##_sentences[] = { "",
 #define ENUM_VALUE(name, symbol, text, sentence) sentence,

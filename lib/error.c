@@ -14,7 +14,6 @@ static const struct berth_error_row rows[] = {
       .retry = (retry_),                                 \
       .sentence = (sentence_) },
 #include "berth/errors.def"
-#undef ERROR
 };
 
 const struct berth_error_row *berth_error_row(int code)

@@ -15,30 +15,19 @@
 #define ENUM_VALUE(name, symbol, text, sentence) text,
 #define ENUM_END(name) NULL };
 #include "berth/history.def"
-#undef ENUM_BEGIN
-#undef ENUM_VALUE
-#undef ENUM_END
 
 #define LINE(name, sentence) static const struct field name##_fields[] = {
 #define LINE_END(name) };
 #define FIELD(record, kind, member, arg, see, unit, sentence) \
     RECORD_FIELD_ROW(struct history_##record, kind, member, arg, see, unit, sentence)
 #include "berth/history.def"
-#undef LINE
-#undef LINE_END
-#undef FIELD
 
-#define FIELD(record, kind, member, arg, see, unit, sentence)
-#define LINE_END(name)
 #define LINE(name_, sentence_) \
     [HISTORY_##name_] = { #name_, sentence_, name_##_fields, BERTH_COUNT(name_##_fields), \
                           sizeof(struct history_##name_) },
 static const struct record records[HISTORY_KINDS] = {
 #include "berth/history.def"
 };
-#undef LINE
-#undef LINE_END
-#undef FIELD
 /* clang-format on */
 
 const struct record *history_record(enum history_kind kind)

@@ -15,7 +15,6 @@ static const struct log_event_row rows[] = {
 #define EVENT(symbol, level_, name_, sentence_) \
     [EV_##symbol] = { .level = (level_), .name = (name_), .sentence = (sentence_) },
 #include "berth/events.def"
-#undef EVENT
 };
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };

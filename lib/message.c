@@ -22,23 +22,11 @@
 #define LIST(record, member, sub, cap, see, sentence) \
     RECORD_LIST_ROW(struct msg_##record, member, sub##_record, cap, see, sentence)
 #include "berth/messages.def"
-#undef PART
-#undef PART_END
-#undef MESSAGE
-#undef MESSAGE_END
-#undef FIELD
-#undef LIST
 
-#define PART(name, sentence)
-#define PART_END(name)
-#define FIELD(record, kind, member, arg, see, unit, sentence)
-#define LIST(record, member, sub, cap, see, sentence)
-#define MESSAGE_END(name)
 #define MESSAGE(name, direction, in, sentence) \
     static const struct record name##_record = { #name, sentence, name##_fields, \
         BERTH_COUNT(name##_fields) - 1, sizeof(struct msg_##name) };
 #include "berth/messages.def"
-#undef MESSAGE
 
 static const struct msg_row rows[MSG_TYPES] = {
 #define MESSAGE(name_, direction_, in_, sentence) \

@@ -15,7 +15,6 @@ static const struct setting_row rows[] = {
       .unit = (unit_),                                             \
       .sentence = (sentence_) },
 #include "berth/settings.def"
-#undef SETTING
 };
 
 const struct setting_row *setting_rows(size_t *ret_count)

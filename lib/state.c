@@ -8,28 +8,16 @@
 #define STATE(entity, symbol, name, sentence) name,
 #define STATES_END(entity) NULL };
 #include "berth/states.def"
-#undef STATES
-#undef STATE
-#undef STATES_END
 
 #define STATES(entity) const char *const entity##_state_sentences[] = { "",
 #define STATE(entity, symbol, name, sentence) sentence,
 #define STATES_END(entity) NULL };
 #include "berth/states.def"
-#undef STATES
-#undef STATE
-#undef STATES_END
 
 /* Entities as numbers, so that one table holds all transitions. */
 enum entity_index {
 #define STATES(entity) index_##entity,
-#define STATE(entity, symbol, name, sentence)
-#define STATES_END(entity)
 #include "berth/states.def"
-#undef STATES
-#undef STATE
-#undef STATES_END
-
 };
 
 struct transition { enum entity_index entity; int from, to; };
@@ -37,7 +25,6 @@ struct transition { enum entity_index entity; int from, to; };
 static const struct transition transitions[] = {
 #define TRANSITION(entity, FROM, TO) { index_##entity, entity##_##FROM, entity##_##TO },
 #include "berth/states.def"
-#undef TRANSITION
 };
 /* clang-format on */
 
@@ -55,8 +42,6 @@ static bool may_transition(enum entity_index entity, int from, int to)
 #define STATES(entity) \
     bool entity##_may_transition(enum entity##_state from, enum entity##_state to) \
     { return may_transition(index_##entity, (int)from, (int)to); }
-#define STATE(entity, symbol, name, sentence)
-#define STATES_END(entity)
 #include "berth/states.def"
 /* clang-format on */
 

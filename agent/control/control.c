@@ -31,7 +31,6 @@ static const struct control_row rows[CONTROL_REQUESTS] = {
 #define REQUEST(symbol, word, arguments, sentence) \
     [CONTROL_##symbol] = { (word), (arguments), (sentence) },
 #include "control/requests.def"
-#undef REQUEST
 };
 
 struct control_client {

@@ -17,7 +17,6 @@ enum control_request {
     CONTROL_NONE,
 #define REQUEST(symbol, word, arguments, sentence) CONTROL_##symbol,
 #include "control/requests.def"
-#undef REQUEST
     CONTROL_REQUESTS
 };
 

@@ -11,9 +11,6 @@
 #define ENUM_VALUE(name, symbol, text, sentence) text,
 #define ENUM_END(name) NULL };
 #include "core/greeter_enums.def"
-#undef ENUM_BEGIN
-#undef ENUM_VALUE
-#undef ENUM_END
 
 #define RECORD(name, sentence) static const struct field name##_fields[] = {
 #define RECORD_END(name) };
@@ -22,21 +19,10 @@
 #define LIST(record_, member, sub_, cap, see, sentence) \
     RECORD_LIST_ROW(struct record_, member, sub_##_record, cap, see, sentence)
 #include "core/greeter_protocol.def"
-#undef RECORD
-#undef RECORD_END
-#undef FIELD
-#undef LIST
 
 #define RECORD(name_, sentence_) const struct record name_##_record = { .name = #name_, .sentence = (sentence_), \
     .fields = name_##_fields, .count = BERTH_COUNT(name_##_fields), .size = sizeof(struct name_) };
-#define RECORD_END(name)
-#define FIELD(record_, kind, member, arg, see, unit, sentence)
-#define LIST(record_, member, sub_, cap, see, sentence)
 #include "core/greeter_protocol.def"
-#undef RECORD
-#undef RECORD_END
-#undef FIELD
-#undef LIST
 /* clang-format on */
 
 /* Nesting of a page: the object, its list of choices, a choice. */

@@ -15,19 +15,12 @@
 #define ENUM_VALUE(name, symbol, text, sentence) name##_##symbol,
 #define ENUM_END(name) name##_END }; extern const char *const name##_names[];
 #include "core/greeter_enums.def"
-#undef ENUM_BEGIN
-#undef ENUM_VALUE
-#undef ENUM_END
 
 #define RECORD(name, sentence) struct name {
 #define RECORD_END(name) }; extern const struct record name##_record;
 #define FIELD(record, kind, member, arg, see, unit, sentence) RECORD_MEMBER_##kind(member, arg)
 #define LIST(record, member, sub, cap, see, sentence) size_t member##_count; struct sub member[cap];
 #include "core/greeter_protocol.def"
-#undef RECORD
-#undef RECORD_END
-#undef FIELD
-#undef LIST
 /* clang-format on */
 
 /* Longest line of either kind, including the line feed; a longer one is a protocol error. */

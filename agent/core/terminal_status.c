@@ -13,21 +13,14 @@
 #define STATE(entity, symbol, name, sentence) name,
 #define STATES_END(entity) NULL };
 #include "core/agent_states.def"
-#undef STATES
-#undef STATE
-#undef STATES_END
 #define STATES(entity) const char *const entity##_state_sentences[] = { "",
 #define STATE(entity, symbol, name, sentence) sentence,
 #define STATES_END(entity) NULL };
 #include "core/agent_states.def"
-#undef STATES
-#undef STATE
-#undef STATES_END
 
 static const struct { enum agent_state from, to; } transitions[] = {
 #define TRANSITION(entity, FROM, TO) { entity##_##FROM, entity##_##TO },
 #include "core/agent_states.def"
-#undef TRANSITION
 };
 /* clang-format on */
 

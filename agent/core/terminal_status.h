@@ -29,9 +29,6 @@
     extern const char *const entity##_state_names[]; \
     extern const char *const entity##_state_sentences[];
 #include "core/agent_states.def"
-#undef STATES
-#undef STATE
-#undef STATES_END
 /* clang-format on */
 
 /* Does agent_states.def permit this transition? */

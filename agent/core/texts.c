@@ -13,7 +13,6 @@ static const struct text_row rows[TEXT_COUNT] = {
     [TEXT_NONE] = { "", "", "" },
 #define TEXT(key_, english_, german_) [TEXT_##key_] = { #key_, english_, german_ },
 #include "core/texts.def"
-#undef TEXT
 };
 
 #define REFUSED "REFUSED_"

@@ -11,7 +11,6 @@ enum text {
     TEXT_NONE,
 #define TEXT(key, english, german) TEXT_##key,
 #include "core/texts.def"
-#undef TEXT
     TEXT_COUNT
 };
 

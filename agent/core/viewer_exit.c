@@ -8,7 +8,6 @@ static const struct viewer_exit rows[] = {
 #define VIEWER_EXIT(code, word, text, retry, sentence) \
     { (code), (word), TEXT_ENDED_##text, (retry), (sentence) },
 #include "core/viewer_exits.def"
-#undef VIEWER_EXIT
 };
 
 static const struct viewer_exit killed = { -1, "killed", TEXT_ENDED_FAULT, true,

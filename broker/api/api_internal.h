@@ -352,14 +352,7 @@ void plan_answer(struct request *request, const struct view_plan *plan);
 /* ---- the special verbs, by topic ---- */
 /* clang-format off */
 #define VERB(symbol, method, path, roles, flags, words, shape, view, sentence) verb_fn do_##symbol;
-#define VERB_END(symbol)
-#define NEED(verb, kind, member, arg, see, unit, sentence)
-#define FIELD NEED
 #include "api/verbs.def"
-#undef VERB
-#undef VERB_END
-#undef NEED
-#undef FIELD
 /* clang-format on */
 
 /* ---- events.c ---- */

@@ -245,14 +245,7 @@ static int admit(struct request *request, const char *method, struct berth_error
 static verb_fn *const specials[VERB_SPECIALS] = {
 /* clang-format off */
 #define VERB(symbol, method, path, roles, flags, words, shape, view, sentence) [VERB_##symbol] = do_##symbol,
-#define VERB_END(symbol)
-#define NEED(verb, kind, member, arg, see, unit, sentence)
-#define FIELD NEED
 #include "api/verbs.def"
-#undef VERB
-#undef VERB_END
-#undef NEED
-#undef FIELD
     /* clang-format on */
 };
 

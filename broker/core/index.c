@@ -11,10 +11,7 @@ struct index_row {
 };
 static const struct index_row table[INDEX_KINDS] = {
 #define INDEX(name, kind, member, link) [name] = { ENTITY_##kind, offsetof(struct row_##kind, member), (link) },
-#define INDEX_TEXT(name, kind, member)
 #include "core/indexes.def"
-#undef INDEX
-#undef INDEX_TEXT
 };
 
 struct text_row {
@@ -22,11 +19,8 @@ struct text_row {
     size_t offset;
 };
 static const struct text_row texts[INDEX_TEXTS] = {
-#define INDEX(name, kind, member, link)
 #define INDEX_TEXT(name, kind, member) [name] = { ENTITY_##kind, offsetof(struct row_##kind, member) },
 #include "core/indexes.def"
-#undef INDEX
-#undef INDEX_TEXT
 };
 /* clang-format on */
 

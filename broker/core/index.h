@@ -11,19 +11,13 @@
 
 enum index_by {
 #define INDEX(name, kind, member, link) name,
-#define INDEX_TEXT(name, kind, member)
 #include "core/indexes.def"
-#undef INDEX
-#undef INDEX_TEXT
     INDEX_KINDS
 };
 
 enum index_text {
-#define INDEX(name, kind, member, link)
 #define INDEX_TEXT(name, kind, member) name,
 #include "core/indexes.def"
-#undef INDEX
-#undef INDEX_TEXT
     INDEX_TEXTS
 };
 

@@ -8,24 +8,13 @@
 #define ENTITY_END(name) };
 #define FIELD(record, kind, member, arg, see, unit, sentence)                                      \
     RECORD_FIELD_ROW(struct row_##record, kind, member, arg, see, unit, sentence)
-#define GIVEN FIELD
 #include "core/entities.def"
-#undef ENTITY
-#undef FIELD
-#undef GIVEN
 
 #define ENTITY(name, table, write, can, sentence) static const bool name##_given[] = {
+#define ENTITY_END(name) };
 #define FIELD(record, kind, member, arg, see, unit, sentence) false,
 #define GIVEN(record, kind, member, arg, see, unit, sentence) true,
 #include "core/entities.def"
-#undef ENTITY
-#undef ENTITY_END
-#undef FIELD
-#undef GIVEN
-
-#define ENTITY_END(name)
-#define GIVEN FIELD
-#define FIELD(record, kind, member, arg, see, unit, sentence)
 
 #define ENTITY(name_, table_, write_, can_, sentence_)                                                   \
     static const struct record name_##_record = { .name = #name_,                                  \
@@ -34,7 +23,6 @@
                                                   .count = BERTH_COUNT(name_##_fields),            \
                                                   .size = sizeof(struct row_##name_) };
 #include "core/entities.def"
-#undef ENTITY
 
 #define ENTITY(name_, table_, write_, can_, sentence_)                                                   \
     [ENTITY_##name_] = { .name = #name_, .table = (table_), .write = (write_),                     \
@@ -42,10 +30,6 @@
 static const struct entity_row rows[ENTITY_KINDS] = {
 #include "core/entities.def"
 };
-#undef ENTITY
-#undef ENTITY_END
-#undef FIELD
-#undef GIVEN
 /* clang-format on */
 
 const struct entity_row *entity_row(enum entity_kind kind)

@@ -13,17 +13,11 @@
 #define ENTITY(name, table, write, can, sentence) struct row_##name {
 #define ENTITY_END(name) };
 #define FIELD(record, kind, member, arg, see, unit, sentence) RECORD_MEMBER_##kind(member, arg)
-#define GIVEN FIELD
 #include "core/entities.def"
-#undef ENTITY
-#undef ENTITY_END
-#undef FIELD
 
 enum entity_kind {
     ENTITY_NONE,
 #define ENTITY(name, table, write, can, sentence) ENTITY_##name,
-#define ENTITY_END(name)
-#define FIELD(record, kind, member, arg, see, unit, sentence)
 #include "core/entities.def"
     ENTITY_KINDS
 };
@@ -31,14 +25,9 @@ enum entity_kind {
 /* Any row, for sizes and for copies by value. All rows begin with id and version. */
 union row {
     struct { uint64_t id; int64_t version; };
-#undef ENTITY
 #define ENTITY(name, table, write, can, sentence) struct row_##name name;
 #include "core/entities.def"
 };
-#undef ENTITY
-#undef ENTITY_END
-#undef FIELD
-#undef GIVEN
 /* clang-format on */
 
 enum entity_write { BY_BROKER, BY_OPERATOR, BY_ADMIN };

@@ -7,12 +7,7 @@
 #define FIELD(record, kind, member, arg, see, unit, sentence)                                      \
     RECORD_FIELD_ROW(struct record, kind, member, arg, see, unit, sentence)
 #include "virt/calls.def"
-#undef ENTITY
-#undef ENTITY_END
-#undef FIELD
 
-#define ENTITY_END(name)
-#define FIELD(record, kind, member, arg, see, unit, sentence)
 #define ENTITY(name_, table_, write_, sentence_)                                                   \
     const struct record name_##_record = { .name = #name_,                                         \
                                            .sentence = (sentence_),                                \
@@ -20,15 +15,11 @@
                                            .count = BERTH_COUNT(name_##_fields),                   \
                                            .size = sizeof(struct name_) };
 #include "virt/calls.def"
-#undef ENTITY
-#undef ENTITY_END
-#undef FIELD
 
 static const struct virt_call_row rows[VIRT_CALLS] = {
 #define CALL(name_, lane_, limit_ms_, sentence)                                                    \
     [VIRT_##name_] = { .name = #name_, .lane = LANE_##lane_, .limit_ms = (limit_ms_) },
 #include "virt/calls.def"
-#undef CALL
 };
 /* clang-format on */
 

@@ -19,14 +19,10 @@
 #define ENTITY_END(name) };
 #define FIELD(record, kind, member, arg, see, unit, sentence) RECORD_MEMBER_##kind(member, arg)
 #include "virt/calls.def"
-#undef ENTITY
-#undef ENTITY_END
-#undef FIELD
 enum virt_lane { LANE_READ, LANE_AGENT, LANE_ACTION };
 enum virt_call {
 #define CALL(name, lane, limit_ms, sentence) VIRT_##name,
 #include "virt/calls.def"
-#undef CALL
     VIRT_CALLS
 };
 /* clang-format on */

@@ -16,8 +16,5 @@
     extern const char *const name##_names[]; \
     extern const char *const name##_sentences[];
 #include "berth/enums.def"
-#undef ENUM_BEGIN
-#undef ENUM_VALUE
-#undef ENUM_END
 
 #endif

@@ -14,7 +14,6 @@ enum berth_error_code {
     BERTH_OK = 0,
 #define ERROR(symbol, number, http, retry, sentence) BERTH_E_##symbol = -(number),
 #include "berth/errors.def"
-#undef ERROR
 };
 
 #define BERTH_ERROR_TEXT 256

@@ -15,23 +15,15 @@
 #define ENUM_VALUE(name, symbol, text, sentence) name##_##symbol,
 #define ENUM_END(name) name##_END }; extern const char *const name##_names[];
 #include "berth/history.def"
-#undef ENUM_BEGIN
-#undef ENUM_VALUE
-#undef ENUM_END
 
 #define LINE(name, sentence) struct history_##name {
 #define LINE_END(name) };
 #define FIELD(record, kind, member, arg, see, unit, sentence) RECORD_MEMBER_##kind(member, arg)
 #include "berth/history.def"
-#undef LINE
-#undef LINE_END
-#undef FIELD
 
 enum history_kind {
     HISTORY_NONE,
 #define LINE(name, sentence) HISTORY_##name,
-#define LINE_END(name)
-#define FIELD(record, kind, member, arg, see, unit, sentence)
 #include "berth/history.def"
     HISTORY_KINDS
 };
@@ -40,14 +32,10 @@ struct history_line {
     enum history_kind kind;
     int64_t at_us; /* CLOCK_MONOTONIC of the machine, or virtual time */
     union {
-#undef LINE
 #define LINE(name, sentence) struct history_##name name;
 #include "berth/history.def"
     };
 };
-#undef LINE
-#undef LINE_END
-#undef FIELD
 /* clang-format on */
 
 /* A recorder. take: `line` is valid during the call only. It never fails: a recorder that cannot

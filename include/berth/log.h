@@ -19,7 +19,6 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 enum log_event {
 #define EVENT(symbol, level, name, sentence) EV_##symbol,
 #include "berth/events.def"
-#undef EVENT
     EV_COUNT
 };
 

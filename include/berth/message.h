@@ -18,21 +18,10 @@
 #define FIELD(record, kind, member, arg, see, unit, sentence) RECORD_MEMBER_##kind(member, arg)
 #define LIST(record, member, sub, cap, see, sentence) size_t member##_count; struct msg_##sub member[cap];
 #include "berth/messages.def"
-#undef PART
-#undef PART_END
-#undef MESSAGE
-#undef MESSAGE_END
-#undef FIELD
-#undef LIST
 
 enum msg_type {
     MSG_NONE,
-#define PART(name, sentence)
-#define PART_END(name)
 #define MESSAGE(name, direction, in, sentence) MSG_##name,
-#define MESSAGE_END(name)
-#define FIELD(record, kind, member, arg, see, unit, sentence)
-#define LIST(record, member, sub, cap, see, sentence)
 #include "berth/messages.def"
     MSG_TYPES
 };
@@ -42,17 +31,10 @@ struct msg {
     enum msg_type type;
     uint64_t ref;
     union {
-#undef MESSAGE
 #define MESSAGE(name, direction, in, sentence) struct msg_##name name;
 #include "berth/messages.def"
     };
 };
-#undef PART
-#undef PART_END
-#undef MESSAGE
-#undef MESSAGE_END
-#undef FIELD
-#undef LIST
 /* clang-format on */
 
 enum msg_direction { UP = 1, DOWN = 2, BOTH = 3 };

@@ -13,6 +13,9 @@
  *   LIST(name, field, sub, capacity, SEE, "sentence")
  *   RECORD_END(name)
  *
+ * As every table of this project, it undefines its macros at its end, and those that the includer
+ * may leave out expand to nothing then.
+ *
  *   TYPE    arg                        C member
  *   BOOL    0                          bool
  *   INT     largest value              int64_t, 0 <= x <= arg

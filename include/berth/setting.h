@@ -24,7 +24,6 @@ enum setting_kind { SETTING_BOOL, SETTING_INT, SETTING_CHOICE, SETTING_TEXT };
 struct settings {
 #define SETTING(key, kind, default_value, allowed, unit, sentence) SETTING_MEMBER_##kind(key)
 #include "berth/settings.def"
-#undef SETTING
 };
 
 struct setting_row {

@@ -22,9 +22,6 @@
     extern const char *const entity##_state_sentences[]; \
     bool entity##_may_transition(enum entity##_state from, enum entity##_state to);
 #include "berth/states.def"
-#undef STATES
-#undef STATE
-#undef STATES_END
 
 /* Value of a name in a NULL-terminated array of names; -1 when absent. Index 0 is never found. */
 int name_value(const char *const *names, const char *name);

@@ -48,7 +48,6 @@ static const struct virt_call_row rows[VIRT_CALLS] = {
 #define CALL(name_, lane_, limit_ms_, sentence) \
     [VIRT_##name_] = { .name = #name_, .lane = LANE_##lane_, .limit_ms = (limit_ms_) },
 #include "virt/calls.def"
-#undef CALL
 };
 /* clang-format on */
 

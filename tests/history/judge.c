@@ -16,7 +16,6 @@ struct invariant {
 static const struct invariant invariants[JUDGE_INVARIANTS + 1] = {
 #include "history/invariants.def"
 };
-#undef INVARIANT
 /* clang-format on */
 
 const char *judge_invariant(int invariant)

@@ -8,8 +8,6 @@ static act_fn *const functions[ACTS] = {
 #define PERSON(symbol, name, sentence) [ACT_##symbol] = person_##symbol,
 #define FAULT(symbol, name, per_day, sentence) [ACT_##symbol] = fault_##symbol,
 #include "sim/actions.def"
-#undef PERSON
-#undef FAULT
 };
 /* clang-format on */
 

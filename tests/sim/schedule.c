@@ -18,8 +18,6 @@ static const struct act_row rows[ACTS] = {
         .name = (name_), .sentence = (sentence_), .per_day = (per_day_), .fault = true \
     },
 #include "sim/actions.def"
-#undef PERSON
-#undef FAULT
 };
 
 const struct act_row *act_row(enum act act)

@@ -14,12 +14,10 @@ enum act {
     ACT_NONE,
 #define PERSON(symbol, name, sentence) ACT_##symbol,
 #include "sim/actions.def"
-#undef PERSON
     ACT_PEOPLE_END,
     ACT_FAULTS = ACT_PEOPLE_END - 1,
 #define FAULT(symbol, name, per_day, sentence) ACT_##symbol,
 #include "sim/actions.def"
-#undef FAULT
     ACTS
 };
 /* clang-format on */

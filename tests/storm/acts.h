@@ -12,7 +12,6 @@
 #define VERB(symbol, word, needs, sentence) \
     int act_##symbol(struct storm *storm, struct berth_error *reterr) berth_must_check;
 #include "verbs.def"
-#undef VERB
 
 /* Let all terminals join, as fast as a window of some dozens allows. */
 int act_join(struct storm *storm, struct berth_error *reterr) berth_must_check;

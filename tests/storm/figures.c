@@ -7,7 +7,6 @@
 static const char *const phase_names[] = {
 #define PHASE(symbol, sentence) #symbol,
 #include "phases.def"
-#undef PHASE
 };
 
 void figures_add(struct figures *figures, enum phase phase, int64_t us)

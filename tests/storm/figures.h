@@ -9,7 +9,6 @@
 enum phase {
 #define PHASE(symbol, sentence) PHASE_##symbol,
 #include "phases.def"
-#undef PHASE
     PHASES
 };
 

@@ -14,7 +14,6 @@
 static const struct storm_verb verbs[] = {
 #define VERB(symbol, word, needs, sentence) { word, needs, sentence, act_##symbol },
 #include "verbs.def"
-#undef VERB
 };
 
 static void print_help(void)

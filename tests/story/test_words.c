@@ -9,7 +9,6 @@ static const struct {
 } rows[] = {
 #define TEXT(key_, english_, german_) { #key_, english_ },
 #include "../agent/core/texts.def"
-#undef TEXT
 };
 
 static const struct {
@@ -18,7 +17,6 @@ static const struct {
 } codes[] = {
 #define ERROR(symbol_, number_, http_, retry_, sentence_) { #symbol_, BERTH_E_##symbol_ },
 #include "berth/errors.def"
-#undef ERROR
 };
 
 /* The terminal's English sentence for a refusal; "" when it shows what the broker says. */

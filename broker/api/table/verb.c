@@ -10,7 +10,6 @@ const char *const verb_method_names[] = { "GET", "POST", "PATCH", "DELETE", NULL
 static const char *const collection_table[ENTITY_KINDS] = {
 #include "api/collections.def"
 };
-#undef COLLECTION
 
 /* ---- parameters of the special verbs ---- */
 #define VERB(symbol, method, path, roles, flags, words, shape, view, sentence)                     \
@@ -18,37 +17,21 @@ static const char *const collection_table[ENTITY_KINDS] = {
 #define VERB_END(symbol) { .name = NULL } };
 #define NEED(verb, kind, member, arg, see, unit, sentence)                                         \
     RECORD_FIELD_ROW(struct verb_##verb, kind, member, arg, see, unit, sentence)
-#define FIELD NEED
 #include "api/verbs.def"
-#undef VERB
-#undef VERB_END
-#undef NEED
-#undef FIELD
 
 #define VERB(symbol_, method, path, roles, flags, words, shape, view, sentence_)                   \
     static const struct record symbol_##_params = { .name = #symbol_, .sentence = (sentence_),     \
                                                     .fields = symbol_##_fields,                    \
                                                     .count = BERTH_COUNT(symbol_##_fields) - 1,    \
                                                     .size = sizeof(struct verb_##symbol_) };
-#define VERB_END(symbol)
-#define NEED(verb, kind, member, arg, see, unit, sentence)
-#define FIELD NEED
 #include "api/verbs.def"
-#undef VERB
-#undef VERB_END
-#undef NEED
 
 #define VERB(symbol, method, path, roles, flags, words, shape, view, sentence)                     \
     static const char symbol##_needs[] =
 #define VERB_END(symbol) "";
 #define NEED(verb, kind, member, arg, see, unit, sentence) #member " "
-#undef FIELD
 #define FIELD(verb, kind, member, arg, see, unit, sentence)
 #include "api/verbs.def"
-#undef VERB
-#undef VERB_END
-#undef NEED
-#undef FIELD
 
 /* ---- the rows ---- */
 #define VIEW_OF_ONE(view) &view_##view##_record
@@ -67,16 +50,9 @@ static const char *const collection_table[ENTITY_KINDS] = {
       .roles = (roles_), .flags = (flags_), .words = (words_), .shape = (shape_),                  \
       .view = VIEW_OF_##shape_(view_), .entity = ENTITY_OF_##shape_(view_),                        \
       .params = &symbol_##_params, .needs = symbol_##_needs, .sentence = (sentence_) },
-#define VERB_END(symbol)
-#define NEED(verb, kind, member, arg, see, unit, sentence)
-#define FIELD NEED
 static const struct verb specials[] = {
 #include "api/verbs.def"
 };
-#undef VERB
-#undef VERB_END
-#undef NEED
-#undef FIELD
 
 #define PLAIN(name, kind_, method_, path_, flags_, words_, shape_, sentence_)                      \
     { .symbol = #name "_" words_, .method = (method_), .path = (path_), .flags = (flags_),         \
@@ -89,16 +65,9 @@ static const struct verb specials[] = {
     PLAIN(name, PLAIN_SET, PATCH, "/v1/" table "/{id}", 0, "set", ROW, "change one: " sentence)    \
     PLAIN(name, PLAIN_DELETE, DELETE, "/v1/" table "/{id}", VERB_DRY | VERB_DESTROYS, "delete",    \
           ONE, "delete one: " sentence)
-#define ENTITY_END(name)
-#define FIELD(record, kind, member, arg, see, unit, sentence)
-#define GIVEN FIELD
 static const struct verb plains[] = {
 #include "core/entities.def"
 };
-#undef ENTITY
-#undef ENTITY_END
-#undef FIELD
-#undef GIVEN
 /* clang-format on */
 
 #define TABLE_MAX (BERTH_COUNT(specials) + BERTH_COUNT(plains))

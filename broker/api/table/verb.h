@@ -42,25 +42,13 @@ const struct record *collection_runtime(enum entity_kind kind);
 #define VERB(symbol, method, path, roles, flags, words, shape, view, sentence) struct verb_##symbol { char unused_;
 #define VERB_END(symbol) };
 #define NEED(verb, kind, member, arg, see, unit, sentence) RECORD_MEMBER_##kind(member, arg)
-#define FIELD NEED
 #include "api/verbs.def"
-#undef VERB
-#undef VERB_END
-#undef NEED
-#undef FIELD
 
 enum verb_id {
 #define VERB(symbol, method, path, roles, flags, words, shape, view, sentence) VERB_##symbol,
-#define VERB_END(symbol)
-#define NEED(verb, kind, member, arg, see, unit, sentence)
-#define FIELD NEED
 #include "api/verbs.def"
     VERB_SPECIALS /* ids from here on are plain verbs */
 };
-#undef VERB
-#undef VERB_END
-#undef NEED
-#undef FIELD
 /* clang-format on */
 
 struct verb {

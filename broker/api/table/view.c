@@ -11,14 +11,6 @@
 #define LIST(record, member, sub, cap, see, sentence)                                              \
     RECORD_LIST_ROW(struct view_##record, member, view_##sub##_record, cap, see, sentence)
 #include "api/views.def"
-#undef VIEW
-#undef VIEW_END
-#undef FIELD
-#undef LIST
-
-#define VIEW_END(name)
-#define FIELD(record, kind, member, arg, see, unit, sentence)
-#define LIST(record, member, sub, cap, see, sentence)
 
 #define VIEW(name_, sentence_)                                                                     \
     const struct record view_##name_##_record = { .name = #name_, .sentence = (sentence_),         \
@@ -26,17 +18,12 @@
                                                   .count = BERTH_COUNT(name_##_fields),            \
                                                   .size = sizeof(struct view_##name_) };
 #include "api/views.def"
-#undef VIEW
 
 #define VIEW(name, sentence) &view_##name##_record,
 const struct record *const view_all[] = {
 #include "api/views.def"
     NULL
 };
-#undef VIEW
-#undef VIEW_END
-#undef FIELD
-#undef LIST
 /* clang-format on */
 
 const struct record *view_named(const char *name)

@@ -15,20 +15,9 @@
 #define FIELD(record, kind, member, arg, see, unit, sentence) RECORD_MEMBER_##kind(member, arg)
 #define LIST(record, member, sub, cap, see, sentence) size_t member##_count; struct view_##sub member[cap];
 #include "api/views.def"
-#undef VIEW
-#undef VIEW_END
-#undef FIELD
-#undef LIST
 
 #define VIEW(name, sentence) extern const struct record view_##name##_record;
-#define VIEW_END(name)
-#define FIELD(record, kind, member, arg, see, unit, sentence)
-#define LIST(record, member, sub, cap, see, sentence)
 #include "api/views.def"
-#undef VIEW
-#undef VIEW_END
-#undef FIELD
-#undef LIST
 /* clang-format on */
 
 /* All of them, in the order of the table; NULL after the last. */

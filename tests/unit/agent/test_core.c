@@ -144,7 +144,6 @@ TEST(texts, the_pages_of_joining_and_of_a_revoked_terminal_are_plain)
     static const char *const symbols[] = {
 #define ERROR(symbol_, number_, http_, retry_, sentence_) #symbol_,
 #include "berth/errors.def"
-#undef ERROR
     };
 
     for (size_t l = 0; l < BERTH_COUNT(languages); l++) {
