@@ -7,11 +7,6 @@
 #include "berth/json.h"
 
 /* clang-format off */
-#define ENUM_BEGIN(name) const char *const name##_names[] = { "",
-#define ENUM_VALUE(name, symbol, text, sentence) text,
-#define ENUM_END(name) NULL };
-#include "core/greeter_enums.def"
-
 #define RECORD(name, sentence) static const struct field name##_fields[] = {
 #define RECORD_END(name) };
 #define FIELD(record_, kind, member, arg, see, unit, sentence) \

@@ -11,11 +11,6 @@
 #include "berth/record.h"
 
 /* clang-format off */
-#define ENUM_BEGIN(name) enum name { name##_NONE,
-#define ENUM_VALUE(name, symbol, text, sentence) name##_##symbol,
-#define ENUM_END(name) name##_END }; extern const char *const name##_names[];
-#include "core/greeter_enums.def"
-
 #define RECORD(name, sentence) struct name {
 #define RECORD_END(name) }; extern const struct record name##_record;
 #define FIELD(record, kind, member, arg, see, unit, sentence) RECORD_MEMBER_##kind(member, arg)

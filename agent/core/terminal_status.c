@@ -8,30 +8,6 @@
 
 #include "core/texts.h"
 
-/* clang-format off */
-#define STATES(entity) const char *const entity##_state_names[] = { "",
-#define STATE(entity, symbol, name, sentence) name,
-#define STATES_END(entity) NULL };
-#include "core/agent_states.def"
-#define STATES(entity) const char *const entity##_state_sentences[] = { "",
-#define STATE(entity, symbol, name, sentence) sentence,
-#define STATES_END(entity) NULL };
-#include "core/agent_states.def"
-
-static const struct { enum agent_state from, to; } transitions[] = {
-#define TRANSITION(entity, FROM, TO) { entity##_##FROM, entity##_##TO },
-#include "core/agent_states.def"
-};
-/* clang-format on */
-
-bool agent_state_may_change(enum agent_state from, enum agent_state to)
-{
-    for (size_t i = 0; i < BERTH_COUNT(transitions); i++)
-        if (transitions[i].from == from && transitions[i].to == to)
-            return true;
-    return false;
-}
-
 void terminal_status_init(struct terminal_status *terminal, const char *name)
 {
     memset(terminal, 0, sizeof(*terminal));
@@ -44,7 +20,7 @@ void terminal_status_set_state(struct terminal_status *terminal, enum agent_stat
 {
     if (terminal->state == next)
         return;
-    if (!agent_state_may_change(terminal->state, next)) {
+    if (!agent_may_transition(terminal->state, next)) {
         log_event(EV_AGENT_FAULT, "from", agent_state_names[terminal->state], "to",
                   agent_state_names[next], "why", why);
         return;

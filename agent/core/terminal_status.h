@@ -22,18 +22,6 @@
 
 #include "core/greeter_protocol.h"
 
-/* clang-format off */
-#define STATES(entity) enum entity##_state { entity##_NO_STATE,
-#define STATE(entity, symbol, name, sentence) entity##_##symbol,
-#define STATES_END(entity) entity##_STATES_END }; \
-    extern const char *const entity##_state_names[]; \
-    extern const char *const entity##_state_sentences[];
-#include "core/agent_states.def"
-/* clang-format on */
-
-/* Does agent_states.def permit this transition? */
-bool agent_state_may_change(enum agent_state from, enum agent_state to);
-
 /* Identifies the desktop that a message or the viewer refers to. session_id 0: none. */
 struct session_claim {
     uint64_t session_id;

@@ -364,7 +364,7 @@ void viewer_session_lock(struct agent_flow *agent, const char *why)
     struct session_claim claim = agent->terminal.shown;
     struct msg msg;
 
-    if (!agent_state_may_change(agent->terminal.state, agent_LOCKED))
+    if (!agent_may_transition(agent->terminal.state, agent_LOCKED))
         return;
     log_event(EV_AGENT_SCREEN, "lock", why);
     if (agent->sign_on.running)

@@ -42,12 +42,12 @@ TEST(terminal_status, every_state_has_a_name_a_sentence_and_a_page)
 
 TEST(terminal_status, a_desktop_can_be_left_from_wherever_it_is_shown)
 {
-    EXPECT(agent_state_may_change(agent_CONNECTING, agent_LOCKED));
-    EXPECT(agent_state_may_change(agent_ACTIVE, agent_LOCKED));
-    EXPECT(agent_state_may_change(agent_ACTIVE, agent_NOTICE));
-    EXPECT(!agent_state_may_change(agent_OFFLINE, agent_ACTIVE));
-    EXPECT(!agent_state_may_change(agent_IDLE, agent_ACTIVE));
-    EXPECT(!agent_state_may_change(agent_LOCKED, agent_ACTIVE));
+    EXPECT(agent_may_transition(agent_CONNECTING, agent_LOCKED));
+    EXPECT(agent_may_transition(agent_ACTIVE, agent_LOCKED));
+    EXPECT(agent_may_transition(agent_ACTIVE, agent_NOTICE));
+    EXPECT(!agent_may_transition(agent_OFFLINE, agent_ACTIVE));
+    EXPECT(!agent_may_transition(agent_IDLE, agent_ACTIVE));
+    EXPECT(!agent_may_transition(agent_LOCKED, agent_ACTIVE));
 }
 
 TEST(terminal_status, a_forbidden_transition_is_not_made)
