@@ -22,9 +22,8 @@
     RECORD_FIELD_ROW(struct history_##record, kind, member, arg, see, unit, sentence)
 #include "berth/history.def"
 
-#define LINE(name_, sentence_) \
-    [HISTORY_##name_] = { #name_, sentence_, name_##_fields, BERTH_COUNT(name_##_fields), \
-                          sizeof(struct history_##name_) },
+#define LINE(name, sentence) \
+    [HISTORY_##name] = RECORD_OF(name, sentence, struct history_##name, 0),
 static const struct record records[HISTORY_KINDS] = {
 #include "berth/history.def"
 };

@@ -11,8 +11,7 @@
 /* clang-format off */
 #define PART(name, sentence) static const struct field name##_fields[] = {
 #define PART_END(name) }; \
-    static const struct record name##_record = { #name, "", name##_fields, BERTH_COUNT(name##_fields), \
-        sizeof(struct msg_##name) };
+    static const struct record name##_record = RECORD_OF(name, "", struct msg_##name, 0);
 /* An array cannot be empty, and some messages have no field: the last row is a dummy that is not
  * counted. */
 #define MESSAGE(name, direction, in, sentence) static const struct field name##_fields[] = {
@@ -24,8 +23,7 @@
 #include "berth/messages.def"
 
 #define MESSAGE(name, direction, in, sentence) \
-    static const struct record name##_record = { #name, sentence, name##_fields, \
-        BERTH_COUNT(name##_fields) - 1, sizeof(struct msg_##name) };
+    static const struct record name##_record = RECORD_OF(name, sentence, struct msg_##name, 1);
 #include "berth/messages.def"
 
 static const struct msg_row rows[MSG_TYPES] = {

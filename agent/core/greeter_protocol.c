@@ -15,8 +15,8 @@
     RECORD_LIST_ROW(struct record_, member, sub_##_record, cap, see, sentence)
 #include "core/greeter_protocol.def"
 
-#define RECORD(name_, sentence_) const struct record name_##_record = { .name = #name_, .sentence = (sentence_), \
-    .fields = name_##_fields, .count = BERTH_COUNT(name_##_fields), .size = sizeof(struct name_) };
+#define RECORD(name, sentence) \
+    const struct record name##_record = RECORD_OF(name, sentence, struct name, 0);
 #include "core/greeter_protocol.def"
 /* clang-format on */
 

@@ -16,12 +16,8 @@
 #define GIVEN(record, kind, member, arg, see, unit, sentence) true,
 #include "core/entities.def"
 
-#define ENTITY(name_, table_, write_, can_, sentence_)                                                   \
-    static const struct record name_##_record = { .name = #name_,                                  \
-                                                  .sentence = (sentence_),                         \
-                                                  .fields = name_##_fields,                        \
-                                                  .count = BERTH_COUNT(name_##_fields),            \
-                                                  .size = sizeof(struct row_##name_) };
+#define ENTITY(name, table, write, can, sentence) \
+    static const struct record name##_record = RECORD_OF(name, sentence, struct row_##name, 0);
 #include "core/entities.def"
 
 #define ENTITY(name_, table_, write_, can_, sentence_)                                                   \

@@ -8,12 +8,8 @@
     RECORD_FIELD_ROW(struct record, kind, member, arg, see, unit, sentence)
 #include "virt/calls.def"
 
-#define ENTITY(name_, table_, write_, sentence_)                                                   \
-    const struct record name_##_record = { .name = #name_,                                         \
-                                           .sentence = (sentence_),                                \
-                                           .fields = name_##_fields,                               \
-                                           .count = BERTH_COUNT(name_##_fields),                   \
-                                           .size = sizeof(struct name_) };
+#define ENTITY(name, table, write, sentence) \
+    const struct record name##_record = RECORD_OF(name, sentence, struct name, 0);
 #include "virt/calls.def"
 
 static const struct virt_call_row rows[VIRT_CALLS] = {

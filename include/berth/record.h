@@ -132,6 +132,13 @@ void record_wipe(const struct record *record, void *row);
 #define RECORD_MEMBER_ENUM(member, arg) enum arg member;
 #define RECORD_MEMBER_SECRET(member, arg) struct secret member;
 
+/* The struct record over the field table name_##_fields, whose last `spare` rows are not counted. */
+#define RECORD_OF(name_, sentence_, type_, spare)                             \
+    {                                                                         \
+        .name = #name_, .sentence = (sentence_), .fields = name_##_fields,    \
+        .count = BERTH_COUNT(name_##_fields) - (spare), .size = sizeof(type_) \
+    }
+
 #define RECORD_MAX_INT(arg) (arg)
 #define RECORD_MAX_BOOL(arg) 1
 #define RECORD_MAX_TIME(arg) 0

@@ -19,11 +19,8 @@ static const char *const collection_table[ENTITY_KINDS] = {
     RECORD_FIELD_ROW(struct verb_##verb, kind, member, arg, see, unit, sentence)
 #include "api/verbs.def"
 
-#define VERB(symbol_, method, path, roles, flags, words, shape, view, sentence_)                   \
-    static const struct record symbol_##_params = { .name = #symbol_, .sentence = (sentence_),     \
-                                                    .fields = symbol_##_fields,                    \
-                                                    .count = BERTH_COUNT(symbol_##_fields) - 1,    \
-                                                    .size = sizeof(struct verb_##symbol_) };
+#define VERB(symbol, method, path, roles, flags, words, shape, view, sentence) \
+    static const struct record symbol##_params = RECORD_OF(symbol, sentence, struct verb_##symbol, 1);
 #include "api/verbs.def"
 
 #define VERB(symbol, method, path, roles, flags, words, shape, view, sentence)                     \

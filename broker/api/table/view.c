@@ -12,11 +12,8 @@
     RECORD_LIST_ROW(struct view_##record, member, view_##sub##_record, cap, see, sentence)
 #include "api/views.def"
 
-#define VIEW(name_, sentence_)                                                                     \
-    const struct record view_##name_##_record = { .name = #name_, .sentence = (sentence_),         \
-                                                  .fields = name_##_fields,                        \
-                                                  .count = BERTH_COUNT(name_##_fields),            \
-                                                  .size = sizeof(struct view_##name_) };
+#define VIEW(name, sentence) \
+    const struct record view_##name##_record = RECORD_OF(name, sentence, struct view_##name, 0);
 #include "api/views.def"
 
 #define VIEW(name, sentence) &view_##name##_record,
