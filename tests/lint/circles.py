@@ -146,6 +146,11 @@ def expand_rows(macros, table):
     return " ".join(out)
 
 
+def undefined_by(table):
+    """The macros that end with a table."""
+    return re.findall(r"^#undef[ \t]+(\w+)", table, re.M)
+
+
 def expand_call(macros, name, arguments, depth=0):
     """What NAME(arguments) stands for, with the macros in it."""
     body = substitute(*macros[name], arguments)
@@ -175,6 +180,8 @@ def expanded(text, tables, shared):
                 active[name] = what
         elif kind == "table" and name in tables:
             pieces += [text[last:at], expand_rows(active, tables[name])]
+            for ended in undefined_by(tables[name]):
+                active.pop(ended, None)
             last = what  # keeps the line's end, so that line numbers stay right
         elif kind == "call" and at >= last and active.get(name, (None,))[0] is not None:
             end = closing(text, what - 1)
@@ -381,11 +388,13 @@ def modules():
             text = without_comments(read(path))
             tables[path] = text
             tables[path.split("/", 1)[1]] = text  # as it is included
+    of_tables = {name for text in tables.values() for name in undefined_by(text)}
     shared = defaultdict(dict)  # module -> macros of its headers
     for path in paths:
         if path.endswith(".h"):
             shared[module_of(path)].update((name, (parameters, body)) for _, name, parameters, body
-                                           in macros_of(without_comments(read(path))) if body is not None)
+                                           in macros_of(without_comments(read(path)))
+                                           if body is not None and name not in of_tables)
     files = defaultdict(list)
     for path in paths:
         if not path.endswith(".def"):
