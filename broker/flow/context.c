@@ -24,7 +24,6 @@ void context_start(struct context *context)
              context->last_sign_ons.key); /* both are keyed by ids that the broker chose */
     list_init(&context->decisions);
     list_init(&context->retried_writes);
-    list_init(&context->pending_ends);
     list_init(&context->pending_requests);
     list_init(&context->invitation_waitq);
     list_init(&context->refill.node);

@@ -97,7 +97,6 @@ struct context {
     struct map resumes;           /* session id -> struct resume: resume.c */
     struct list decisions;        /* decide.c: decisions being written */
     struct list retried_writes;   /* decide.c */
-    struct list pending_ends;     /* release.c: ends of sessions that no caller waits for */
     struct list pending_requests; /* admin*.c */
 
     struct flow *invitation_flow;      /* join.c: takes a use of an invitation now, or NULL */

@@ -108,70 +108,149 @@ struct pending_write {
     struct list node; /* of context.retried_writes */
     struct context *context;
     struct retried_write *write;
+    struct op *caller; /* NULL: no caller waits */
     int conflicts;
-    bool again; /* a write with the same id and action was asked for meanwhile: build again */
+    int delayed; /* tries after a delay */
+    bool again;  /* a write with the same id and action was asked for meanwhile: build again */
     struct op op;
     struct berth_timer retry;
 };
 
-static void pending_write_try(struct pending_write *pending);
-
-static void pending_write_retry(struct berth_timer *timer)
-{
-    pending_write_try(container_of(timer, struct pending_write, retry));
-}
-
-static void pending_write_done(struct pending_write *pending)
+static void pending_write_free(struct pending_write *pending)
 {
     list_remove(&pending->node);
     free(pending->write);
     free(pending);
 }
 
-static void pending_write_committed(struct op *op, int result)
+/* op.error: why, or empty. */
+static void pending_write_end(struct pending_write *pending)
 {
-    struct pending_write *pending = container_of(op, struct pending_write, op);
+    const struct berth_error error = pending->op.error;
+    struct op *caller = pending->caller;
 
-    if (result >= 0 && !pending->again)
-        pending_write_done(pending);
-    else if (result >= 0 ||
-             (result == BERTH_E_CONFLICT && pending->conflicts++ < WRITE_CONFLICTS_MAX))
-        pending_write_try(pending); /* built again from the present facts */
-    else
+    if (pending->write->kind->done)
+        pending->write->kind->done(pending->context, pending->write, &error);
+    pending_write_free(pending);
+    if (caller)
+        op_complete(caller, error.code, &error);
+}
+
+static bool may_be_delayed(struct pending_write *pending)
+{
+    int code = pending->op.error.code;
+    int tries_max = pending->write->kind->tries_max;
+
+    if (pending->caller)
+        return false;
+    if (!tries_max)
+        return true;
+    return (code == BERTH_E_CONFLICT || code == BERTH_E_NO_SPACE || code == BERTH_E_BUSY) &&
+           ++pending->delayed < tries_max && !pending->context->stopping;
+}
+
+/* False: nothing was begun; op.error says why, or is empty when nothing is to be written. */
+static bool pending_write_begun(struct pending_write *pending)
+{
+    struct changes *changes;
+
+    pending->again = false;
+    pending->op.error = (struct berth_error){ 0 };
+    changes = pending->write->kind->build(pending->context, pending->write, &pending->op.error);
+    return changes && decide_begin(pending->context, changes, NULL, &pending->op) >= 0;
+}
+
+static void pending_write_retry(struct berth_timer *timer);
+
+/* No try is under way now: the next one comes later, or none. */
+static void pending_write_rest(struct pending_write *pending)
+{
+    if (pending->op.error.code && may_be_delayed(pending))
         timer_start(pending->context->timers, &pending->retry, WRITE_RETRY_MS, pending_write_retry);
+    else
+        pending_write_end(pending);
 }
 
 static void pending_write_try(struct pending_write *pending)
 {
-    struct changes *changes = pending->write->kind->build(pending->context, pending->write);
+    if (!pending_write_begun(pending))
+        pending_write_rest(pending);
+}
 
-    pending->again = false;
-    if (!changes)
-        pending_write_done(pending);
-    else if (decide_begin(pending->context, changes, NULL, &pending->op) < 0)
-        timer_start(pending->context->timers, &pending->retry, WRITE_RETRY_MS, pending_write_retry);
+static void pending_write_retry(struct berth_timer *timer)
+{
+    pending_write_try(container_of(timer, struct pending_write, retry));
+}
+
+static void pending_write_committed(struct op *op, int result)
+{
+    struct pending_write *pending = container_of(op, struct pending_write, op);
+    bool raced = result == BERTH_E_CONFLICT && pending->conflicts++ < WRITE_CONFLICTS_MAX;
+
+    if (raced || (result >= 0 && pending->again))
+        pending_write_try(pending);
+    else
+        pending_write_rest(pending);
+}
+
+static struct pending_write *pending_write_new(struct context *context, struct retried_write *write)
+{
+    struct pending_write *pending = berth_new(struct pending_write);
+
+    pending->context = context;
+    pending->write = write;
+    op_init(&pending->op, context->timers, pending_write_committed);
+    list_append(&context->retried_writes, &pending->node);
+    return pending;
+}
+
+static bool replaces(const struct retried_write *write, const struct retried_write *earlier)
+{
+    return !write->kind->done && !earlier->kind->done && write->id == earlier->id &&
+           strcmp(write->kind->action, earlier->kind->action) == 0;
+}
+
+void retried_write_init(struct retried_write *write, uint64_t id, int64_t epoch, const char *why)
+{
+    write->id = id;
+    write->epoch = epoch;
+    berth_text(write->why, sizeof(write->why), "%s", why);
+}
+
+struct retried_write *retried_write_new(uint64_t id, int64_t epoch, const char *why)
+{
+    struct retried_write *write = berth_new(struct retried_write);
+
+    retried_write_init(write, id, epoch, why);
+    return write;
 }
 
 void retried_write_start(struct context *context, struct retried_write *write)
 {
-    struct pending_write *pending;
-
     list_each (&context->retried_writes, node) {
-        pending = list_entry(node, struct pending_write, node);
-        if (pending->write->id == write->id &&
-            strcmp(pending->write->kind->action, write->kind->action) == 0) {
+        struct pending_write *pending = list_entry(node, struct pending_write, node);
+
+        if (replaces(write, pending->write)) {
             free(pending->write);
             pending->write = write;
             pending->again = true;
             return;
         }
     }
-    pending = berth_new(struct pending_write);
-    pending->context = context;
-    pending->write = write;
-    op_init(&pending->op, context->timers, pending_write_committed);
-    list_append(&context->retried_writes, &pending->node);
-    pending_write_try(pending);
+    pending_write_try(pending_write_new(context, write));
+}
+
+int retried_write_begin(struct context *context, struct retried_write *write, struct op *op)
+{
+    struct pending_write *pending = pending_write_new(context, write);
+
+    if (!pending_write_begun(pending)) {
+        op->error = pending->op.error;
+        pending_write_free(pending);
+        return op->error.code;
+    }
+    pending->caller = op;
+    return op_begun(op, NULL, pending);
 }
 
 void decide_close(struct context *context)
@@ -200,7 +279,6 @@ void decide_stop(struct context *context)
         struct pending_write *pending = list_entry(node, struct pending_write, node);
 
         timer_stop(context->timers, &pending->retry);
-        free(pending->write);
-        free(pending);
+        pending_write_free(pending);
     }
 }

@@ -3,14 +3,9 @@
 
 #include "flow/decide.h"
 
-struct quarantine {
-    struct retried_write write; /* id: the desktop */
-    char why[300];
-};
-
-static struct changes *quarantine_changes(struct context *context, struct retried_write *write)
+static struct changes *quarantine_changes(struct context *context, struct retried_write *write,
+                                          berth_unused struct berth_error *reterr)
 {
-    const struct quarantine *quarantine = container_of(write, struct quarantine, write);
     struct desktop *desktop = desktop_find(context->core, write->id);
     struct changes *changes;
     struct row_desktop row;
@@ -19,25 +14,24 @@ static struct changes *quarantine_changes(struct context *context, struct retrie
         return NULL;
     row = desktop->row;
     row.quarantined = true;
-    berth_text(row.reason, sizeof(row.reason), "%s", quarantine->why);
+    berth_text(row.reason, sizeof(row.reason), "%s", write->why);
     changes = changes_new("broker", "broker", write->kind->action);
     changes_object(changes, "desktop %s", row.name);
-    changes_detail(changes, "%s", quarantine->why);
+    changes_detail(changes, "%s", write->why);
     changes_set(changes, ENTITY_desktop, &row);
     return changes;
 }
 
-static const struct retried_write_kind quarantine_kind = { "desktop.quarantine",
-                                                           quarantine_changes };
+static const struct retried_write_kind quarantine_kind = { .action = "desktop.quarantine",
+                                                           .build = quarantine_changes };
 
 void desktop_quarantine(struct context *context, struct desktop *desktop, const char *why)
 {
-    struct quarantine *quarantine = berth_new(struct quarantine);
+    struct retried_write *write = retried_write_new(desktop->row.id, 0, why);
 
-    quarantine->write = (struct retried_write){ &quarantine_kind, desktop->row.id };
-    berth_text(quarantine->why, sizeof(quarantine->why), "%s", why);
+    write->kind = &quarantine_kind;
     desktop_set_state(desktop, desktop_QUARANTINED, why);
-    retried_write_start(context, &quarantine->write);
+    retried_write_start(context, write);
 }
 
 void desktop_released(struct context *context, struct desktop *desktop)

@@ -206,7 +206,6 @@ void reactor_stop(struct context *context)
     }
     drop_pending_requests(context);
     decide_stop(context);
-    session_ends_drop(context);
     resume_stop(context);
     machine_requests_drop(context);
     stop_entity_timers(context);

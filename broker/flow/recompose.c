@@ -209,14 +209,17 @@ static void set_ended(struct pool *pool, const char *why, struct changes *change
 struct recompose_over {
     struct retried_write write; /* id: the pool */
     uint64_t version_id;
-    char why[300];
 };
 
-static struct changes *over_changes(struct context *context, struct retried_write *write);
-static const struct retried_write_kind done_kind = { "pool.recompose.done", over_changes };
-static const struct retried_write_kind stop_kind = { "pool.recompose.stop", over_changes };
+static struct changes *over_changes(struct context *context, struct retried_write *write,
+                                    struct berth_error *reterr);
+static const struct retried_write_kind done_kind = { .action = "pool.recompose.done",
+                                                     .build = over_changes };
+static const struct retried_write_kind stop_kind = { .action = "pool.recompose.stop",
+                                                     .build = over_changes };
 
-static struct changes *over_changes(struct context *context, struct retried_write *write)
+static struct changes *over_changes(struct context *context, struct retried_write *write,
+                                    berth_unused struct berth_error *reterr)
 {
     const struct recompose_over *over = container_of(write, struct recompose_over, write);
     struct pool *pool = pool_find(context->core, write->id);
@@ -226,10 +229,10 @@ static struct changes *over_changes(struct context *context, struct retried_writ
         return NULL;
     changes = changes_new("broker", "broker", write->kind->action);
     changes_object(changes, "pool %s", pool->row.name);
-    changes_detail(changes, "%s", over->why);
+    changes_detail(changes, "%s", write->why);
     /* When it is done, desktops still to be deleted are of an old version, and stay so. */
     if (write->kind == &stop_kind)
-        recompose_end(pool, over->why, changes);
+        recompose_end(pool, write->why, changes);
     else
         set_ended(pool, "", changes);
     return changes;
@@ -240,9 +243,9 @@ static void write_over(struct context *context, const struct pool *pool,
 {
     struct recompose_over *over = berth_new(struct recompose_over);
 
-    over->write = (struct retried_write){ kind, pool->row.id };
+    retried_write_init(&over->write, pool->row.id, 0, why);
+    over->write.kind = kind;
     over->version_id = pool->row.recompose_version_id;
-    berth_text(over->why, sizeof(over->why), "%s", why);
     retried_write_start(context, &over->write);
 }
 

@@ -22,7 +22,8 @@ static bool may_be_replaced(struct core *core, const struct pool *pool,
            (desktop->class == CLASS_IDLE || desktop->class == CLASS_SPARE);
 }
 
-static struct changes *delete_pending_changes(struct context *context, struct retried_write *write)
+static struct changes *delete_pending_changes(struct context *context, struct retried_write *write,
+                                              berth_unused struct berth_error *reterr)
 {
     struct desktop *desktop = desktop_find(context->core, write->id);
     const struct pool *pool = desktop ? pool_find(context->core, desktop->row.pool_id) : NULL;
@@ -41,18 +42,19 @@ static struct changes *delete_pending_changes(struct context *context, struct re
     return changes;
 }
 
-static const struct retried_write_kind delete_pending_kind = { "desktop.delete_pending",
-                                                               delete_pending_changes };
+static const struct retried_write_kind delete_pending_kind = { .action = "desktop.delete_pending",
+                                                               .build = delete_pending_changes };
 
 /* One at a time: until its deletion is written the same one is chosen. */
 static void replace(struct context *context, struct pool *pool, const struct desktop *next)
 {
     const struct desktop *going = desktop_find(context->core, pool->replacing_id);
-    struct retried_write *write = berth_new(struct retried_write);
+    struct retried_write *write;
 
     if (!going || !may_be_replaced(context->core, pool, going))
         pool->replacing_id = next->row.id;
-    *write = (struct retried_write){ &delete_pending_kind, pool->replacing_id };
+    write = retried_write_new(pool->replacing_id, 0, "");
+    write->kind = &delete_pending_kind;
     retried_write_start(context, write);
 }
 

@@ -51,7 +51,8 @@ static void refresh_and_delete(struct context *context, struct pool *pool)
     }
 }
 
-static struct changes *delete_pending_changes(struct context *context, struct retried_write *write)
+static struct changes *delete_pending_changes(struct context *context, struct retried_write *write,
+                                              berth_unused struct berth_error *reterr)
 {
     struct desktop *desktop = desktop_find(context->core, write->id);
     struct changes *changes;
@@ -68,8 +69,8 @@ static struct changes *delete_pending_changes(struct context *context, struct re
     return changes;
 }
 
-static const struct retried_write_kind delete_pending_kind = { "desktop.delete_pending",
-                                                               delete_pending_changes };
+static const struct retried_write_kind delete_pending_kind = { .action = "desktop.delete_pending",
+                                                               .build = delete_pending_changes };
 
 /* The pool became smaller: delete unassigned desktops, one at a time, those that are off first. */
 static void shrink_by_one(struct context *context, struct pool *pool)
@@ -82,8 +83,8 @@ static void shrink_by_one(struct context *context, struct pool *pool)
 
         if (list_empty(list))
             continue;
-        write = berth_new(struct retried_write);
-        *write = (struct retried_write){ &delete_pending_kind, pool_entry(list->next)->row.id };
+        write = retried_write_new(pool_entry(list->next)->row.id, 0, "");
+        write->kind = &delete_pending_kind;
         retried_write_start(context, write);
         return;
     }

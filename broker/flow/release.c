@@ -18,238 +18,123 @@
 /* ---- the decision ---- */
 
 /* A copy of struct ending, for decisions that may be tried several times. */
-struct kept_ending {
-    char action[48], reason[24], why[160], actor[80], role[24];
+struct end {
+    struct retried_write write; /* id: the session; epoch, why: of the ending */
+    uint64_t terminal_id;       /* where it was shown at the last try, 0 = nowhere */
+    char action[48], reason[24], actor[80], role[24];
     bool limit;
-    int64_t epoch;
 };
-
-static void keep(struct kept_ending *kept, const struct ending *ending)
-{
-    *kept = (struct kept_ending){ .limit = ending->limit, .epoch = ending->epoch };
-    copy_text(kept->action, ending->action);
-    copy_text(kept->reason, ending->reason);
-    berth_text(kept->why, sizeof(kept->why), "%s", ending->why);
-    copy_text(kept->actor, ending->actor);
-    copy_text(kept->role, ending->role);
-}
-
-static struct ending ending_of(const struct kept_ending *kept)
-{
-    return (struct ending){ .action = kept->action,
-                            .reason = kept->reason,
-                            .why = kept->why,
-                            .actor = kept->actor,
-                            .role = kept->role,
-                            .limit = kept->limit,
-                            .epoch = kept->epoch };
-}
 
 /* The reason to end it may not hold any more: its user may have come back while the end was being
  * written.
  */
-static int check_still_due(const struct session *session, const struct ending *ending,
+static int check_still_due(const struct session *session, const struct end *end,
                            struct session_limit *over, struct berth_error *reterr)
 {
-    if ((ending->epoch && session->row.epoch != ending->epoch) ||
-        (ending->limit && !session_limit_over(session, over)))
+    if ((end->write.epoch && session->row.epoch != end->write.epoch) ||
+        (end->limit && !session_limit_over(session, over)))
         return berth_fail(reterr, BERTH_E_STATE, "session %llu was claimed again meanwhile",
                           (unsigned long long)session->row.id);
     return 0;
 }
 
-static struct changes *ending_changes(struct session *session, const struct ending *ending,
-                                      struct berth_error *reterr)
+static struct changes *end_changes(struct context *context, struct retried_write *write,
+                                   struct berth_error *reterr)
 {
-    struct core *core = session->base.core;
-    struct connection *connection = connection_of(core, session->row.id);
-    const struct desktop *desktop = desktop_find(core, session->row.desktop_id);
+    struct end *end = container_of(write, struct end, write);
+    struct core *core = context->core;
+    struct session *session = session_find(core, write->id);
+    struct connection *connection = connection_of(core, write->id);
+    berth_cleanup(changes_freep) struct changes *changes = NULL;
     struct session_limit over = { 0 };
-    struct changes *changes;
+    const struct desktop *desktop;
 
-    if (check_still_due(session, ending, &over, reterr) < 0)
+    if (!session || session->row.state == session_ENDED) {
+        (void)berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no session %llu",
+                         (unsigned long long)write->id);
         return NULL;
-    changes = changes_new(ending->actor, ending->role, ending->action);
+    }
+    if (check_still_due(session, end, &over, reterr) < 0)
+        return NULL;
+    desktop = desktop_find(core, session->row.desktop_id);
+    changes = changes_new(end->actor, end->role, end->action);
     changes->audit.waited_ms = over.waited_ms;
     changes->audit.limit_ms = over.limit_ms;
     changes_object(changes, "session %llu on desktop %s", (unsigned long long)session->row.id,
                    desktop ? desktop->row.name : "?");
-    changes_detail(changes, "%s", ending->why);
+    changes_detail(changes, "%s", write->why);
     changes->audit.subject_user_id = session->row.user_id;
     changes->audit.terminal_id = session->row.terminal_id;
-    if (session_transition(session, session_ENDING, ending->why, changes, NULL, reterr) < 0 ||
-        (connection && connection_transition(connection, connection_ENDED, ending->why, changes,
-                                             NULL, reterr) < 0)) {
-        changes_free(changes);
+    if (session_transition(session, session_ENDING, write->why, changes, NULL, reterr) < 0 ||
+        (connection && connection_transition(connection, connection_ENDED, write->why, changes,
+                                             NULL, reterr) < 0))
         return NULL;
-    }
-    return changes;
+    end->terminal_id = connection ? connection->row.terminal_id : 0;
+    return berth_take(changes);
 }
 
-/* ENDING is durable: tell the terminal and start the release. terminal_id: where it was shown, 0 =
- * nowhere. */
-static void ending_decided(struct context *context, uint64_t session_id, uint64_t terminal_id,
-                           const char *reason, const char *why)
+/* ENDING is durable: tell the terminal and start the release. */
+static void end_done(struct context *context, struct retried_write *write,
+                     const struct berth_error *error)
 {
-    struct session *session = session_find(context->core, session_id);
+    const struct end *end = container_of(write, struct end, write);
+    struct session *session = session_find(context->core, write->id);
 
-    if (!session)
+    if (error->code || !session)
         return;
-    if (terminal_id)
-        session_hide(context, terminal_id, &session->row, reason, why);
+    if (end->terminal_id)
+        session_hide(context, end->terminal_id, &session->row, end->reason, write->why);
     if (session->flow) {
         /* A sign-on was working on it: cancel it, after the session was taken from it. */
         struct flow *sign_on = session->flow;
 
         session->flow = NULL;
-        flow_cancel(sign_on, BERTH_E_STATE, "%s", why);
+        flow_cancel(sign_on, BERTH_E_STATE, "%s", write->why);
     }
     release_start(context, session);
 }
 
-#define END_CONFLICTS 8
-
-struct end_op {
-    struct context *context;
-    struct op *asked;
-    struct op op;
-    int conflicts;
-    uint64_t session_id;
-    uint64_t terminal_id;
-    struct kept_ending kept;
-};
-
-/* Decide by the present facts. */
-static int end_try(struct end_op *end, struct berth_error *reterr)
+static void retried_end_done(struct context *context, struct retried_write *write,
+                             const struct berth_error *error)
 {
-    struct core *core = end->context->core;
-    struct session *session = session_find(core, end->session_id);
-    const struct connection *connection = connection_of(core, end->session_id);
-    const struct ending ending = ending_of(&end->kept);
-    struct changes *changes;
-    int r;
-
-    if (!session || session->row.state == session_ENDED)
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no session %llu",
-                          (unsigned long long)end->session_id);
-    changes = ending_changes(session, &ending, reterr);
-    if (!changes)
-        return reterr->code;
-    end->terminal_id = connection ? connection->row.terminal_id : 0;
-    r = decide_begin(end->context, changes, NULL, &end->op);
-    if (r < 0)
-        *reterr = end->op.error;
-    return r;
+    if (error->code && error->code != BERTH_E_NOT_FOUND && error->code != BERTH_E_STATE)
+        log_failure(EV_FLOW_FAILED, error, container_of(write, struct end, write)->action);
+    end_done(context, write, error);
 }
 
-static void end_done(struct op *op, int result)
-{
-    struct end_op *end = container_of(op, struct end_op, op);
-    struct op *asked = end->asked;
-    struct berth_error error = op->error;
+static const struct retried_write_kind end_kind = { .build = end_changes, .done = end_done };
+static const struct retried_write_kind retried_end_kind = { .build = end_changes,
+                                                            .done = retried_end_done,
+                                                            .tries_max = 600 };
 
-    /* A change of the session, such as its viewer's end, was being written at the same time. */
-    if (result == BERTH_E_CONFLICT && ++end->conflicts < END_CONFLICTS) {
-        result = end_try(end, &error);
-        if (result >= 0)
-            return;
-    }
-    if (result >= 0)
-        ending_decided(end->context, end->session_id, end->terminal_id, end->kept.reason,
-                       end->kept.why);
-    free(end);
-    op_complete(asked, result, &error);
+static struct retried_write *end_new(uint64_t session_id, const struct ending *ending)
+{
+    struct end *end = berth_new(struct end);
+
+    retried_write_init(&end->write, session_id, ending->epoch, ending->why);
+    end->limit = ending->limit;
+    copy_text(end->action, ending->action);
+    copy_text(end->reason, ending->reason);
+    copy_text(end->actor, ending->actor);
+    copy_text(end->role, ending->role);
+    return &end->write;
 }
 
 int session_end(struct context *context, uint64_t session_id, const struct ending *ending,
                 struct op *op)
 {
-    struct end_op *end = berth_new(struct end_op);
-    int r;
+    struct retried_write *write = end_new(session_id, ending);
 
-    end->context = context;
-    end->asked = op;
-    end->session_id = session_id;
-    keep(&end->kept, ending);
-    op_init(&end->op, context->timers, end_done);
-    r = end_try(end, &op->error);
-    if (r < 0) {
-        free(end);
-        return r;
-    }
-    return op_begun(op, NULL, end);
-}
-
-/* Without a caller that waits: tried again while the store refuses. */
-struct retried_end {
-    struct list node; /* context.pending_ends */
-    struct context *context;
-    uint64_t session_id;
-    struct op op;
-    struct delay delay;
-    bool delayed;
-    int tries;
-    struct kept_ending kept;
-};
-
-#define END_RETRY_MS 1000
-#define END_TRIES 600
-
-static void retried_end_try(struct retried_end *retried);
-
-static void retried_end_done(struct op *op, int result)
-{
-    struct retried_end *retried = container_of(op, struct retried_end, op);
-
-    if (retried->delayed) {
-        retried->delayed = false;
-        retried_end_try(retried);
-        return;
-    }
-    if ((result == BERTH_E_CONFLICT || result == BERTH_E_NO_SPACE || result == BERTH_E_BUSY) &&
-        ++retried->tries < END_TRIES && !retried->context->stopping) {
-        retried->delayed = true;
-        if (delay_begin(&retried->delay, result == BERTH_E_CONFLICT ? 0 : END_RETRY_MS, op) == 0)
-            return;
-    }
-    if (result < 0 && result != BERTH_E_NOT_FOUND && result != BERTH_E_STATE)
-        log_failure(EV_FLOW_FAILED, &op->error, retried->kept.action);
-    list_remove(&retried->node);
-    free(retried);
-}
-
-void session_ends_drop(struct context *context)
-{
-    struct list *node;
-
-    while ((node = list_shift(&context->pending_ends)) != NULL) {
-        struct retried_end *retried = list_entry(node, struct retried_end, node);
-
-        timer_stop(context->timers, &retried->delay.timer);
-        free(retried);
-    }
-}
-
-static void retried_end_try(struct retried_end *retried)
-{
-    const struct ending ending = ending_of(&retried->kept);
-    int r;
-
-    op_init(&retried->op, retried->context->timers, retried_end_done);
-    r = session_end(retried->context, retried->session_id, &ending, &retried->op);
-    if (r < 0)
-        retried_end_done(&retried->op, r);
+    write->kind = &end_kind;
+    return retried_write_begin(context, write, op);
 }
 
 void session_end_retried(struct context *context, uint64_t session_id, const struct ending *ending)
 {
-    struct retried_end *retried = berth_new(struct retried_end);
+    struct retried_write *write = end_new(session_id, ending);
 
-    retried->context = context;
-    list_append(&context->pending_ends, &retried->node);
-    retried->session_id = session_id;
-    keep(&retried->kept, ending);
-    retried_end_try(retried);
+    write->kind = &retried_end_kind;
+    retried_write_start(context, write);
 }
 
 /* ---- the flow ---- */

@@ -36,7 +36,4 @@ void session_end_retried(struct context *context, uint64_t session_id, const str
  * Does nothing for any other. */
 void release_start(struct context *context, struct session *session);
 
-/* At reactor_stop: drop the ends that wait to be tried again. */
-void session_ends_drop(struct context *context);
-
 #endif

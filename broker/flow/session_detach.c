@@ -80,120 +80,83 @@ static void describe(struct context *context, const struct session *session,
     changes->audit.terminal_id = session->row.terminal_id;
 }
 
-#define DETACH_TRIES_MAX 8
-
-struct detach_op {
-    struct context *context;
-    struct op *asked;
-    struct op op;
-    int tries;
-    uint64_t session_id;
+/* A disconnect that a caller waits for. */
+struct detaching {
+    struct retried_write write; /* id: the session */
     uint64_t terminal_id;
     struct row_session session;
     char action[48], actor[80], role[24];
     char reason[24];
-    char why[200];
 };
 
-/* Decide by the present facts. */
-static int detach_try(struct detach_op *pending, struct berth_error *reterr)
+static struct changes *detaching_changes(struct context *context, struct retried_write *write,
+                                         struct berth_error *reterr)
 {
-    struct context *context = pending->context;
-    struct session *session = session_find(context->core, pending->session_id);
-    const struct connection *connection = connection_of(context->core, pending->session_id);
-    struct changes *changes;
-    int r;
+    struct detaching *detaching = container_of(write, struct detaching, write);
+    struct session *session = session_find(context->core, write->id);
+    const struct connection *connection = connection_of(context->core, write->id);
+    berth_cleanup(changes_freep) struct changes *changes = NULL;
 
-    if (!session || session->row.state == session_ENDED)
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no session %llu",
-                          (unsigned long long)pending->session_id);
-    changes = changes_new(pending->actor, pending->role, pending->action);
+    if (!session || session->row.state == session_ENDED) {
+        (void)berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no session %llu",
+                         (unsigned long long)write->id);
+        return NULL;
+    }
+    changes = changes_new(detaching->actor, detaching->role, detaching->action);
     describe(context, session, changes);
-    changes_detail(changes, "%s", pending->why);
+    changes_detail(changes, "%s", write->why);
     if (!(connection || resume_is_due(context, session)) ||
-        !add_decided(context, session, pending->why, changes)) {
-        changes_free(changes);
-        return berth_fail(reterr, BERTH_E_STATE, "session %llu is on no screen",
-                          (unsigned long long)pending->session_id);
+        !add_decided(context, session, write->why, changes)) {
+        (void)berth_fail(reterr, BERTH_E_STATE, "session %llu is on no screen",
+                         (unsigned long long)write->id);
+        return NULL;
     }
-    pending->terminal_id = connection ? connection->row.terminal_id : session->row.terminal_id;
-    pending->session = session->row;
-    r = decide_begin(context, changes, NULL, &pending->op);
-    if (r < 0)
-        *reterr = pending->op.error;
-    return r;
+    detaching->terminal_id = connection ? connection->row.terminal_id : session->row.terminal_id;
+    detaching->session = session->row;
+    return berth_take(changes);
 }
 
-static void detach_done(struct op *op, int result)
+static void detaching_done(struct context *context, struct retried_write *write,
+                           const struct berth_error *error)
 {
-    struct detach_op *pending = container_of(op, struct detach_op, op);
-    struct op *asked = pending->asked;
-    struct berth_error error = op->error;
+    const struct detaching *detaching = container_of(write, struct detaching, write);
 
-    /* A change of the session, such as its first picture, was being written at the same time. */
-    if (result == BERTH_E_CONFLICT && ++pending->tries < DETACH_TRIES_MAX) {
-        result = detach_try(pending, &error);
-        if (result >= 0)
-            return;
-    }
-    if (result >= 0 && pending->terminal_id)
-        session_hide(pending->context, pending->terminal_id, &pending->session, pending->reason,
-                     pending->why);
-    free(pending);
-    op_complete(asked, result, &error);
+    if (!error->code && detaching->terminal_id)
+        session_hide(context, detaching->terminal_id, &detaching->session, detaching->reason,
+                     write->why);
 }
+
+static const struct retried_write_kind detaching_kind = { .build = detaching_changes,
+                                                          .done = detaching_done };
 
 int session_detach(struct context *context, uint64_t session_id, const struct detach *detach,
                    struct op *op)
 {
-    struct detach_op *pending = berth_new(struct detach_op);
-    int r;
+    struct detaching *detaching = berth_new(struct detaching);
 
-    pending->context = context;
-    pending->asked = op;
-    pending->session_id = session_id;
-    copy_text(pending->action, detach->action);
-    copy_text(pending->actor, detach->actor);
-    copy_text(pending->role, detach->role);
-    copy_text(pending->reason, detach->reason);
-    berth_text(pending->why, sizeof(pending->why), "%s", detach->why);
-    op_init(&pending->op, context->timers, detach_done);
-    r = detach_try(pending, &op->error);
-    if (r < 0) {
-        free(pending);
-        return r;
-    }
-    return op_begun(op, NULL, pending);
+    retried_write_init(&detaching->write, session_id, 0, detach->why);
+    detaching->write.kind = &detaching_kind;
+    copy_text(detaching->action, detach->action);
+    copy_text(detaching->actor, detach->actor);
+    copy_text(detaching->role, detach->role);
+    copy_text(detaching->reason, detach->reason);
+    return retried_write_begin(context, &detaching->write, op);
 }
 
-/* A claim of a session has ended. */
-struct claim_end {
-    struct retried_write write; /* id: the session */
-    int64_t epoch;
-    int64_t exit_code; /* of the viewer, when its end was observed */
-    char why[300];
+/* The end of a claim was observed. */
+struct observed {
+    struct retried_write write; /* id: the session; epoch: of the claim */
+    int64_t exit_code;          /* of the viewer */
 };
 
-static void write_claim_end(struct context *context, const struct session *session,
-                            const struct retried_write_kind *kind, const char *why,
-                            int64_t exit_code)
+static struct changes *observed_changes(struct context *context, struct retried_write *write,
+                                        berth_unused struct berth_error *reterr)
 {
-    struct claim_end *end = berth_new(struct claim_end);
-
-    end->write = (struct retried_write){ kind, session->row.id };
-    end->epoch = session->row.epoch;
-    end->exit_code = exit_code;
-    berth_text(end->why, sizeof(end->why), "%s", why);
-    retried_write_start(context, &end->write);
-}
-
-static struct changes *observed_changes(struct context *context, struct retried_write *write)
-{
-    const struct claim_end *end = container_of(write, struct claim_end, write);
+    const struct observed *observed = container_of(write, struct observed, write);
     struct session *session = session_find(context->core, write->id);
-    struct changes *changes;
+    berth_cleanup(changes_freep) struct changes *changes = NULL;
 
-    if (!session || session->row.epoch != end->epoch || session->row.state == session_ENDED ||
+    if (!session || session->row.epoch != write->epoch || session->row.state == session_ENDED ||
         session->row.state == session_ENDING)
         return NULL;
     /* Its terminal came back before the disconnect could be written. */
@@ -203,24 +166,29 @@ static struct changes *observed_changes(struct context *context, struct retried_
     }
     changes = changes_new("broker", "broker", write->kind->action);
     describe(context, session, changes);
-    changes_detail(changes, "%s", end->why);
-    if (!add_observed(context, session, end->why, end->exit_code, changes)) {
-        changes_free(changes);
+    changes_detail(changes, "%s", write->why);
+    if (!add_observed(context, session, write->why, observed->exit_code, changes)) {
         session->detach_after_show = true;
         return NULL;
     }
-    return changes;
+    return berth_take(changes);
 }
 
-static const struct retried_write_kind observed_kind = { "session.disconnected", observed_changes };
+static const struct retried_write_kind observed_kind = { .action = "session.disconnected",
+                                                         .build = observed_changes };
 
 static void write_detach(struct context *context, struct session *session, const char *why,
                          int64_t exit_code)
 {
+    struct observed *observed = berth_new(struct observed);
+
     session->detach_pending = true;
     session->detach_after_show = false;
     session->reattach_epoch = 0;
-    write_claim_end(context, session, &observed_kind, why, exit_code);
+    retried_write_init(&observed->write, session->row.id, session->row.epoch, why);
+    observed->write.kind = &observed_kind;
+    observed->exit_code = exit_code;
+    retried_write_start(context, &observed->write);
 }
 
 /* Record that a connection ended: its terminal disappeared, or its viewer ended. Does not wait;
@@ -236,33 +204,33 @@ static void detach_observed(struct context *context, const struct connection *co
         write_detach(context, session, why, exit_code);
 }
 
-static struct changes *detach_changes(struct context *context, struct retried_write *write)
+static struct changes *detach_changes(struct context *context, struct retried_write *write,
+                                      berth_unused struct berth_error *reterr)
 {
-    const struct claim_end *end = container_of(write, struct claim_end, write);
     struct session *session = session_find(context->core, write->id);
-    struct changes *changes;
+    berth_cleanup(changes_freep) struct changes *changes = NULL;
 
-    if (!session || session->row.epoch != end->epoch)
+    if (!session || session->row.epoch != write->epoch)
         return NULL;
     changes = changes_new("broker", "broker", write->kind->action);
     describe(context, session, changes);
-    changes_detail(changes, "%s", end->why);
-    if (!add_decided(context, session, end->why, changes)) {
-        changes_free(changes);
-        return NULL;
-    }
-    return changes;
+    changes_detail(changes, "%s", write->why);
+    return add_decided(context, session, write->why, changes) ? berth_take(changes) : NULL;
 }
 
-static const struct retried_write_kind detach_kind = { "session.taken_off", detach_changes };
+static const struct retried_write_kind detach_kind = { .action = "session.taken_off",
+                                                       .build = detach_changes };
 
 void session_detach_retried(struct context *context, struct session *session, const char *reason,
                             const char *why)
 {
+    struct retried_write *write = retried_write_new(session->row.id, session->row.epoch, why);
+
+    write->kind = &detach_kind;
     if (session->row.terminal_id)
         session_hide(context, session->row.terminal_id, &session->row, reason, why);
     session->voided_epoch = session->row.epoch;
-    write_claim_end(context, session, &detach_kind, why, 0);
+    retried_write_start(context, write);
 }
 
 void session_detach_all(struct context *context, uint64_t terminal_id, const char *why)
@@ -306,20 +274,20 @@ static bool is_leaving(struct context *context, const struct connection *connect
 
 /* A terminal shows a session that was recorded as disconnected. */
 struct reattach {
-    struct retried_write write; /* id: the session */
+    struct retried_write write; /* id: the session; epoch: of the claim */
     uint64_t terminal_id;
-    int64_t epoch;
 };
 
-static struct changes *reattach_changes(struct context *context, struct retried_write *write)
+static struct changes *reattach_changes(struct context *context, struct retried_write *write,
+                                        berth_unused struct berth_error *reterr)
 {
     const struct reattach *reattach = container_of(write, struct reattach, write);
     struct session *session = session_find(context->core, write->id);
     const struct connection *here = connection_at(context->core, reattach->terminal_id);
+    berth_cleanup(changes_freep) struct changes *changes = NULL;
     struct connection *connection;
-    struct changes *changes;
 
-    if (!session || session->row.epoch != reattach->epoch ||
+    if (!session || session->row.epoch != write->epoch ||
         session->row.terminal_id != reattach->terminal_id)
         return NULL;
     if (session->detach_pending || session->row.state == session_ENDING ||
@@ -334,10 +302,8 @@ static struct changes *reattach_changes(struct context *context, struct retried_
     describe(context, session, changes);
     if (session->row.state != session_ACTIVE &&
         session_transition(session, session_ACTIVE, "its terminal shows it", changes, NULL, NULL) <
-            0) {
-        changes_free(changes);
+            0)
         return NULL;
-    }
     if (!connection) {
         const struct row_connection row = { .id = core_next_id(context->core),
                                             .session_id = session->row.id,
@@ -348,19 +314,20 @@ static struct changes *reattach_changes(struct context *context, struct retried_
 
         changes_add(changes, ENTITY_connection, &row);
     }
-    return changes;
+    return berth_take(changes);
 }
 
-static const struct retried_write_kind reattach_kind = { "session.shown", reattach_changes };
+static const struct retried_write_kind reattach_kind = { .action = "session.shown",
+                                                         .build = reattach_changes };
 
 static void write_reattach(struct context *context, uint64_t session_id, uint64_t terminal_id,
                            int64_t epoch)
 {
     struct reattach *reattach = berth_new(struct reattach);
 
-    reattach->write = (struct retried_write){ &reattach_kind, session_id };
+    retried_write_init(&reattach->write, session_id, epoch, "");
+    reattach->write.kind = &reattach_kind;
     reattach->terminal_id = terminal_id;
-    reattach->epoch = epoch;
     retried_write_start(context, &reattach->write);
 }
 
@@ -420,41 +387,40 @@ void session_detach_recheck(struct context *context, struct session *session)
 
 /* A terminal has got the first picture of a session. */
 struct picture {
-    struct retried_write write; /* id: the session */
-    int64_t epoch;
-    int64_t picture_ms; /* until it came */
+    struct retried_write write; /* id: the session; epoch: of the claim */
+    int64_t picture_ms;         /* until it came */
 };
 
-static struct changes *picture_changes(struct context *context, struct retried_write *write)
+static struct changes *picture_changes(struct context *context, struct retried_write *write,
+                                       berth_unused struct berth_error *reterr)
 {
     const struct picture *picture = container_of(write, struct picture, write);
     struct connection *connection = connection_of(context->core, write->id);
+    berth_cleanup(changes_freep) struct changes *changes = NULL;
     struct row_connection *row;
-    struct changes *changes;
 
-    if (!connection || connection->row.epoch != picture->epoch ||
+    if (!connection || connection->row.epoch != write->epoch ||
         connection->row.state != connection_CONNECTING)
         return NULL;
     changes = changes_new("broker", "broker", write->kind->action);
     changes_object(changes, "connection %llu", (unsigned long long)connection->row.id);
     changes->audit.terminal_id = connection->row.terminal_id;
     if (connection_transition(connection, connection_ACTIVE, "the picture is there", changes, &row,
-                              NULL) < 0) {
-        changes_free(changes);
+                              NULL) < 0)
         return NULL;
-    }
     row->picture_ms = picture->picture_ms;
-    return changes;
+    return berth_take(changes);
 }
 
-static const struct retried_write_kind picture_kind = { "connection.active", picture_changes };
+static const struct retried_write_kind picture_kind = { .action = "connection.active",
+                                                        .build = picture_changes };
 
 static void write_picture(struct context *context, const struct msg_viewer *said)
 {
     struct picture *picture = berth_new(struct picture);
 
-    picture->write = (struct retried_write){ &picture_kind, said->session_id };
-    picture->epoch = said->epoch;
+    retried_write_init(&picture->write, said->session_id, said->epoch, "");
+    picture->write.kind = &picture_kind;
     picture->picture_ms = said->picture_ms;
     retried_write_start(context, &picture->write);
 }

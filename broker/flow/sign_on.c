@@ -226,37 +226,32 @@ static void disconnect(struct flow *flow)
 
 /* ---- tell ---- */
 
-struct shown {
-    struct retried_write write; /* id: the session */
-    int64_t epoch;
-};
-
-static struct changes *active_changes(struct context *context, struct retried_write *write)
+/* write: id of the session, epoch of the claim. */
+static struct changes *active_changes(struct context *context, struct retried_write *write,
+                                      berth_unused struct berth_error *reterr)
 {
-    const struct shown *shown = container_of(write, struct shown, write);
     struct session *session = session_find(context->core, write->id);
-    struct changes *changes;
+    berth_cleanup(changes_freep) struct changes *changes = NULL;
 
-    if (!session || session->row.epoch != shown->epoch || session->row.state != session_PREPARING)
+    if (!session || session->row.epoch != write->epoch || session->row.state != session_PREPARING)
         return NULL;
     changes = changes_new("broker", "broker", write->kind->action);
     changes_object(changes, "session %llu", (unsigned long long)session->row.id);
     changes->audit.subject_user_id = session->row.user_id;
     changes->audit.terminal_id = session->row.terminal_id;
     if (session_transition(session, session_ACTIVE, "its terminal was told to show it", changes,
-                           NULL, NULL) < 0) {
-        changes_free(changes);
+                           NULL, NULL) < 0)
         return NULL;
-    }
-    return changes;
+    return berth_take(changes);
 }
 
-static const struct retried_write_kind active_kind = { "session.active", active_changes };
+static const struct retried_write_kind active_kind = { .action = "session.active",
+                                                       .build = active_changes };
 
 static int tell(struct flow *flow)
 {
     struct sign_on *s = sign_on_of(flow);
-    struct shown *shown;
+    struct retried_write *write;
     struct berth_error error = { 0 };
 
     if (!sign_on_desktop(flow))
@@ -265,10 +260,9 @@ static int tell(struct flow *flow)
         return flow_fail_with(flow, &error);
     sign_on_send_show(s);
     session_find(s->context->core, s->claim.session_id)->show_sent_epoch = s->claim.epoch;
-    shown = berth_new(struct shown);
-    shown->write = (struct retried_write){ &active_kind, s->claim.session_id };
-    shown->epoch = s->claim.epoch;
-    retried_write_start(s->context, &shown->write);
+    write = retried_write_new(s->claim.session_id, s->claim.epoch, "");
+    write->kind = &active_kind;
+    retried_write_start(s->context, write);
     return FLOW_DONE;
 }
 

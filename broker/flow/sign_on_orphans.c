@@ -69,42 +69,36 @@ void sign_on_disconnect_orphans(struct context *context, uint64_t user_id)
     }
 }
 
-struct orphan {
-    struct retried_write write; /* id: the session */
-    int64_t epoch;
-};
-
-static struct changes *orphan_changes(struct context *context, struct retried_write *write)
+/* write: id of the session, epoch of the claim. */
+static struct changes *orphan_changes(struct context *context, struct retried_write *write,
+                                      berth_unused struct berth_error *reterr)
 {
-    static const char why[] = "the sign-on was not completed";
-    int64_t epoch = container_of(write, struct orphan, write)->epoch;
     struct session *session = session_find(context->core, write->id);
+    berth_cleanup(changes_freep) struct changes *changes = NULL;
     struct connection *connection;
-    struct changes *changes;
 
-    if (!session || session->row.state != session_PREPARING || session->row.epoch != epoch ||
-        session->flow || session->show_sent_epoch == epoch)
+    if (!session || session->row.state != session_PREPARING || session->row.epoch != write->epoch ||
+        session->flow || session->show_sent_epoch == write->epoch)
         return NULL;
     changes = changes_new("broker", "broker", write->kind->action);
     changes_object(changes, "session %llu", (unsigned long long)session->row.id);
     changes->audit.subject_user_id = session->row.user_id;
     connection = connection_of(context->core, session->row.id);
-    if (session_transition(session, session_DISCONNECTED, why, changes, NULL, NULL) < 0 ||
+    if (session_transition(session, session_DISCONNECTED, write->why, changes, NULL, NULL) < 0 ||
         (connection &&
-         connection_transition(connection, connection_ENDED, why, changes, NULL, NULL) < 0)) {
-        changes_free(changes);
+         connection_transition(connection, connection_ENDED, write->why, changes, NULL, NULL) < 0))
         return NULL;
-    }
-    return changes;
+    return berth_take(changes);
 }
 
-static const struct retried_write_kind orphan_kind = { "session.undo", orphan_changes };
+static const struct retried_write_kind orphan_kind = { .action = "session.undo",
+                                                       .build = orphan_changes };
 
 void session_disconnect_orphan(struct context *context, struct session *session)
 {
-    struct orphan *orphan = berth_new(struct orphan);
+    struct retried_write *write =
+        retried_write_new(session->row.id, session->row.epoch, "the sign-on was not completed");
 
-    orphan->write = (struct retried_write){ &orphan_kind, session->row.id };
-    orphan->epoch = session->row.epoch;
-    retried_write_start(context, &orphan->write);
+    write->kind = &orphan_kind;
+    retried_write_start(context, write);
 }
