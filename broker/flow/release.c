@@ -380,9 +380,9 @@ static int close_session(struct flow *flow)
     struct release *release = release_of(flow);
     struct context *context = release->context;
     struct session *session = session_find(context->core, release->session_id);
+    berth_cleanup(changes_freep) struct changes *changes = NULL;
     struct assignment *assignment;
     const struct pool *pool;
-    struct changes *changes;
 
     if (!session || session->row.state != session_ENDING)
         return FLOW_DONE;
@@ -390,21 +390,17 @@ static int close_session(struct flow *flow)
     changes_object(changes, "session %llu", (unsigned long long)session->row.id);
     changes->audit.subject_user_id = session->row.user_id;
     if (session_transition(session, session_ENDED, session->row.reason, changes, NULL,
-                           &flow->error) < 0) {
-        changes_free(changes);
+                           &flow->error) < 0)
         return FLOW_FAIL;
-    }
     pool = pool_find(context->core, session->row.pool_id);
     assignment = assignment_find(context->core, session->row.assignment_id);
     if (assignment && assignment->row.state == assignment_OPEN &&
         (!pool || pool->row.kind != pool_kind_DEDICATED) &&
         assignment_transition(assignment, assignment_CLOSED, "its session ended", changes,
-                              &flow->error) < 0) {
-        changes_free(changes);
+                              &flow->error) < 0)
         return FLOW_FAIL;
-    }
     note_use(release, changes);
-    return flow_await(flow, decide_begin(context, changes, NULL, &flow->op));
+    return flow_await(flow, decide_begin(context, berth_take(changes), NULL, &flow->op));
 }
 
 static int closed(struct flow *flow)
