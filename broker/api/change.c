@@ -146,24 +146,14 @@ static size_t count_references(struct core *core, enum entity_kind kind,
 {
     const struct record *record = entity_row(kind)->record;
     const char *target = entity_row(entity->kind)->name;
+    struct entity *other = NULL;
     size_t count = 0;
 
-    for (size_t i = 0; i < record->count; i++) {
-        const struct field *field = &record->fields[i];
-
-        if (field->type != FIELD_ID || strcmp(field->refers, target) != 0)
-            continue;
-        list_each (core_all(core, kind), node) {
-            struct entity *other = entity_of(node);
-            uint64_t value;
-
-            memcpy(&value, (const char *)entity_row_of(other) + field->offset, sizeof(value));
-            if (value != id || core_has_ended(kind, entity_row_of(other)))
-                continue;
-            if (count++ == 0)
-                (void)name_of(other, first);
-        }
-    }
+    for (size_t i = 0; i < record->count; i++)
+        if (record->fields[i].type == FIELD_ID && strcmp(record->fields[i].refers, target) == 0)
+            count += core_count_references(core, kind, record->fields[i].offset, id, &other);
+    if (other)
+        (void)name_of(other, first);
     return count;
 }
 

@@ -105,10 +105,9 @@ bool subject_is_gone(const struct subject *subject)
 
 static const char *name_of(struct core *core, enum entity_kind kind, uint64_t id)
 {
-    const struct field *field = record_field(entity_row(kind)->record, "name");
     const struct entity *entity = core_find(core, kind, id);
 
-    return entity && field ? (const char *)entity_row_of_const(entity) + field->offset : NULL;
+    return entity ? entity_name(entity) : NULL;
 }
 
 const char *subject_name(struct core *core, const struct subject *subject)

@@ -17,7 +17,7 @@ const void *entity_row_of_const(const struct entity *entity)
     return (const char *)entity + entity->core->ops[entity->kind].row_offset;
 }
 
-static const char *name_of(const struct entity *entity)
+const char *entity_name(const struct entity *entity)
 {
     const struct field *field = record_field(entity_row(entity->kind)->record, "name");
 
@@ -43,6 +43,25 @@ bool entity_row_has_ended(const struct entity_ops *ops, const void *row)
 static bool has_ended(const struct entity *entity)
 {
     return entity_row_has_ended(&entity->core->ops[entity->kind], entity_row_of_const(entity));
+}
+
+size_t core_count_references(struct core *core, enum entity_kind kind, size_t offset, uint64_t id,
+                             struct entity **ret_first)
+{
+    size_t count = 0;
+
+    list_each (core_all(core, kind), node) {
+        struct entity *entity = entity_of(node);
+        uint64_t value;
+
+        memcpy(&value, (const char *)entity_row_of(entity) + offset, sizeof(value));
+        if (value != id || has_ended(entity))
+            continue;
+        if (ret_first && !*ret_first)
+            *ret_first = entity;
+        count++;
+    }
+    return count;
 }
 
 static void entity_free(struct entity *entity)
@@ -100,7 +119,7 @@ static void put_in_order(struct registry *registry, struct entity *entity)
 /* By its name and by what its row refers to. */
 static void add_keys(struct registry *registry, struct entity *entity)
 {
-    const char *name = name_of(entity);
+    const char *name = entity_name(entity);
 
     if (name)
         map_put_text(&registry->by_name, name, entity);
@@ -110,7 +129,7 @@ static void add_keys(struct registry *registry, struct entity *entity)
 
 static void remove_keys(struct registry *registry, struct entity *entity)
 {
-    const char *name = name_of(entity);
+    const char *name = entity_name(entity);
 
     if (name && map_get_text(&registry->by_name, name) == entity)
         (void)map_take_text(&registry->by_name, name);

@@ -35,9 +35,17 @@ static inline struct list *core_all(struct core *core, enum entity_kind kind)
 /* Has a row of this kind ended? */
 bool entity_row_has_ended(const struct entity_ops *ops, const void *row);
 
+/* How many rows of `kind` that have not ended hold `id` at this offset; for checks that are rare.
+ * ret_first: set to the first of them, unless it is set already; may be NULL. */
+size_t core_count_references(struct core *core, enum entity_kind kind, size_t offset, uint64_t id,
+                             struct entity **ret_first);
+
 /* The row of an entity, of its kind's struct. */
 void *entity_row_of(struct entity *entity);
 const void *entity_row_of_const(const struct entity *entity);
+
+/* The name in its row; NULL for a kind without one. */
+const char *entity_name(const struct entity *entity);
 
 /* A pinned entity stays in memory, also when dropped. */
 void entity_pin(struct entity *entity);

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "flow/admin_check.h"
 #include "flow/admin_job.h"
+#include "flow/admin_references.h"
 #include "flow/admin_rules.h"
 #include "flow/decide.h"
 
@@ -182,11 +184,15 @@ int admin_set(struct context *context, const struct admin_actor *actor, enum ent
 int admin_drop_check(struct core *core, struct entity *entity, struct berth_error *reterr)
 {
     const struct admin_rule *rule = admin_rule(entity->kind);
+    int r;
 
     if (!(entity_row(entity->kind)->can & CAN_DELETE))
         return berth_fail(reterr, BERTH_E_UNSUPPORTED, "a %s is not deleted this way",
                           entity_row(entity->kind)->name);
-    return rule->unused ? rule->unused(core, entity_row_of(entity), reterr) : 0;
+    r = rule->may_go ? rule->may_go(core, entity, reterr) : 0;
+    if (r >= 0)
+        r = admin_check_unused(core, entity, reterr);
+    return r < 0 ? r : admin_check_unreferenced(core, entity, reterr);
 }
 
 int admin_drop(struct context *context, const struct admin_actor *actor, enum entity_kind kind,

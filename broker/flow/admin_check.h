@@ -21,13 +21,14 @@ int admin_check_name(const char *what, const char *name, const char *also,
 int admin_check_refers(struct core *core, enum entity_kind kind, uint64_t id, const char *whose,
                        struct berth_error *reterr) berth_must_check;
 
-/* An entity of `kind` that has not ended and whose id at `offset` of its row is `id`, or NULL; for
- * checks that are rare. Rows that have ended do not prevent a deletion: memory has few of them, and
- * the store clears their references to a deleted row. */
-struct entity *admin_first_that_refers(struct core *core, enum entity_kind kind, size_t offset,
-                                       uint64_t id);
+/* Refuse to delete a row that others use, with STATE: "host 'h1' cannot be deleted: desktops live on
+ * it". Rows that have ended do not prevent a deletion: memory has few of them, and the store clears
+ * their references to a deleted row. */
+int admin_check_unused(struct core *core, struct entity *entity,
+                       struct berth_error *reterr) berth_must_check;
 
-/* Refuse to delete a row, with STATE; by: what uses it. */
-int admin_in_use(const char *what, const char *name, const char *by, struct berth_error *reterr);
+/* Refuse to delete a row that has a name, with STATE; format: what uses it. */
+int admin_in_use(const struct entity *entity, struct berth_error *reterr, const char *format, ...)
+    berth_printf(3, 4);
 
 #endif

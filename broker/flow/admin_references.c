@@ -8,6 +8,7 @@
 #include "core/effective.h"
 #include "core/match.h"
 #include "core/reference.h"
+#include "flow/admin_check.h"
 #include "flow/admin_rules.h"
 
 /* ---- names become ids ---- */
@@ -267,74 +268,67 @@ static bool is_named(const struct subject *subject, enum entity_kind kind, uint6
     return subject->kind == kind && subject->id == id;
 }
 
-static int refuse_referenced(enum entity_kind kind, const char *name, struct berth_error *reterr,
-                             const char *format, ...) berth_printf(4, 5);
-
-static int refuse_referenced(enum entity_kind kind, const char *name, struct berth_error *reterr,
-                             const char *format, ...)
-{
-    char by[160];
-    va_list list;
-
-    va_start(list, format);
-    (void)vsnprintf(by, sizeof(by), format, list);
-    va_end(list);
-    return berth_fail(reterr, BERTH_E_STATE, "%s '%s' cannot be deleted: %s",
-                      entity_row(kind)->name, name, by);
-}
-
-static int check_unreferenced_by_rules(struct core *core, enum entity_kind kind, uint64_t id,
-                                       const char *name, struct berth_error *reterr)
+static int check_unreferenced_by_rules(struct core *core, struct entity *entity, uint64_t id,
+                                       struct berth_error *reterr)
 {
     list_each (core_all(core, ENTITY_entitlement), node) {
         const struct row_entitlement *row = entity_row_of(entity_of(node));
         const struct subject subject = entitlement_subject(row);
         const struct pool *pool = pool_find(core, row->pool_id);
 
-        if (is_named(&subject, kind, id))
-            return refuse_referenced(
-                kind, name, reterr, "entitlement %llu (%s, pool '%s') names it; delete that first",
+        if (is_named(&subject, entity->kind, id))
+            return admin_in_use(
+                entity, reterr, "entitlement %llu (%s, pool '%s') names it; delete that first",
                 (unsigned long long)row->id, effect_names[row->effect], pool ? pool->row.name : "");
     }
     list_each (core_all(core, ENTITY_profile), node) {
         const struct row_profile *row = entity_row_of(entity_of(node));
         const struct subject subject = profile_subject(row);
 
-        if (is_named(&subject, kind, id))
-            return refuse_referenced(kind, name, reterr,
-                                     "profile '%s' is for it; delete that first", row->name);
+        if (is_named(&subject, entity->kind, id))
+            return admin_in_use(entity, reterr, "profile '%s' is for it; delete that first",
+                                row->name);
     }
     return 0;
 }
 
-int admin_check_unreferenced(struct core *core, enum entity_kind kind, uint64_t id,
-                             const char *name, struct berth_error *reterr)
+static int check_host_unreferenced(struct core *core, struct entity *host, uint64_t id,
+                                   struct berth_error *reterr)
 {
-    if (kind != ENTITY_host)
-        return check_unreferenced_by_rules(core, kind, id, name, reterr);
     list_each (core_all(core, ENTITY_pool), node) {
         const struct row_pool *row = entity_row_of(entity_of(node));
 
         if (reference_has(row->hosts, id))
-            return refuse_referenced(kind, name, reterr,
-                                     "pool '%s' is limited to it; change its hosts first",
-                                     row->name);
+            return admin_in_use(host, reterr, "pool '%s' is limited to it; change its hosts first",
+                                row->name);
     }
     return 0;
 }
 
-int admin_check_pool_unwanted(struct core *core, const struct row_pool *row,
-                              struct berth_error *reterr)
+static int check_pool_unwanted(struct core *core, struct entity *pool, struct berth_error *reterr)
 {
     list_each (core_all(core, ENTITY_profile), node) {
         const struct row_profile *profile = entity_row_of(entity_of(node));
 
-        if (effective_has_value(profile->settings, "pool", row->name))
-            return refuse_referenced(ENTITY_pool, row->name, reterr,
-                                     "the terminals of profile '%s' ask for it; change that first",
-                                     profile->name);
+        if (effective_has_value(profile->settings, "pool", entity_name(pool)))
+            return admin_in_use(pool, reterr,
+                                "the terminals of profile '%s' ask for it; change that first",
+                                profile->name);
     }
     return 0;
+}
+
+int admin_check_unreferenced(struct core *core, struct entity *entity, struct berth_error *reterr)
+{
+    const union row *row = entity_row_of(entity);
+
+    if (entity->kind == ENTITY_user || entity->kind == ENTITY_terminal)
+        return 0; /* those go with it: admin_drop_rules_of */
+    if (entity->kind == ENTITY_host)
+        return check_host_unreferenced(core, entity, row->id, reterr);
+    if (entity->kind == ENTITY_pool)
+        return check_pool_unwanted(core, entity, reterr);
+    return check_unreferenced_by_rules(core, entity, row->id, reterr);
 }
 
 void admin_drop_rules_of(struct core *core, enum entity_kind kind, uint64_t id,

@@ -20,13 +20,10 @@ int admin_normalize_hosts(struct core *core, struct row_pool *row, const struct 
 /* Reduce to words that are separated by single spaces, each once. */
 void admin_normalize_tags(char *tags);
 
-/* Errors: STATE when an entitlement, a profile or a pool refers to the entity with this id; the
- * error names it. */
-int admin_check_unreferenced(struct core *core, enum entity_kind kind, uint64_t id,
-                             const char *name, struct berth_error *reterr) berth_must_check;
-/* Errors: STATE when a profile makes terminals ask for this pool. */
-int admin_check_pool_unwanted(struct core *core, const struct row_pool *row,
-                              struct berth_error *reterr) berth_must_check;
+/* Errors: STATE when an entitlement, a profile or a pool refers to the entity and does not go with
+ * it; the error names it. */
+int admin_check_unreferenced(struct core *core, struct entity *entity,
+                             struct berth_error *reterr) berth_must_check;
 
 /* Drop the entitlements, profiles and invitations that are for this user or terminal. */
 void admin_drop_rules_of(struct core *core, enum entity_kind kind, uint64_t id,

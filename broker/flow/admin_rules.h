@@ -18,8 +18,8 @@ struct admin_rule {
      * may not give are as in `now`, the present row, or zero for a new one (now: NULL).
      */
     int (*check)(struct core *core, void *row, const void *now, struct berth_error *reterr);
-    /* Refuse to delete a row that is in use. */
-    int (*unused)(struct core *core, const void *row, struct berth_error *reterr);
+    /* Refuse to delete a row by what it is; which rows refer to it is checked after this. */
+    int (*may_go)(struct core *core, struct entity *entity, struct berth_error *reterr);
     /* Rows that are added or dropped with it. */
     void (*with_new)(struct core *core, const void *row, struct changes *changes);
     void (*with_gone)(struct core *core, const void *row, struct changes *changes);
@@ -29,9 +29,9 @@ struct admin_rule {
 };
 
 extern const struct admin_rule admin_rule_site, admin_rule_place, admin_rule_terminal;
-extern const struct admin_rule admin_rule_host, admin_rule_image, admin_rule_image_version;
+extern const struct admin_rule admin_rule_host, admin_rule_image_version;
 extern const struct admin_rule admin_rule_pool, admin_rule_desktop;
-extern const struct admin_rule admin_rule_user, admin_rule_group, admin_rule_membership;
+extern const struct admin_rule admin_rule_user, admin_rule_membership;
 extern const struct admin_rule admin_rule_admin;
 extern const struct admin_rule admin_rule_entitlement, admin_rule_profile;
 

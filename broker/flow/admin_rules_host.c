@@ -1,11 +1,10 @@
-/* admin_rules_host.c - rules of hosts, images and their versions. */
+/* admin_rules_host.c - rules of hosts and of versions of images. */
 #include <stdio.h>
 #include <string.h>
 
 #include "core/address.h"
 #include "core/index.h"
 #include "flow/admin_check.h"
-#include "flow/admin_references.h"
 #include "flow/admin_rules.h"
 
 /* ---- host ---- */
@@ -120,35 +119,8 @@ static int check_host(struct core *core, void *row_, const void *now, struct ber
     return r < 0 ? r : check_host_ports(core, row, now, reterr);
 }
 
-static int unused_host(struct core *core, const void *row_, struct berth_error *reterr)
-{
-    const struct row_host *row = row_;
-
-    if (index_first(core, DESKTOPS_OF_HOST, row->id))
-        return admin_in_use("host", row->name, "desktops live on it", reterr);
-    return admin_check_unreferenced(core, ENTITY_host, row->id, row->name, reterr);
-}
-
 const struct admin_rule admin_rule_host = {
     .check = check_host,
-    .unused = unused_host,
-};
-
-/* ---- image ---- */
-
-static int unused_image(struct core *core, const void *row_, struct berth_error *reterr)
-{
-    const struct row_image *row = row_;
-
-    if (admin_first_that_refers(core, ENTITY_pool, offsetof(struct row_pool, image_id), row->id))
-        return admin_in_use("image", row->name, "a pool is made from it", reterr);
-    if (index_first(core, VERSIONS_OF_IMAGE, row->id))
-        return admin_in_use("image", row->name, "it has versions", reterr);
-    return 0;
-}
-
-const struct admin_rule admin_rule_image = {
-    .unused = unused_image,
 };
 
 /* ---- image version ---- */
@@ -227,28 +199,6 @@ static int check_image_version(struct core *core, void *row_, berth_unused const
     return 0;
 }
 
-static int unused_image_version(struct core *core, const void *row_, struct berth_error *reterr)
-{
-    const struct row_image_version *row = row_;
-
-    if (admin_first_that_refers(core, ENTITY_desktop,
-                                offsetof(struct row_desktop, image_version_id), row->id))
-        return berth_fail(reterr, BERTH_E_STATE,
-                          "version %lld cannot be deleted: desktops are made from it",
-                          (long long)row->number);
-    if (admin_first_that_refers(core, ENTITY_pool, offsetof(struct row_pool, recompose_version_id),
-                                row->id))
-        return berth_fail(reterr, BERTH_E_STATE,
-                          "version %lld cannot be deleted: a pool is being recomposed to it",
-                          (long long)row->number);
-    if (admin_first_that_refers(core, ENTITY_image, offsetof(struct row_image, current_id),
-                                row->id))
-        return berth_fail(reterr, BERTH_E_STATE,
-                          "version %lld cannot be deleted: it is the published one",
-                          (long long)row->number);
-    return 0;
-}
-
 /* A rollback to it is not possible any more. */
 static void image_version_gone(struct core *core, const void *row_, struct changes *changes)
 {
@@ -264,6 +214,5 @@ static void image_version_gone(struct core *core, const void *row_, struct chang
 
 const struct admin_rule admin_rule_image_version = {
     .check = check_image_version,
-    .unused = unused_image_version,
     .with_gone = image_version_gone,
 };

@@ -130,18 +130,6 @@ static int check_pool(struct core *core, void *row_, const void *now_, struct be
                                          : check_pool_machines(core, row, reterr);
 }
 
-static int unused_pool(struct core *core, const void *row_, struct berth_error *reterr)
-{
-    const struct row_pool *row = row_;
-
-    if (index_first(core, DESKTOPS_OF_POOL, row->id))
-        return admin_in_use("pool", row->name,
-                            "it has desktops (set max=0 and wait, or delete them)", reterr);
-    if (index_first(core, SESSIONS_OF_POOL, row->id))
-        return admin_in_use("pool", row->name, "it has sessions", reterr);
-    return admin_check_pool_unwanted(core, row, reterr);
-}
-
 /* Entitlements to a pool go with it. */
 static void pool_gone(struct core *core, const void *row_, struct changes *changes)
 {
@@ -155,7 +143,6 @@ static void pool_gone(struct core *core, const void *row_, struct changes *chang
 
 const struct admin_rule admin_rule_pool = {
     .check = check_pool,
-    .unused = unused_pool,
     .with_gone = pool_gone,
     .with_set = admin_pool_renamed,
 };
@@ -210,16 +197,14 @@ static int check_desktop(struct core *core, void *row_, const void *now_,
     return check_place_of(core, row, now, reterr);
 }
 
-static int unused_desktop(struct core *core, const void *row_, struct berth_error *reterr)
+static int desktop_may_go(struct core *core, struct entity *entity, struct berth_error *reterr)
 {
-    const struct row_desktop *row = row_;
-    struct pool *pool = pool_find(core, row->pool_id);
+    const struct row_desktop *row = entity_row_of(entity);
+    const struct pool *pool = pool_find(core, row->pool_id);
 
     if (pool && pool->row.kind != pool_kind_MANUAL)
         return berth_fail(reterr, BERTH_E_STATE,
                           "desktop '%s' has a machine: use the verb that deletes both", row->name);
-    if (index_first(core, ASSIGNMENTS_OF_DESKTOP, row->id))
-        return admin_in_use("desktop", row->name, "it belongs to a user", reterr);
     return 0;
 }
 
@@ -242,7 +227,7 @@ static void desktop_gone(struct core *core, const void *row_, struct changes *ch
 
 const struct admin_rule admin_rule_desktop = {
     .check = check_desktop,
-    .unused = unused_desktop,
+    .may_go = desktop_may_go,
     .with_new = desktop_new,
     .with_gone = desktop_gone,
 };

@@ -20,18 +20,8 @@ static int check_site(berth_unused struct core *core, void *row_, const void *no
     return 0;
 }
 
-static int unused_site(struct core *core, const void *row_, struct berth_error *reterr)
-{
-    const struct row_site *row = row_;
-
-    if (admin_first_that_refers(core, ENTITY_place, offsetof(struct row_place, site_id), row->id))
-        return admin_in_use("site", row->name, "places belong to it", reterr);
-    return admin_check_unreferenced(core, ENTITY_site, row->id, row->name, reterr);
-}
-
 const struct admin_rule admin_rule_site = {
     .check = check_site,
-    .unused = unused_site,
 };
 
 /* When there is one site only, it is the default. */
@@ -53,22 +43,9 @@ static int check_place(struct core *core, void *row_, berth_unused const void *n
     return 0;
 }
 
-static int unused_place(struct core *core, const void *row_, struct berth_error *reterr)
-{
-    const struct row_place *row = row_;
-
-    if (index_first(core, TERMINALS_OF_PLACE, row->id))
-        return admin_in_use("place", row->name, "terminals stand there", reterr);
-    if (admin_first_that_refers(core, ENTITY_invitation, offsetof(struct row_invitation, place_id),
-                                row->id))
-        return admin_in_use("place", row->name, "an invitation names it", reterr);
-    return admin_check_unreferenced(core, ENTITY_place, row->id, row->name, reterr);
-}
-
 const struct admin_rule admin_rule_place = {
     .name_also = "/",
     .check = check_place,
-    .unused = unused_place,
     .with_set = admin_place_renamed,
 };
 
@@ -87,18 +64,13 @@ static int check_terminal(struct core *core, void *row_, berth_unused const void
     return 0;
 }
 
-static int unused_terminal(struct core *core, const void *row_, struct berth_error *reterr)
+static int terminal_may_go(berth_unused struct core *core, struct entity *entity,
+                           struct berth_error *reterr)
 {
-    const struct row_terminal *row = row_;
+    const struct row_terminal *row = entity_row_of(entity);
 
     if (row->state != terminal_REVOKED && row->state != terminal_WAITING)
-        return admin_in_use("terminal", row->name, "revoke it first", reterr);
-    if (admin_first_that_refers(core, ENTITY_connection,
-                                offsetof(struct row_connection, terminal_id), row->id) ||
-        admin_first_that_refers(core, ENTITY_session, offsetof(struct row_session, terminal_id),
-                                row->id))
-        return admin_in_use("terminal", row->name,
-                            "a session was shown there last; sign it off first", reterr);
+        return admin_in_use(entity, reterr, "revoke it first");
     return 0;
 }
 
@@ -115,6 +87,6 @@ static void terminal_gone(struct core *core, const void *row_, struct changes *c
 
 const struct admin_rule admin_rule_terminal = {
     .check = check_terminal,
-    .unused = unused_terminal,
+    .may_go = terminal_may_go,
     .with_gone = terminal_gone,
 };

@@ -1,10 +1,10 @@
-/* admin_rules_user.c - rules of users, groups and administrators. */
+/* admin_rules_user.c - rules of users, memberships and administrators. */
 #include "core/index.h"
 #include "flow/admin_check.h"
 #include "flow/admin_references.h"
 #include "flow/admin_rules.h"
 
-/* ---- users, groups ---- */
+/* ---- users, memberships ---- */
 
 static int check_user(berth_unused struct core *core, void *row_, berth_unused const void *now,
                       berth_unused struct berth_error *reterr)
@@ -13,21 +13,6 @@ static int check_user(berth_unused struct core *core, void *row_, berth_unused c
 
     if (!row->kind)
         row->kind = user_kind_PERSON;
-    return 0;
-}
-
-static int unused_user(struct core *core, const void *row_, struct berth_error *reterr)
-{
-    const struct row_user *row = row_;
-
-    if (index_first(core, ASSIGNMENTS_OF_USER, row->id) ||
-        index_first(core, SESSIONS_OF_USER, row->id))
-        return admin_in_use("user", row->name,
-                            "a desktop belongs to them; disable them, or sign them off first",
-                            reterr);
-    if (admin_first_that_refers(core, ENTITY_terminal, offsetof(struct row_terminal, kiosk_user_id),
-                                row->id))
-        return admin_in_use("user", row->name, "a terminal signs on as them", reterr);
     return 0;
 }
 
@@ -48,22 +33,7 @@ static void user_gone(struct core *core, const void *row_, struct changes *chang
 const struct admin_rule admin_rule_user = {
     .name_also = "\\",
     .check = check_user,
-    .unused = unused_user,
     .with_gone = user_gone,
-};
-
-static int unused_group(struct core *core, const void *row_, struct berth_error *reterr)
-{
-    const struct row_group *row = row_;
-
-    if (admin_first_that_refers(core, ENTITY_membership, offsetof(struct row_membership, group_id),
-                                row->id))
-        return admin_in_use("group", row->name, "it has members", reterr);
-    return admin_check_unreferenced(core, ENTITY_group, row->id, row->name, reterr);
-}
-
-const struct admin_rule admin_rule_group = {
-    .unused = unused_group,
 };
 
 static int check_membership(struct core *core, void *row_, berth_unused const void *now,
