@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "core/index.h"
-
 /* ---- one entity ---- */
 
 void *entity_row_of(struct entity *entity)
@@ -62,6 +60,15 @@ size_t core_count_references(struct core *core, enum entity_kind kind, size_t of
         count++;
     }
     return count;
+}
+
+void changes_drop_all(struct changes *changes, struct core *core, enum index_by by, uint64_t id)
+{
+    list_each (index_list(core, by, id), node) {
+        struct entity *entity = index_entry(by, node);
+
+        changes_drop(changes, entity->kind, entity_row_of(entity));
+    }
 }
 
 static void entity_free(struct entity *entity)

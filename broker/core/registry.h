@@ -7,6 +7,7 @@
 #define BERTH_CORE_REGISTRY_H
 
 #include "core/core.h"
+#include "core/index.h"
 
 /* Sessions, connections, assignments and commands that have ended and are still in memory, in
  * all. */
@@ -39,6 +40,9 @@ bool entity_row_has_ended(const struct entity_ops *ops, const void *row);
  * ret_first: set to the first of them, unless it is set already; may be NULL. */
 size_t core_count_references(struct core *core, enum entity_kind kind, size_t offset, uint64_t id,
                              struct entity **ret_first);
+
+/* Drop the rows of all entities in the index `by` that refer to `id`. */
+void changes_drop_all(struct changes *changes, struct core *core, enum index_by by, uint64_t id);
 
 /* The row of an entity, of its kind's struct. */
 void *entity_row_of(struct entity *entity);

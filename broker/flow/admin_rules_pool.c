@@ -135,10 +135,7 @@ static void pool_gone(struct core *core, const void *row_, struct changes *chang
 {
     const struct row_pool *row = row_;
 
-    list_each (index_list(core, ENTITLEMENTS_OF_POOL, row->id), node) {
-        changes_drop(changes, ENTITY_entitlement,
-                     entity_row_of(index_entry(ENTITLEMENTS_OF_POOL, node)));
-    }
+    changes_drop_all(changes, core, ENTITLEMENTS_OF_POOL, row->id);
 }
 
 const struct admin_rule admin_rule_pool = {
@@ -220,9 +217,7 @@ static void desktop_gone(struct core *core, const void *row_, struct changes *ch
 {
     const struct row_desktop *row = row_;
 
-    list_each (index_list(core, SLOTS_OF_DESKTOP, row->id), node) {
-        changes_drop(changes, ENTITY_slot, entity_row_of(index_entry(SLOTS_OF_DESKTOP, node)));
-    }
+    changes_drop_all(changes, core, SLOTS_OF_DESKTOP, row->id);
 }
 
 const struct admin_rule admin_rule_desktop = {

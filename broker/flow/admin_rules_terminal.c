@@ -78,10 +78,7 @@ static void terminal_gone(struct core *core, const void *row_, struct changes *c
 {
     const struct row_terminal *row = row_;
 
-    list_each (index_list(core, IDENTITIES_OF_TERMINAL, row->id), node) {
-        changes_drop(changes, ENTITY_identity,
-                     entity_row_of(index_entry(IDENTITIES_OF_TERMINAL, node)));
-    }
+    changes_drop_all(changes, core, IDENTITIES_OF_TERMINAL, row->id);
     admin_drop_rules_of(core, ENTITY_terminal, row->id, changes);
 }
 

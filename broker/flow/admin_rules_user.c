@@ -20,13 +20,8 @@ static void user_gone(struct core *core, const void *row_, struct changes *chang
 {
     const struct row_user *row = row_;
 
-    list_each (index_list(core, MEMBERSHIPS_OF_USER, row->id), node) {
-        changes_drop(changes, ENTITY_membership,
-                     entity_row_of(index_entry(MEMBERSHIPS_OF_USER, node)));
-    }
-    list_each (index_list(core, BADGES_OF_USER, row->id), badge) {
-        changes_drop(changes, ENTITY_badge, entity_row_of(index_entry(BADGES_OF_USER, badge)));
-    }
+    changes_drop_all(changes, core, MEMBERSHIPS_OF_USER, row->id);
+    changes_drop_all(changes, core, BADGES_OF_USER, row->id);
     admin_drop_rules_of(core, ENTITY_user, row->id, changes);
 }
 

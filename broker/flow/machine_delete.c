@@ -48,8 +48,7 @@ static int forget(struct flow *flow)
     desktop->defined = false;
     changes = changes_new("broker", "broker", "desktop.delete");
     changes_object(changes, "desktop %s", desktop->row.name);
-    list_each (index_list(core, SLOTS_OF_DESKTOP, desktop->row.id), node)
-        changes_drop(changes, ENTITY_slot, entity_row_of(index_entry(SLOTS_OF_DESKTOP, node)));
+    changes_drop_all(changes, core, SLOTS_OF_DESKTOP, desktop->row.id);
     changes_drop(changes, ENTITY_desktop, &desktop->row);
     return flow_await(flow, decide_begin(work->context, changes, NULL, &flow->op));
 }
