@@ -278,7 +278,7 @@ static size_t hosts_up(struct core *core)
     size_t count = 0;
 
     list_each (core_all(core, ENTITY_host), node) {
-        enum host_state state = container_of(entity_of(node), struct host, base)->state;
+        enum host_state state = entity_at(node, host)->state;
 
         count += state == host_UP || state == host_DEGRADED;
     }

@@ -176,8 +176,7 @@ static const struct image_version *version_numbered(struct core *core, uint64_t 
                                                     int64_t number)
 {
     list_each (index_list(core, VERSIONS_OF_IMAGE, image_id), node) {
-        struct entity *one = index_entry(VERSIONS_OF_IMAGE, node);
-        const struct image_version *version = container_of(one, struct image_version, base);
+        const struct image_version *version = index_at(VERSIONS_OF_IMAGE, node, image_version);
 
         if (version->row.number == number)
             return version;
@@ -217,7 +216,7 @@ static void plan_image(struct request *request, const struct imaging *imaging)
              (long long)(now ? now->row.number : 0));
     plan_unchecked(plan, imaging);
     list_each (core_all(core, ENTITY_pool), node) {
-        const struct pool *pool = container_of(entity_of(node), struct pool, base);
+        const struct pool *pool = entity_at(node, pool);
 
         if (pool->row.image_id == imaging->image_id)
             plan_add(plan, "pool '%s' uses it; its %zu desktops stay until it is recomposed",
@@ -380,8 +379,7 @@ static void count_retrying(struct core *core, uint64_t pool_id, struct retrying 
 {
     *ret = (struct retrying){ 0 };
     list_each (index_list(core, DESKTOPS_OF_POOL, pool_id), node) {
-        struct entity *one = index_entry(DESKTOPS_OF_POOL, node);
-        const struct desktop *desktop = container_of(one, struct desktop, base);
+        const struct desktop *desktop = index_at(DESKTOPS_OF_POOL, node, desktop);
         bool recreated = backoff_may_recreate(desktop);
 
         ret->recreated += recreated;
@@ -398,8 +396,7 @@ static void plan_recreated(struct view_plan *plan, struct core *core, const stru
     size_t named = 0;
 
     list_each (index_list(core, DESKTOPS_OF_POOL, pool->row.id), node) {
-        struct entity *one = index_entry(DESKTOPS_OF_POOL, node);
-        const struct desktop *desktop = container_of(one, struct desktop, base);
+        const struct desktop *desktop = index_at(DESKTOPS_OF_POOL, node, desktop);
 
         if (!backoff_may_recreate(desktop))
             continue;

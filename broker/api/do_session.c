@@ -67,10 +67,8 @@ int do_where(struct request *request, struct berth_error *reterr)
         (void)snprintf(view->text, sizeof(view->text), "%s is not signed on at any terminal",
                        user->row.name);
     list_each (index_list(core, SESSIONS_OF_USER, in->user), node) {
-        struct entity *one = index_entry(SESSIONS_OF_USER, node);
-
         if (view->locations_count < BERTH_COUNT(view->locations))
-            add_location(core, container_of(one, struct session, base), view);
+            add_location(core, index_at(SESSIONS_OF_USER, node, session), view);
     }
     (void)snprintf(object, sizeof(object), "user %s", user->row.name);
     return request_wait(request,
@@ -259,8 +257,7 @@ int do_group_member_list(struct request *request, struct berth_error *reterr)
 
     (void)reterr;
     list_each (core_all(core, ENTITY_membership), node) {
-        const struct membership *membership =
-            container_of(entity_of(node), struct membership, base);
+        const struct membership *membership = entity_at(node, membership);
         const struct user *user = user_find(core, membership->row.user_id);
         struct view_member view = { 0 };
 
@@ -286,8 +283,7 @@ static const struct membership *membership_of(struct core *core, uint64_t group_
                                               uint64_t user_id)
 {
     list_each (index_list(core, MEMBERSHIPS_OF_USER, user_id), node) {
-        struct entity *one = index_entry(MEMBERSHIPS_OF_USER, node);
-        const struct membership *membership = container_of(one, struct membership, base);
+        const struct membership *membership = index_at(MEMBERSHIPS_OF_USER, node, membership);
 
         if (membership->row.group_id == group_id)
             return membership;

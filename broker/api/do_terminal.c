@@ -110,8 +110,7 @@ static void show_row(struct core *core, const struct terminal *terminal,
     put(view->code, row->code);
     put(view->kiosk_user, kiosk ? kiosk->row.name : "");
     list_each (index_list(core, IDENTITIES_OF_TERMINAL, row->id), node) {
-        struct entity *one = index_entry(IDENTITIES_OF_TERMINAL, node);
-        const struct identity *identity = container_of(one, struct identity, base);
+        const struct identity *identity = index_at(IDENTITIES_OF_TERMINAL, node, identity);
 
         if (identity->row.state == identity_CURRENT)
             view->certificate_until_ms = identity->row.not_after_ms;
@@ -293,7 +292,7 @@ static int choose(struct core *core, const struct command_target *target,
         return 0;
     }
     list_each (core_all(core, ENTITY_terminal), node) {
-        const struct terminal *terminal = container_of(entity_of(node), struct terminal, base);
+        const struct terminal *terminal = entity_at(node, terminal);
 
         if (!is_selected(core, target, terminal))
             continue;

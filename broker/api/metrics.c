@@ -115,7 +115,7 @@ static void append_terminals(struct page *page, struct core *core)
     int64_t linked = 0;
 
     list_each (core_all(core, ENTITY_terminal), node) {
-        const struct terminal *terminal = container_of(entity_of(node), struct terminal, base);
+        const struct terminal *terminal = entity_at(node, terminal);
 
         state[terminal->row.state < terminal_STATES_END ? terminal->row.state : 0]++;
         presence[terminal->presence ? terminal->presence->state : presence_ABSENT]++;
@@ -147,9 +147,9 @@ static void append_sessions(struct page *page, struct core *core)
     int64_t connections[connection_STATES_END] = { 0 };
 
     list_each (core_all(core, ENTITY_session), node)
-        sessions[container_of(entity_of(node), struct session, base)->row.state]++;
+        sessions[entity_at(node, session)->row.state]++;
     list_each (core_all(core, ENTITY_connection), node)
-        connections[container_of(entity_of(node), struct connection, base)->row.state]++;
+        connections[entity_at(node, connection)->row.state]++;
     head(page, "berth_sessions", "gauge", "Sessions that have not ended, by state.");
     for (int i = 1; i < session_ENDED; i++)
         append(page, "berth_sessions{state=\"%s\"} %lld\n", session_state_names[i],
@@ -166,9 +166,7 @@ static void append_desktops(struct page *page, struct core *core, const struct p
     char text[300];
 
     list_each (index_list(core, DESKTOPS_OF_POOL, pool->row.id), node) {
-        struct entity *one_ = index_entry(DESKTOPS_OF_POOL, node);
-
-        count[container_of(one_, struct desktop, base)->state]++;
+        count[index_at(DESKTOPS_OF_POOL, node, desktop)->state]++;
     }
     for (int i = 1; i < desktop_STATES_END; i++)
         append(page, "berth_desktops{pool=\"%s\",state=\"%s\"} %lld\n", label(pool->row.name, text),
@@ -184,7 +182,7 @@ static void append_pool_metric(struct page *page, struct core *core,
 
     head(page, name, "gauge", help);
     list_each (core_all(core, ENTITY_pool), node) {
-        const struct pool *pool = container_of(entity_of(node), struct pool, base);
+        const struct pool *pool = entity_at(node, pool);
         char text[300];
         int64_t value;
 
@@ -201,7 +199,7 @@ static void append_pools(struct page *page, struct core *core)
 
     head(page, "berth_desktops", "gauge", "Desktops by pool and state.");
     list_each (core_all(core, ENTITY_pool), node) {
-        struct pool *pool = container_of(entity_of(node), struct pool, base);
+        struct pool *pool = entity_at(node, pool);
 
         (void)row_runtime(core, &pool->base, &runtime[i++]);
         append_desktops(page, core, pool);
@@ -221,7 +219,7 @@ static void append_hosts(struct page *page, struct core *core)
 {
     head(page, "berth_host_up", "gauge", "1: the host answers.");
     list_each (core_all(core, ENTITY_host), node) {
-        const struct host *host = container_of(entity_of(node), struct host, base);
+        const struct host *host = entity_at(node, host);
         char text[300];
 
         append(page, "berth_host_up{host=\"%s\"} %d\n", label(host->row.name, text),

@@ -82,10 +82,8 @@ static void host_fill(struct core *core, struct entity *entity, void *out)
     view->starting = host->starting;
     view->memory_mib = host->memory_mib;
     list_each (index_list(core, DESKTOPS_OF_HOST, host->row.id), node) {
-        struct entity *one = index_entry(DESKTOPS_OF_HOST, node);
-
         view->desktops++;
-        view->ready += container_of(one, struct desktop, base)->state == desktop_READY;
+        view->ready += index_at(DESKTOPS_OF_HOST, node, desktop)->state == desktop_READY;
     }
 }
 

@@ -135,7 +135,7 @@ static void end_recomposes(struct core *core, const struct subject_of *subject,
     (void)snprintf(why, sizeof(why), "version %lld became the current one",
                    (long long)subject->version->row.number);
     list_each (core_all(core, ENTITY_pool), node) {
-        struct pool *pool = container_of(entity_of(node), struct pool, base);
+        struct pool *pool = entity_at(node, pool);
 
         if (pool->row.image_id == subject->image->row.id &&
             (pool->row.recompose_version_id || pool->row.recompose_reason[0]))

@@ -34,7 +34,7 @@ static const struct host *ports_taken(struct core *core, const struct row_host *
     const char *address = row->address[0] ? row->address : "127.0.0.1";
 
     list_each (core_all(core, ENTITY_host), node) {
-        const struct host *host = container_of(entity_of(node), struct host, base);
+        const struct host *host = entity_at(node, host);
 
         if (host->row.id != row->id && host->row.port_first > 0 &&
             host->row.port_first <= row->port_last && row->port_first <= host->row.port_last &&

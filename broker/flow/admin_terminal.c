@@ -16,10 +16,8 @@
 static void revoke_keys(struct core *core, const struct terminal *terminal, struct changes *changes)
 {
     list_each (index_list(core, IDENTITIES_OF_TERMINAL, terminal->row.id), node) {
-        struct entity *entity = index_entry(IDENTITIES_OF_TERMINAL, node);
-
-        (void)identity_transition(container_of(entity, struct identity, base), identity_REVOKED,
-                                  changes);
+        (void)identity_transition(index_at(IDENTITIES_OF_TERMINAL, node, identity),
+                                  identity_REVOKED, changes);
     }
 }
 

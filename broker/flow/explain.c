@@ -60,8 +60,7 @@ static void explain_pool(struct core *core, const struct user *user,
     list_each (index_list(core, DESKTOPS_OF_POOL, pool->row.id), node) {
         if (ret->desktops_count == EXPLAIN_DESKTOPS)
             break;
-        explain_desktop(core,
-                        container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base),
+        explain_desktop(core, index_at(DESKTOPS_OF_POOL, node, desktop),
                         own ? own->row.desktop_id : 0, &ret->desktops[ret->desktops_count++]);
     }
 }

@@ -67,8 +67,7 @@ static int listed(struct flow *flow)
             LIST);
     }
     list_each (index_list(inventory->context->core, DESKTOPS_OF_HOST, host->row.id), node) {
-        struct entity *entity = index_entry(DESKTOPS_OF_HOST, node);
-        struct desktop *desktop = container_of(entity, struct desktop, base);
+        struct desktop *desktop = index_at(DESKTOPS_OF_HOST, node, desktop);
 
         /* A listing may be stale: a desktop that it leaves out is looked up by its UUID before
          * anything is concluded. */

@@ -53,7 +53,7 @@ static bool pool_has(const struct pool *pool, uint64_t pool_id, uint64_t image_i
 static bool is_used(struct core *core, uint64_t pool_id, uint64_t image_id)
 {
     list_each (core_all(core, ENTITY_pool), node) {
-        if (pool_has(container_of(entity_of(node), struct pool, base), pool_id, image_id))
+        if (pool_has(entity_at(node, pool), pool_id, image_id))
             return true;
     }
     return false;
@@ -63,7 +63,7 @@ static bool host_needs_it(struct core *core, const struct host *host, uint64_t p
                           uint64_t image_id)
 {
     list_each (core_all(core, ENTITY_pool), node) {
-        const struct pool *pool = container_of(entity_of(node), struct pool, base);
+        const struct pool *pool = entity_at(node, pool);
 
         if (pool_has(pool, pool_id, image_id) && placement_host_is_of(host, pool))
             return true;
@@ -182,7 +182,7 @@ static void ask_hosts(struct image_check *check, uint64_t pool_id, uint64_t imag
 
     check->any_will_do = !is_used(core, pool_id, image_id);
     list_each (core_all(core, ENTITY_host), node) {
-        const struct host *host = container_of(entity_of(node), struct host, base);
+        const struct host *host = entity_at(node, host);
 
         if (check->any_will_do || host_needs_it(core, host, pool_id, image_id))
             ask_host(check, host);

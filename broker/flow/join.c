@@ -220,8 +220,7 @@ static int count_waiting(struct core *core)
     int waiting = 0;
 
     list_each (core_all(core, ENTITY_terminal), node) {
-        waiting +=
-            container_of(entity_of(node), struct terminal, base)->row.state == terminal_WAITING;
+        waiting += entity_at(node, terminal)->row.state == terminal_WAITING;
     }
     return waiting;
 }

@@ -51,8 +51,7 @@ static void set_other_keys(struct core *core, uint64_t terminal_id, const uint64
                            enum identity_state state, struct changes *changes)
 {
     list_each (index_list(core, IDENTITIES_OF_TERMINAL, terminal_id), node) {
-        struct entity *entity = index_entry(IDENTITIES_OF_TERMINAL, node);
-        struct identity *identity = container_of(entity, struct identity, base);
+        struct identity *identity = index_at(IDENTITIES_OF_TERMINAL, node, identity);
 
         if (identity->row.id != but[0] && identity->row.id != but[1])
             (void)identity_transition(identity, state, changes);

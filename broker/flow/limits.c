@@ -109,9 +109,7 @@ void limits_user_disabled(struct context *context, struct user *user)
     struct sign_on *s;
 
     list_each (index_list(context->core, SESSIONS_OF_USER, user->row.id), node) {
-        struct entity *entity = index_entry(SESSIONS_OF_USER, node);
-
-        session_force_disconnect(context, container_of(entity, struct session, base),
+        session_force_disconnect(context, index_at(SESSIONS_OF_USER, node, session),
                                  "The account was disabled");
     }
     while ((s = running_sign_on(context, user)) != NULL)
@@ -130,8 +128,7 @@ void limits_terminal_closed(struct context *context, struct terminal *terminal, 
                             const char *why)
 {
     list_each (index_list(context->core, CONNECTIONS_AT_TERMINAL, terminal->row.id), node) {
-        struct entity *entity = index_entry(CONNECTIONS_AT_TERMINAL, node);
-        const struct connection *connection = container_of(entity, struct connection, base);
+        const struct connection *connection = index_at(CONNECTIONS_AT_TERMINAL, node, connection);
         struct session *session = session_find(context->core, connection->row.session_id);
 
         if (session && session->row.epoch == connection->row.epoch)

@@ -22,8 +22,7 @@ static void end_its_session(struct context *context, const struct desktop *deskt
                                    .role = "broker" };
 
     list_each (index_list(context->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id), node) {
-        struct entity *entity = index_entry(ASSIGNMENTS_OF_DESKTOP, node);
-        const struct assignment *assignment = container_of(entity, struct assignment, base);
+        const struct assignment *assignment = index_at(ASSIGNMENTS_OF_DESKTOP, node, assignment);
         const struct session *session = session_on(context->core, assignment->row.id);
 
         /* A session that is PREPARING waits for the machine; only one that had a guest has lost

@@ -62,9 +62,7 @@ static void pool_notice(struct context *context, const struct notice *notice)
     if (notice->kind != NOTICE_CHANGED)
         return;
     list_each (index_list(context->core, SESSIONS_OF_POOL, notice->id), node) {
-        struct entity *entity = index_entry(SESSIONS_OF_POOL, node);
-
-        limits_arm(context, container_of(entity, struct session, base), true);
+        limits_arm(context, index_at(SESSIONS_OF_POOL, node, session), true);
     }
 }
 
@@ -83,7 +81,7 @@ static void image_notice(struct context *context, const struct notice *notice)
 {
     (void)notice; /* any image may belong to a pool */
     list_each (core_all(context->core, ENTITY_pool), node)
-        recompose_image_changed(context->core, container_of(entity_of(node), struct pool, base));
+        recompose_image_changed(context->core, entity_at(node, pool));
     pools_mark(context);
 }
 

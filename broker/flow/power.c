@@ -57,8 +57,7 @@ void machine_ensure(struct context *context, struct desktop *desktop, enum machi
 void machine_requests_drop(struct context *context)
 {
     list_each (core_all(context->core, ENTITY_desktop), node) {
-        struct entity *entity = entity_of(node);
-        struct desktop *desktop = container_of(entity, struct desktop, base);
+        struct desktop *desktop = entity_at(node, desktop);
         struct list *request;
 
         while ((request = list_shift(&desktop->requests)) != NULL)

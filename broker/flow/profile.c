@@ -90,7 +90,7 @@ void profile_notice(struct context *context, const struct notice *notice)
                notice->entity == ENTITY_site) {
         context->profile_version = (int64_t)notice->rev;
         list_each (core_all(context->core, ENTITY_terminal), node) {
-            mark(context, container_of(entity_of(node), struct terminal, base));
+            mark(context, entity_at(node, terminal));
         }
     }
 }

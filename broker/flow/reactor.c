@@ -68,7 +68,7 @@ static void presence_from_store(void *context_, const struct presence_row *row)
 static void disconnect_orphans(struct context *context)
 {
     list_each (core_all(context->core, ENTITY_session), node) {
-        struct session *session = container_of(entity_of(node), struct session, base);
+        struct session *session = entity_at(node, session);
 
         if (session->row.state == session_PREPARING && !session->flow)
             session_disconnect_orphan(context, session);
@@ -101,19 +101,16 @@ static void start_presence(struct context *context)
 static void start_entities(struct context *context)
 {
     list_each (core_all(context->core, ENTITY_session), node) {
-        struct entity *entity = entity_of(node);
-
-        limits_arm(context, container_of(entity, struct session, base), true);
+        limits_arm(context, entity_at(node, session), true);
     }
     list_each (core_all(context->core, ENTITY_user), node) {
-        struct user *user = container_of(entity_of(node), struct user, base);
+        struct user *user = entity_at(node, user);
 
         if (user->row.disabled) /* the broker may have crashed before it did so */
             limits_user_disabled(context, user);
     }
     list_each (core_all(context->core, ENTITY_host), node) {
-        struct entity *entity = entity_of(node);
-        const struct host *host = container_of(entity, struct host, base);
+        const struct host *host = entity_at(node, host);
 
         virt_host_start(context->virt, host->row.id, host->row.name, host->row.uri);
     }
@@ -123,7 +120,7 @@ static void start_entities(struct context *context)
 static void continue_releases(struct context *context)
 {
     list_each (core_all(context->core, ENTITY_session), node)
-        release_start(context, container_of(entity_of(node), struct session, base));
+        release_start(context, entity_at(node, session));
 }
 
 void reactor_start(struct context *context)
@@ -155,8 +152,7 @@ int reactor_quiesce(struct context *context, int64_t limit_ms, struct op *op)
     int begun = context_quiesce(context, limit_ms, op);
 
     list_each (core_all(context->core, ENTITY_terminal), node) {
-        struct entity *entity = entity_of(node);
-        struct terminal *terminal = container_of(entity, struct terminal, base);
+        struct terminal *terminal = entity_at(node, terminal);
 
         if (terminal->sign_on)
             flow_cancel(terminal->sign_on, BERTH_E_CLOSING, "The broker is being restarted");
@@ -180,15 +176,15 @@ static void drop_pending_requests(struct context *context)
 static void stop_entity_timers(struct context *context)
 {
     list_each (core_all(context->core, ENTITY_session), node) {
-        struct session *session = container_of(entity_of(node), struct session, base);
+        struct session *session = entity_at(node, session);
 
         timer_stop(context->timers, &session->limit);
         timer_stop(context->timers, &session->release_retry);
     }
     list_each (core_all(context->core, ENTITY_host), node)
-        timer_stop(context->timers, &container_of(entity_of(node), struct host, base)->retry);
+        timer_stop(context->timers, &entity_at(node, host)->retry);
     list_each (core_all(context->core, ENTITY_pool), node)
-        timer_stop(context->timers, &container_of(entity_of(node), struct pool, base)->retry);
+        timer_stop(context->timers, &entity_at(node, pool)->retry);
 }
 
 void reactor_stop(struct context *context)

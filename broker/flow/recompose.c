@@ -13,7 +13,7 @@
 
 static struct desktop *desktop_at(struct list *node)
 {
-    return container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base);
+    return index_at(DESKTOPS_OF_POOL, node, desktop);
 }
 
 /* ---- progress ---- */
@@ -305,7 +305,7 @@ void recompose_failed(struct context *context, struct pool *pool, uint64_t versi
 static bool has_host(struct core *core, const struct pool *pool)
 {
     list_each (core_all(core, ENTITY_host), node) {
-        const struct host *host = container_of(entity_of(node), struct host, base);
+        const struct host *host = entity_at(node, host);
 
         if (placement_host_is_of(host, pool) && host_serves(host))
             return true;

@@ -180,5 +180,5 @@ void pool_mark(struct context *context, uint64_t pool_id)
 void pools_mark(struct context *context)
 {
     list_each (core_all(context->core, ENTITY_pool), node)
-        pool_mark(context, container_of(entity_of(node), struct pool, base)->row.id);
+        pool_mark(context, entity_at(node, pool)->row.id);
 }

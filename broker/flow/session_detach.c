@@ -236,9 +236,7 @@ void session_detach_retried(struct context *context, struct session *session, co
 void session_detach_all(struct context *context, uint64_t terminal_id, const char *why)
 {
     list_each (index_list(context->core, CONNECTIONS_AT_TERMINAL, terminal_id), node) {
-        struct entity *entity = index_entry(CONNECTIONS_AT_TERMINAL, node);
-
-        detach_observed(context, container_of(entity, struct connection, base), why, 0);
+        detach_observed(context, index_at(CONNECTIONS_AT_TERMINAL, node, connection), why, 0);
     }
 }
 

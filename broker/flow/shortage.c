@@ -69,7 +69,7 @@ static int say_hosts(struct sentence *sentence, struct core *core, const struct 
     char text[HOST_TEXT];
 
     list_each (core_all(core, ENTITY_host), node) {
-        const struct host *host = container_of(entity_of(node), struct host, base);
+        const struct host *host = entity_at(node, host);
 
         if (!placement_host_is_of(host, pool))
             continue;

@@ -35,9 +35,7 @@ static const struct flow_step steps[SIGN_ON_STEPS] = {
 static bool any_passthrough(struct core *core)
 {
     list_each (core_all(core, ENTITY_pool), node) {
-        struct entity *entity = entity_of(node);
-
-        if (container_of(entity, struct pool, base)->row.credential == pool_credential_PASSTHROUGH)
+        if (entity_at(node, pool)->row.credential == pool_credential_PASSTHROUGH)
             return true;
     }
     return false;

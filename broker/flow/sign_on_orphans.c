@@ -60,8 +60,7 @@ void sign_on_disconnect_orphans(struct context *context, uint64_t user_id)
     if (!user_id)
         return;
     list_each (index_list(context->core, SESSIONS_OF_USER, user_id), node) {
-        struct entity *entity = index_entry(SESSIONS_OF_USER, node);
-        struct session *session = container_of(entity, struct session, base);
+        struct session *session = index_at(SESSIONS_OF_USER, node, session);
 
         if (session->row.state == session_PREPARING && !session->flow &&
             !is_left_to_another(context, session))

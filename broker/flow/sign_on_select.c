@@ -95,8 +95,7 @@ static struct session *session_to_resume(const struct sign_on *s,
     struct session *latest = NULL;
 
     list_each (index_list(core, SESSIONS_OF_USER, s->user_id), node) {
-        struct entity *entity = index_entry(SESSIONS_OF_USER, node);
-        struct session *session = container_of(entity, struct session, base);
+        struct session *session = index_at(SESSIONS_OF_USER, node, session);
 
         if (wanted && session->row.pool_id != wanted->row.id)
             continue;

@@ -76,8 +76,7 @@ static void memory_is_sane(struct world *w, struct watch *watch)
     struct core *core = world_core(w);
 
     list_each (core_all(core, ENTITY_desktop), node) {
-        struct entity *entity = entity_of(node);
-        const struct desktop *desktop = container_of(entity, struct desktop, base);
+        const struct desktop *desktop = entity_at(node, desktop);
 
         if (index_count(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id) > 1)
             broken(watch, "a desktop has two owners", desktop->row.name);
@@ -86,8 +85,7 @@ static void memory_is_sane(struct world *w, struct watch *watch)
             broken(watch, "something is a spare that is none", desktop->row.name);
     }
     list_each (core_all(core, ENTITY_session), node) {
-        struct entity *entity = entity_of(node);
-        const struct session *session = container_of(entity, struct session, base);
+        const struct session *session = entity_at(node, session);
         const struct slot *slot = slot_of(core, session->row.desktop_id, session->row.slot);
 
         if (session->row.state != session_ENDED && (!slot || slot->row.epoch < session->row.epoch))
@@ -252,8 +250,7 @@ static void something_happens(struct world *w, struct berth_random *random)
 static uint64_t next_quarantined(struct world *w, uint64_t after)
 {
     list_each (core_all(world_core(w), ENTITY_desktop), node) {
-        struct entity *entity = entity_of(node);
-        const struct desktop *desktop = container_of(entity, struct desktop, base);
+        const struct desktop *desktop = entity_at(node, desktop);
 
         if (desktop->row.quarantined && desktop->row.id > after)
             return desktop->row.id;
@@ -327,8 +324,7 @@ static void nothing_is_left(struct world *w, struct watch *watch)
         broken(watch, "work goes on for ever",
                list_entry(w->broker->context.engine.flows.next, struct flow, node)->who);
     list_each (core_all(core, ENTITY_session), node) {
-        struct entity *entity = entity_of(node);
-        const struct session *session = container_of(entity, struct session, base);
+        const struct session *session = entity_at(node, session);
 
         if (session->row.state == session_PREPARING || session->row.state == session_ENDING)
             broken(watch, "a session hangs", session_state_names[session->row.state]);

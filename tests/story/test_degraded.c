@@ -11,8 +11,7 @@ static bool was_degraded;
 static void watch(struct world *w)
 {
     list_each (core_all(world_core(w), ENTITY_host), node) {
-        struct entity *entity = entity_of(node);
-        const struct host *host = container_of(entity, struct host, base);
+        const struct host *host = entity_at(node, host);
 
         if (host->state == host_DEGRADED && strcmp(host->row.name, "kvm1") == 0)
             was_degraded = true;
@@ -66,9 +65,7 @@ TEST(degraded, it_serves_again_when_it_answers)
     world_host(w, "kvm1")->slow_ms = 0;
     world_run_s(w, 300);
     list_each (core_all(world_core(w), ENTITY_host), node) {
-        struct entity *entity = entity_of(node);
-
-        EXPECT_INT(container_of(entity, struct host, base)->state, host_UP);
+        EXPECT_INT(entity_at(node, host)->state, host_UP);
     }
     EXPECT(world_spares(w, "ward-3") >= 2);
     THE_END(w);
