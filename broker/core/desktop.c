@@ -22,9 +22,6 @@ void desktop_set_state(struct desktop *desktop, enum desktop_state next, const c
 {
     struct core *core = desktop->base.core;
     enum desktop_state was = desktop->state;
-    const struct notice notice = { .kind = NOTICE_OBSERVED,
-                                   .entity = ENTITY_desktop,
-                                   .id = desktop->row.id };
 
     if (was == next)
         return;
@@ -39,7 +36,7 @@ void desktop_set_state(struct desktop *desktop, enum desktop_state next, const c
     desktop_reclassify(desktop);
     log_event(EV_DESKTOP_STATE, "desktop", desktop->row.name, "from", desktop_state_names[was],
               "to", desktop_state_names[next], "why", why);
-    core_notify(core, &notice);
+    core_announce(core, NOTICE_OBSERVED, ENTITY_desktop, desktop->row.id);
 }
 
 void desktop_set_reason(struct desktop *desktop, const char *why)

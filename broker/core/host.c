@@ -13,9 +13,6 @@ void host_set_state(struct host *host, enum host_state next, const char *why)
 {
     struct core *core = host->base.core;
     enum host_state was = host->state;
-    const struct notice notice = { .kind = NOTICE_OBSERVED,
-                                   .entity = ENTITY_host,
-                                   .id = host->row.id };
 
     if (was == next && strcmp(host->reason, why) == 0)
         return;
@@ -30,7 +27,7 @@ void host_set_state(struct host *host, enum host_state next, const char *why)
     berth_text(host->reason, sizeof(host->reason), "%s", why);
     log_event(EV_HOST_STATE, "host", host->row.name, "from", host_state_names[was], "to",
               host_state_names[next], "why", why);
-    core_notify(core, &notice);
+    core_announce(core, NOTICE_OBSERVED, ENTITY_host, host->row.id);
 }
 
 bool host_serves(const struct host *host)

@@ -14,3 +14,10 @@ void core_notify(struct core *core, const struct notice *notice)
         listener->notify(listener, notice);
     }
 }
+
+void core_announce(struct core *core, enum notice_kind kind, enum entity_kind entity, uint64_t id)
+{
+    const struct notice notice = { .kind = kind, .entity = entity, .id = id };
+
+    core_notify(core, &notice);
+}

@@ -34,4 +34,7 @@ struct notice_listener {
 void core_listen(struct core *core, struct notice_listener *listener);
 void core_notify(struct core *core, const struct notice *notice);
 
+/* core_notify for a notice that is no change of a row. */
+void core_announce(struct core *core, enum notice_kind kind, enum entity_kind entity, uint64_t id);
+
 #endif

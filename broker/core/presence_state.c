@@ -12,9 +12,6 @@ void presence_set_state(struct presence *presence, enum presence_state next, con
 {
     struct core *core = presence->terminal->base.core;
     enum presence_state was = presence->state;
-    const struct notice notice = { .kind = NOTICE_OBSERVED,
-                                   .entity = ENTITY_terminal,
-                                   .id = presence->terminal->row.id };
 
     if (was == next)
         return;
@@ -33,7 +30,7 @@ void presence_set_state(struct presence *presence, enum presence_state next, con
     presence->since_ms = core->timers->mono_ms;
     log_event(EV_PRESENCE_STATE, "terminal", presence->terminal->row.name, "from",
               presence_state_names[was], "to", presence_state_names[next], "why", why);
-    core_notify(core, &notice);
+    core_announce(core, NOTICE_OBSERVED, ENTITY_terminal, presence->terminal->row.id);
 }
 
 /* ---- saving ---- */

@@ -26,17 +26,13 @@ int reservation_new(struct desktop *desktop, uint64_t user_id, struct reservatio
 void reservation_return(struct reservation *reservation)
 {
     struct desktop *desktop;
-    struct core *core;
-    struct notice notice = { .kind = NOTICE_FREED, .entity = ENTITY_desktop };
 
     if (!reservation)
         return;
     desktop = reservation->desktop;
-    core = desktop->base.core;
-    notice.id = desktop->row.id;
     desktop->reserved = NULL;
     desktop_reclassify(desktop);
     free(reservation);
-    core_notify(core, &notice);
+    core_announce(desktop->base.core, NOTICE_FREED, ENTITY_desktop, desktop->row.id);
     entity_unpin(&desktop->base);
 }

@@ -105,20 +105,15 @@ int context_quiesce(struct context *context, int64_t limit_ms, struct op *op)
 
 void context_mark_pool(struct context *context, uint64_t pool_id)
 {
-    const struct notice notice = { .kind = NOTICE_FREED, .entity = ENTITY_pool, .id = pool_id };
-
     if (pool_id)
-        core_notify(context->core, &notice);
+        core_announce(context->core, NOTICE_FREED, ENTITY_pool, pool_id);
 }
 
 static void mark_due(struct berth_timer *timer)
 {
     const struct pool *pool = container_of(timer, struct pool, retry);
-    const struct notice notice = { .kind = NOTICE_FREED,
-                                   .entity = ENTITY_pool,
-                                   .id = pool->row.id };
 
-    core_notify(pool->base.core, &notice);
+    core_announce(pool->base.core, NOTICE_FREED, ENTITY_pool, pool->row.id);
 }
 
 void context_mark_pool_later(struct context *context, struct pool *pool, int64_t delay_ms)

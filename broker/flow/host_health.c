@@ -7,14 +7,11 @@
 static void list_again(struct berth_timer *timer)
 {
     struct host *host = container_of(timer, struct host, retry);
-    const struct notice notice = { .kind = NOTICE_DOUBTED,
-                                   .entity = ENTITY_host,
-                                   .id = host->row.id };
 
     if (host->state != host_DEGRADED && host->state != host_OPENING)
         return;
     host_list_later(host, DEGRADED_RETRY_MS);
-    core_notify(host->base.core, &notice);
+    core_announce(host->base.core, NOTICE_DOUBTED, ENTITY_host, host->row.id);
 }
 
 void host_list_later(struct host *host, int64_t delay_ms)

@@ -248,13 +248,6 @@ static void ended(struct flow *flow, const struct berth_error *error)
     struct desktop *desktop = work->desktop;
     struct context *context = work->context;
     struct host *host = host_find(context->core, desktop->row.host_id);
-    const struct notice freed = { .kind = NOTICE_FREED,
-                                  .entity = ENTITY_desktop,
-                                  .id = desktop->row.id };
-    /* The host can start, or hold, another machine: that concerns every pool that waits for it. */
-    const struct notice host_freed = { .kind = NOTICE_FREED,
-                                       .entity = ENTITY_host,
-                                       .id = desktop->row.host_id };
     bool frees_host = desktop->start_slot_held || desktop->base.dropped;
 
     desktop->power = NULL;
@@ -268,9 +261,10 @@ static void ended(struct flow *flow, const struct berth_error *error)
     desktop_reclassify(desktop);
     if (host)
         waitq_wake(&host->waiting);
+    /* The host can start, or hold, another machine: that concerns every pool that waits for it. */
     if (host && frees_host)
-        core_notify(context->core, &host_freed);
-    core_notify(context->core, &freed);
+        core_announce(context->core, NOTICE_FREED, ENTITY_host, host->row.id);
+    core_announce(context->core, NOTICE_FREED, ENTITY_desktop, desktop->row.id);
     context_mark_pool(context, desktop->row.pool_id);
     entity_unpin(&desktop->base);
     free(work);
