@@ -176,8 +176,9 @@ static void note_ready(struct machine_work *work)
         pool->ready_ms_estimate = (pool->ready_ms_estimate * 3 + took_ms) / 4;
 }
 
-/* Is its disk refreshed before the next user gets it? What the guest has is lost with that. */
-static bool will_be_refreshed(const struct desktop *desktop)
+/* Is it free, and its disk refreshed before the next user gets it? What the guest has is lost with
+ * that. */
+static bool refreshed_for_next(const struct desktop *desktop)
 {
     return desktop_is_free(desktop) && desktop_must_refresh(desktop);
 }
@@ -188,7 +189,7 @@ static bool has_used_account(const struct machine_work *work)
     const struct desktop *desktop = work->desktop;
     const struct pool *pool = machine_pool(work);
 
-    return desktop->row.dirty && desktop->row.host_id && !will_be_refreshed(desktop) && pool &&
+    return desktop->row.dirty && desktop->row.host_id && !refreshed_for_next(desktop) && pool &&
            pool->row.credential == pool_credential_PER_SESSION;
 }
 

@@ -208,8 +208,9 @@ static bool has_account(const struct release *release, const struct desktop *des
            desktop->state == desktop_STARTING || desktop->state == desktop_LOST;
 }
 
-/* Will its disk be refreshed, so that nothing of the session remains? */
-static bool will_be_refreshed(const struct release *release, const struct desktop *desktop)
+/* Will its disk be refreshed when this session has ended, so that nothing of it remains? A desktop
+ * of a dedicated pool still belongs to its user then. */
+static bool refreshed_at_end(const struct release *release, const struct desktop *desktop)
 {
     const struct pool *pool = pool_find(release->context->core, desktop->row.pool_id);
 
@@ -264,7 +265,7 @@ static int scrambled(struct flow *flow)
         release->tries = 0; /* the sign-off is counted by itself */
         return SIGN_OFF;
     }
-    if (!desktop || flow->op.result == BERTH_E_UNSUPPORTED || will_be_refreshed(release, desktop))
+    if (!desktop || flow->op.result == BERTH_E_UNSUPPORTED || refreshed_at_end(release, desktop))
         return CLOSE;
     host = host_find(release->context->core, desktop->row.host_id);
     /* The disk and the account stay, so the session must not end before its user is locked out. */
@@ -309,7 +310,7 @@ static bool another_may_get_it(const struct release *release, const struct deskt
 {
     const struct pool *pool = pool_find(release->context->core, desktop->row.pool_id);
 
-    return pool && pool->row.kind == pool_kind_FLOATING && !will_be_refreshed(release, desktop);
+    return pool && pool->row.kind == pool_kind_FLOATING && !refreshed_at_end(release, desktop);
 }
 
 static int signed_off(struct flow *flow)
