@@ -21,7 +21,8 @@ static flow_undo_fn unchoose, disconnect;
 static const struct flow_step steps[SIGN_ON_STEPS] = {
     /*                     name        begin           finish          undo        limit/ms        true after it */
     [SIGN_ON_IDENTIFY] = { "identify", identify,       NULL,           NULL,       FLOW_QUEUED },  /* the user is known */
-    [SIGN_ON_CHOOSE]   = { "choose",   choose,         NULL,           unchoose,   FLOW_QUEUED },  /* a desktop is reserved; a resume probes it before it claims it */
+    [SIGN_ON_CHOOSE]   = { "choose",   choose,         NULL,           unchoose,   FLOW_QUEUED },  /* a desktop is reserved */
+    [SIGN_ON_REACH]    = { "reach",    sign_on_reach,  sign_on_reached, NULL,      12000 },        /* resume: its RDP server answered; it chooses again */
     [SIGN_ON_RECORD]   = { "record",   record,         recorded,       disconnect, FLOW_DURABLE }, /* claim and epoch are durable */
     [SIGN_ON_WAKE]     = { "wake",     sign_on_wake,   NULL,           NULL,       FLOW_QUEUED },  /* its machine runs */
     [SIGN_ON_PROBE]    = { "probe",    sign_on_probe,  sign_on_probed, NULL,       12000 },        /* its RDP server answered with the known certificate */
@@ -335,7 +336,8 @@ const struct flow_kind sign_on_flow_kind = {
     .count = SIGN_ON_STEPS,
     .ended = ended,
     .admin_cancel = true,
-    .external = 1u << SIGN_ON_WAKE | 1u << SIGN_ON_PROBE | 1u << SIGN_ON_SECRET,
+    .external =
+        1u << SIGN_ON_REACH | 1u << SIGN_ON_WAKE | 1u << SIGN_ON_PROBE | 1u << SIGN_ON_SECRET,
 };
 
 void sign_on_abort(struct terminal *terminal, const char *why)

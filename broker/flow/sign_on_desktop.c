@@ -61,13 +61,10 @@ int sign_on_probe(struct flow *flow)
 {
     struct sign_on *s = sign_on_of(flow);
     int64_t now = s->context->timers->mono_ms;
+    struct desktop *desktop = sign_on_desktop(flow);
     struct probe_target target;
-    struct desktop *desktop;
     int begun;
 
-    if (sign_on_must_reach(s))
-        return sign_on_reach(flow);
-    desktop = sign_on_desktop(flow);
     if (!desktop)
         return FLOW_FAIL;
     s->secret_since_ms = 0;
@@ -104,11 +101,8 @@ static int probe_failed(struct flow *flow, struct desktop *desktop)
 int sign_on_probed(struct flow *flow)
 {
     struct sign_on *s = sign_on_of(flow);
-    struct desktop *desktop;
+    struct desktop *desktop = sign_on_desktop(flow);
 
-    if (sign_on_must_reach(s))
-        return sign_on_reached(flow);
-    desktop = sign_on_desktop(flow);
     if (!desktop)
         return FLOW_FAIL;
     if (flow->op.result < 0)

@@ -52,7 +52,7 @@ int sign_on_reached(struct flow *flow)
 
     if (flow->op.result == BERTH_E_BUSY) /* it was not probed at all */
         return flow_await_then(flow, delay_begin(&s->delay, SIGN_ON_PROBE_DELAY_MS, &flow->op),
-                               SIGN_ON_PROBE);
+                               SIGN_ON_REACH);
     if (flow->op.result < 0)
         return flow_fail(flow, BERTH_E_DESKTOP, "your desktop does not answer: %s",
                          flow->op.error.text);

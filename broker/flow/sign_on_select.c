@@ -131,7 +131,7 @@ static size_t allowed_count(const struct policy_verdict *verdicts, size_t count)
 
 static int after_choice(const struct sign_on *s)
 {
-    return sign_on_must_reach(s) ? SIGN_ON_PROBE : SIGN_ON_RECORD;
+    return s->resume.session_id && !s->desktop_reached ? SIGN_ON_REACH : SIGN_ON_RECORD;
 }
 
 /* For a user without session: their own desktop when the pool has assigned one before, else one

@@ -55,6 +55,7 @@ static inline struct sign_on *sign_on_of(struct flow *flow)
 enum sign_on_step {
     SIGN_ON_IDENTIFY,
     SIGN_ON_CHOOSE,
+    SIGN_ON_REACH,
     SIGN_ON_RECORD,
     SIGN_ON_WAKE,
     SIGN_ON_PROBE,
@@ -66,7 +67,8 @@ enum sign_on_step {
 extern const struct flow_kind sign_on_flow_kind;
 
 /* sign_on_select.c: choose the session or the pool, reserve a desktop, and wait for earlier
- * decisions. Then follows `record`, or `probe` when this is a resume. */
+ * decisions. Then follows `record`, or `reach`
+ * for a resume that has not reached its desktop yet. */
 int sign_on_select(struct flow *flow);
 
 /* sign_on_desktop.c: steps. */
@@ -84,15 +86,8 @@ struct desktop *sign_on_desktop(struct flow *flow);
  * failure the flow has its error. */
 int sign_on_check_resume(struct flow *flow) berth_must_check;
 
-/* Is this a resume that has not reached its desktop yet? It probes before it claims: a desktop that
- * cannot be reached costs the session nothing, for no claim and no row is written. Then it chooses
- * again. */
-static inline bool sign_on_must_reach(const struct sign_on *s)
-{
-    return s->resume.session_id && !s->desktop_reached;
-}
-
-/* sign_on_resume.c: begin and finish of that probe. */
+/* sign_on_resume.c: step of a resume, which probes before it claims: a desktop that cannot be reached
+ * costs the session nothing, for no claim and no row is written. Then it chooses again. */
 int sign_on_reach(struct flow *flow);
 int sign_on_reached(struct flow *flow);
 
