@@ -160,12 +160,3 @@ void certificate_renewal_received(struct agent_flow *agent, const struct msg *ms
                               agent_flow_wall_ms(agent), &error);
     (void)event_wait_end(&agent->certificate_renewal.answer, r, &error);
 }
-
-void certificate_renewal_refused(struct agent_flow *agent, const struct msg_refused *refused)
-{
-    struct berth_error error = { 0 };
-    int code = berth_error_code(refused->code);
-
-    (void)berth_fail(&error, code ? code : BERTH_E_DENIED, "%s", refused->text);
-    (void)event_wait_end(&agent->certificate_renewal.answer, error.code, &error);
-}

@@ -22,8 +22,7 @@ void certificate_renewal_link_lost(struct agent_flow *agent, const struct berth_
 /* The agent stops: cancel. */
 void certificate_renewal_stop(struct agent_flow *agent);
 
-/* Handlers of certificate, and of refused about renew_certificate. */
+/* Handler of certificate. */
 void certificate_renewal_received(struct agent_flow *agent, const struct msg *msg);
-void certificate_renewal_refused(struct agent_flow *agent, const struct msg_refused *refused);
 
 #endif

@@ -182,13 +182,10 @@ void dial_granted(struct agent_flow *agent, const struct msg *msg)
         (void)event_wait_end(&agent->dial.answer, 0, NULL);
 }
 
-void dial_refused(struct agent_flow *agent, const struct msg_refused *refused)
+bool dial_refused(struct agent_flow *agent, berth_unused const struct msg_refused *refused,
+                  int code)
 {
-    struct berth_error error = { 0 };
-    int code = berth_error_code(refused->code);
-
-    (void)berth_fail(&error, code ? code : BERTH_E_DENIED, "%s", refused->text);
     if (code == BERTH_E_REVOKED)
         agent->terminal.revoked = true;
-    (void)event_wait_end(&agent->dial.answer, error.code, &error);
+    return true;
 }

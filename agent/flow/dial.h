@@ -26,6 +26,6 @@ bool dial_link_lost(struct agent_flow *agent, const struct berth_error *why);
 
 /* Handlers of granted, and of refused about announce or about nothing in particular. */
 void dial_granted(struct agent_flow *agent, const struct msg *msg);
-void dial_refused(struct agent_flow *agent, const struct msg_refused *refused);
+bool dial_refused(struct agent_flow *agent, const struct msg_refused *refused, int code);
 
 #endif

@@ -16,24 +16,30 @@
 #include "flow/viewer_session.h"
 
 typedef void message_handler_fn(struct agent_flow *agent, const struct msg *msg);
-typedef void refusal_handler_fn(struct agent_flow *agent, const struct msg_refused *refused);
+
+/* What follows from a refusal beside the end of the wait. code: of the refusal, 0 if unknown. False:
+ * the wait does not end. */
+typedef bool refusal_handler_fn(struct agent_flow *agent, const struct msg_refused *refused,
+                                int code);
 
 #define WAIT_OF(member) offsetof(struct agent_flow, member)
 
-/* For each request to the broker: the handler of its refusal, and the wait for its answer. */
+enum { REQUEST_JOIN, REQUEST_ANNOUNCE };
+
+/* For each request to the broker: the handler of its refusal, or NULL, and the wait for its
+ * answer. */
 static const struct request {
     enum msg_type type;
     refusal_handler_fn *refused;
     size_t wait;
     bool in_parts; /* wait.ref is that of the first part; later parts have higher ones */
 } requests[] = {
-    { MSG_join, join_request_refused, WAIT_OF(join.answer), false },
-    { MSG_announce, dial_refused, WAIT_OF(dial.answer), false },
+    [REQUEST_JOIN] = { MSG_join, join_request_refused, WAIT_OF(join.answer), false },
+    [REQUEST_ANNOUNCE] = { MSG_announce, dial_refused, WAIT_OF(dial.answer), false },
     { MSG_sign_on, sign_on_request_refused, WAIT_OF(sign_on.answer), false },
-    { MSG_renew_certificate, certificate_renewal_refused, WAIT_OF(certificate_renewal.answer),
-      false },
-    { MSG_upload_begin, log_upload_refused, WAIT_OF(log_upload.ack), true },
-    { MSG_upload_chunk, log_upload_refused, WAIT_OF(log_upload.ack), true },
+    { MSG_renew_certificate, NULL, WAIT_OF(certificate_renewal.answer), false },
+    { MSG_upload_begin, NULL, WAIT_OF(log_upload.ack), true },
+    { MSG_upload_chunk, NULL, WAIT_OF(log_upload.ack), true },
 };
 
 /* Messages that only ever answer a request. A show (viewer_session.c) and a grant (dial.c) also
@@ -61,11 +67,15 @@ static const struct request *request_of(const struct msg *msg)
     return NULL;
 }
 
-/* Does the message answer an earlier request, one that was cancelled or repeated since? */
-static bool is_late(const struct agent_flow *agent, const struct request *request, uint64_t ref)
+static struct event_wait *wait_of(struct agent_flow *agent, const struct request *request)
 {
-    const struct event_wait *wait =
-        (const struct event_wait *)(const void *)((const char *)agent + request->wait);
+    return (struct event_wait *)(void *)((char *)agent + request->wait);
+}
+
+/* Does the message answer an earlier request, one that was cancelled or repeated since? */
+static bool is_late(struct agent_flow *agent, const struct request *request, uint64_t ref)
+{
+    const struct event_wait *wait = wait_of(agent, request);
 
     return request->in_parts ? ref < wait->ref : ref != wait->ref;
 }
@@ -84,18 +94,18 @@ static void refused(struct agent_flow *agent, const struct msg *msg)
 {
     const struct msg_refused *refusal = &msg->refused;
     const struct request *request = request_of(msg);
+    int code = berth_error_code(refusal->code);
+    struct berth_error error = { 0 };
 
     log_event(EV_AGENT_REFUSED, "about", refusal->about, "code", refusal->code, "text",
               refusal->text, "retry_after_ms", refusal->retry_after_ms);
-    if (request) {
-        request->refused(agent, refusal);
-        return;
-    }
     /* A refusal that names no request refuses the terminal: its key is unknown or revoked. */
-    if (event_wait_active(&agent->join.answer))
-        join_request_refused(agent, refusal);
-    else
-        dial_refused(agent, refusal);
+    if (!request)
+        request =
+            &requests[event_wait_active(&agent->join.answer) ? REQUEST_JOIN : REQUEST_ANNOUNCE];
+    (void)berth_fail(&error, code ? code : BERTH_E_DENIED, "%s", refusal->text);
+    if (!request->refused || request->refused(agent, refusal, code))
+        (void)event_wait_end(wait_of(agent, request), error.code, &error);
 }
 
 static message_handler_fn *const handlers[MSG_TYPES] = {

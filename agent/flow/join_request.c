@@ -249,14 +249,10 @@ void join_request_wait(struct agent_flow *agent, const struct msg *msg)
     (void)event_wait_end(&agent->join.answer, error.code, &error);
 }
 
-void join_request_refused(struct agent_flow *agent, const struct msg_refused *refused)
+bool join_request_refused(struct agent_flow *agent, const struct msg_refused *refused, int code)
 {
-    struct berth_error error = { 0 };
-    int code = berth_error_code(refused->code);
-
-    (void)berth_fail(&error, code ? code : BERTH_E_DENIED, "%s", refused->text);
     agent->terminal.revoked = code == BERTH_E_REVOKED;
     agent->join.retry_after_ms =
         refused->retry_after_ms > 0 ? refused->retry_after_ms : JOIN_RETRY_MS;
-    (void)event_wait_end(&agent->join.answer, error.code, &error);
+    return true;
 }

@@ -29,6 +29,6 @@ bool join_request_link_lost(struct agent_flow *agent, const struct berth_error *
 void join_request_joined(struct agent_flow *agent, const struct msg *msg);
 void join_request_pending(struct agent_flow *agent, const struct msg *msg);
 void join_request_wait(struct agent_flow *agent, const struct msg *msg);
-void join_request_refused(struct agent_flow *agent, const struct msg_refused *refused);
+bool join_request_refused(struct agent_flow *agent, const struct msg_refused *refused, int code);
 
 #endif

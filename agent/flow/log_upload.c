@@ -128,12 +128,3 @@ void log_upload_ack(struct agent_flow *agent, const struct msg *msg)
         msg->upload_ack.offset == (int64_t)upload->sent)
         (void)event_wait_end(&upload->ack, 0, NULL);
 }
-
-void log_upload_refused(struct agent_flow *agent, const struct msg_refused *refused)
-{
-    struct berth_error error = { 0 };
-    int code = berth_error_code(refused->code);
-
-    (void)berth_fail(&error, code ? code : BERTH_E_DENIED, "%s", refused->text);
-    (void)event_wait_end(&agent->log_upload.ack, error.code, &error);
-}

@@ -19,8 +19,7 @@ int log_upload_begin(struct agent_flow *agent, uint64_t command_id, struct op *o
 /* The link was lost: an upload fails. */
 void log_upload_link_lost(struct agent_flow *agent, const struct berth_error *why);
 
-/* Handlers of upload_ack, and of refused about upload_begin or upload_chunk. */
+/* Handler of upload_ack. */
 void log_upload_ack(struct agent_flow *agent, const struct msg *msg);
-void log_upload_refused(struct agent_flow *agent, const struct msg_refused *refused);
 
 #endif

@@ -415,15 +415,11 @@ void sign_on_request_choose(struct agent_flow *agent, const struct msg *msg)
     (void)event_wait_end(&agent->sign_on.answer, ANSWER_CHOOSE, NULL);
 }
 
-void sign_on_request_refused(struct agent_flow *agent, const struct msg_refused *refused)
+bool sign_on_request_refused(struct agent_flow *agent, const struct msg_refused *refused,
+                             berth_unused int code)
 {
-    struct berth_error error = { 0 };
-    int code = berth_error_code(refused->code);
-
     agent->sign_on.resume.retry = refused->retry_after_ms > 0;
-    (void)berth_fail(&error, code ? code : BERTH_E_DENIED, "%s", refused->text);
-    if (agent->terminal.state == agent_SIGN_ON)
-        (void)event_wait_end(&agent->sign_on.answer, error.code, &error);
+    return agent->terminal.state == agent_SIGN_ON;
 }
 
 void sign_on_request_shown(struct agent_flow *agent)

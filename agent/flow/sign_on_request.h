@@ -66,7 +66,7 @@ void sign_on_request_stop(struct agent_flow *agent);
  */
 void sign_on_request_progress(struct agent_flow *agent, const struct msg *msg);
 void sign_on_request_choose(struct agent_flow *agent, const struct msg *msg);
-void sign_on_request_refused(struct agent_flow *agent, const struct msg_refused *refused);
+bool sign_on_request_refused(struct agent_flow *agent, const struct msg_refused *refused, int code);
 void sign_on_request_shown(struct agent_flow *agent);
 
 #endif
