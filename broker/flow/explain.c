@@ -7,11 +7,6 @@
 #include "core/index.h"
 #include "flow/shortage.h"
 
-static const struct assignment *assigned(struct core *core, uint64_t user_id, uint64_t pool_id)
-{
-    return assignment_open_of(core, user_id, pool_id);
-}
-
 static void explain_own(struct core *core, const struct desktop *desktop,
                         struct explain_desktop *ret)
 {
@@ -49,7 +44,7 @@ static void explain_pool(struct core *core, const struct user *user,
                          const struct policy_verdict *verdict, struct explain_pool *ret)
 {
     const struct pool *pool = pool_find(core, verdict->pool_id);
-    const struct assignment *own = assigned(core, user->row.id, verdict->pool_id);
+    const struct assignment *own = assignment_open_of(core, user->row.id, verdict->pool_id);
 
     ret->pool_id = verdict->pool_id;
     copy_text(ret->pool, pool->row.name);
@@ -85,7 +80,7 @@ static void own_verdict(struct core *core, const struct user *user, const struct
 static void judge_pool(struct core *core, const struct user *user, struct pool *pool,
                        struct explain *ret)
 {
-    const struct assignment *own = assigned(core, user->row.id, pool->row.id);
+    const struct assignment *own = assignment_open_of(core, user->row.id, pool->row.id);
     const struct desktop *desktop;
     struct placement_count count;
     char why[SHORTAGE_TEXT];

@@ -198,15 +198,6 @@ static void cancelled(struct op *op)
     check_free(check);
 }
 
-static size_t count_hosts(struct core *core)
-{
-    size_t count = 0;
-
-    list_each (core_all(core, ENTITY_host), node)
-        count++;
-    return count;
-}
-
 int image_check_begin(struct context *context, uint64_t version_id, uint64_t pool_id,
                       char *ret_unchecked, struct op *op)
 {
@@ -217,12 +208,12 @@ int image_check_begin(struct context *context, uint64_t version_id, uint64_t poo
     if (!version)
         return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such image version");
     check = berth_new(struct image_check);
-    *check =
-        (struct image_check){ .context = context,
-                              .version_id = version_id,
-                              .ret_unchecked = ret_unchecked,
-                              .caller = op,
-                              .asks = berth_new_array(struct ask, count_hosts(context->core) + 1) };
+    *check = (struct image_check){ .context = context,
+                                   .version_id = version_id,
+                                   .ret_unchecked = ret_unchecked,
+                                   .caller = op,
+                                   .asks = berth_new_array(
+                                       struct ask, context->core->of[ENTITY_host].count + 1) };
     copy_text(check->args.image, version->row.path);
     copy_text(check->args.kernel, version->row.kernel);
     copy_text(check->args.initrd, version->row.initrd);

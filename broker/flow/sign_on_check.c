@@ -5,7 +5,7 @@
  */
 #include "flow/sign_on_state.h"
 
-static int judge_account(struct sign_on *s, struct berth_error *reterr)
+int sign_on_check_account(const struct sign_on *s, struct berth_error *reterr)
 {
     const struct user *user = user_find(s->context->core, s->user_id);
 
@@ -16,16 +16,18 @@ static int judge_account(struct sign_on *s, struct berth_error *reterr)
     if (s->terminal->row.state != terminal_ACCEPTED)
         return berth_fail(reterr, BERTH_E_STATE, "%s is %s: nobody may sign on here",
                           s->terminal->row.name, terminal_state_names[s->terminal->row.state]);
-    return evidence_check(s->context->core, &s->who.shown, user, s->terminal, reterr);
+    return 0;
 }
 
 int sign_on_check(struct sign_on *s, struct berth_error *reterr)
 {
-    const struct policy_subject subject = { .user = user_find(s->context->core, s->user_id),
-                                            .terminal = s->terminal };
+    const struct user *user = user_find(s->context->core, s->user_id);
+    const struct policy_subject subject = { .user = user, .terminal = s->terminal };
     const struct pool *pool = pool_find(s->context->core, s->claim.pool_id);
-    int r = judge_account(s, reterr);
+    int r = sign_on_check_account(s, reterr);
 
+    if (r >= 0)
+        r = evidence_check(s->context->core, &s->who.shown, user, s->terminal, reterr);
     if (r < 0)
         return r;
     if (!pool)

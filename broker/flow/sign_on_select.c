@@ -10,11 +10,6 @@
 
 /* ---- other sign-ons of the user ---- */
 
-static void terminal_name(const struct sign_on *s, char *out, size_t size)
-{
-    berth_copy_text(out, size, s->terminal->row.name);
-}
-
 /* Another sign-on of this user for this pool, or NULL. */
 static struct sign_on *rival_of(const struct sign_on *s, uint64_t pool_id)
 {
@@ -65,7 +60,6 @@ static int may_roam(struct flow *flow, const struct pool *pool, const struct ses
 static int overtake(struct flow *flow, struct sign_on *rival, const struct pool *pool)
 {
     struct sign_on *s = sign_on_of(flow);
-    char here[64];
 
     /* A terminal that resumes by itself gives way to a person, and does not keep one waiting. */
     if (s->resume.session_id && rival->terminal != s->terminal)
@@ -75,12 +69,12 @@ static int overtake(struct flow *flow, struct sign_on *rival, const struct pool 
         !rival->resume.session_id)
         return flow_fail(flow, BERTH_E_STATE, "You are signing on at %s already",
                          rival->terminal->row.name);
-    terminal_name(s, here, sizeof(here));
     if (rival->flow.cancelling)
         return flow_await_then(flow, waitq_wait(&rival->over, &s->wait, &flow->op), SIGN_ON_CHOOSE);
     /* Wait first: a rival that can end at once wakes its queue while it is being cancelled. */
     (void)flow_await_then(flow, waitq_wait(&rival->over, &s->wait, &flow->op), SIGN_ON_CHOOSE);
-    flow_cancel(&rival->flow, BERTH_E_SUPERSEDED, "Your session moved to %s", here);
+    flow_cancel(&rival->flow, BERTH_E_SUPERSEDED, "Your session moved to %s",
+                s->terminal->row.name);
     return FLOW_WAIT;
 }
 
@@ -189,16 +183,6 @@ static void drop_choice(struct sign_on *s)
     s->claim = (struct claim){ .user_id = s->user_id, .terminal_id = s->terminal->row.id };
 }
 
-static int judge_terminal(struct flow *flow)
-{
-    const struct sign_on *s = sign_on_of(flow);
-
-    if (s->terminal->row.state == terminal_ACCEPTED)
-        return 0;
-    return flow_fail(flow, BERTH_E_STATE, "%s is %s: nobody may sign on here",
-                     s->terminal->row.name, terminal_state_names[s->terminal->row.state]);
-}
-
 static int choose_pool(struct flow *flow, const struct policy_verdict *verdicts, size_t count)
 {
     struct sign_on *s = sign_on_of(flow);
@@ -238,16 +222,15 @@ int sign_on_select(struct flow *flow)
     const struct user *user = user_find(core, s->user_id);
     const struct policy_subject subject = { .user = user, .terminal = s->terminal };
     struct policy_verdict *verdicts;
+    struct berth_error error = { 0 };
     struct effective *effective;
     bool let_choose;
     size_t count;
     int answer;
 
     drop_choice(s);
-    if (!user || user->row.disabled)
-        return flow_fail(flow, BERTH_E_DISABLED, "the account of %s is disabled", s->user);
-    if (judge_terminal(flow) < 0)
-        return FLOW_FAIL;
+    if (sign_on_check_account(s, &error) < 0)
+        return flow_fail_with(flow, &error);
 
     effective = berth_new(struct effective);
     effective_settings(core, s->terminal, effective);

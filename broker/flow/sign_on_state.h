@@ -108,6 +108,12 @@ void sign_on_disconnect_orphans(struct context *context, uint64_t user_id);
  * the log, in the audit trail and in `explain`. */
 const char *sign_on_error_text(const struct berth_error *error);
 
+/* sign_on_check.c: is the account of s->user_id open, and its terminal accepted?
+ *
+ * Errors: CREDENTIALS, DISABLED, STATE. The text is shown to the person.
+ */
+int sign_on_check_account(const struct sign_on *s, struct berth_error *reterr) berth_must_check;
+
 /* sign_on_check.c: may this sign-on, for claim.pool_id, still go on? Fills s->verdict.
  *
  * Errors: CREDENTIALS, DENIED, DISABLED, STATE (its terminal), NOT_FOUND (its pool),
