@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "berth/json.h"
-#include "berth/map.h"
 
 /* Deepest nesting of a line: it is flat. */
 #define LINE_DEPTH 4
@@ -191,14 +190,4 @@ int history_decode(const char *text, size_t size, struct history_line *ret,
         return berth_fail(reterr, BERTH_E_INVALID, "unknown line '%.40s'", name);
     ret->at_us = json_integer_value(at);
     return record_decode(&records[ret->kind], object, &ret->run, reterr);
-}
-
-int64_t history_hash(const uint8_t key[16], const char *text)
-{
-    struct map_key map_key;
-    int64_t hash;
-
-    memcpy(&map_key, key, sizeof(map_key));
-    hash = (int64_t)(map_siphash(map_key, text, strlen(text)) >> 1);
-    return hash ? hash : 1;
 }

@@ -55,8 +55,6 @@ int ca_open(const struct ca_setup *setup, struct ca **ret,
 void ca_free(struct ca *ca);
 
 const char *ca_certificate(const struct ca *ca); /* PEM */
-const char *ca_hash(const struct ca *ca); /* SHA-256 of its DER, hex: part of an invitation */
-int64_t ca_ends_ms(const struct ca *ca);
 void ca_set_certificate_h(struct ca *ca, int64_t hours);
 
 /* Issue a certificate with a new key for the broker's own listeners. names: host names and

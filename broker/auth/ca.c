@@ -236,16 +236,6 @@ const char *ca_certificate(const struct ca *ca)
     return issuer_certificate(ca->issuer);
 }
 
-const char *ca_hash(const struct ca *ca)
-{
-    return issuer_hash(ca->issuer);
-}
-
-int64_t ca_ends_ms(const struct ca *ca)
-{
-    return issuer_ends_ms(ca->issuer);
-}
-
 void ca_set_certificate_h(struct ca *ca, int64_t hours)
 {
     ca->certificate_h = hours;

@@ -73,8 +73,4 @@ char *history_encode(const struct history_line *line);
 int history_decode(const char *text, size_t size, struct history_line *ret,
                    struct berth_error *reterr) berth_must_check;
 
-/* Hash of a secret under the key of the recording, 63 bits, never 0: equal secrets have equal
- * hashes within one recording. */
-int64_t history_hash(const uint8_t key[16], const char *text);
-
 #endif

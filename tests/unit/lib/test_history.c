@@ -168,17 +168,6 @@ TEST(line, that_is_not_understood_is_refused)
     refuses("{\"line\":\"measure\",\"at_us\":5,\"invariant\":\"I1000\"}", "measure.invariant");
 }
 
-TEST(hash, is_equal_for_equal_things_under_one_key)
-{
-    const uint8_t key[16] = { 1 };
-    const uint8_t other[16] = { 2 };
-
-    EXPECT(history_hash(key, "a") == history_hash(key, "a"));
-    EXPECT(history_hash(key, "a") != history_hash(key, "b"));
-    EXPECT(history_hash(key, "a") != history_hash(other, "a"));
-    EXPECT(history_hash(key, "") > 0);
-}
-
 /* ---- file ---- */
 
 static struct history *recorder(bool gather)
