@@ -173,17 +173,15 @@ static int look_up(struct api *api, const char *hash, uint64_t *ret_admin_id,
 {
     const struct sign_in *sign_in = sign_in_find(api, hash);
     const struct token *token;
-    struct entity *entity;
 
     if (sign_in) {
         *ret_admin_id = sign_in->admin_id;
         *ret_auth_method = "password";
         return 0;
     }
-    entity = index_find_text(api->context->core, TOKEN_BY_HASH, hash);
-    if (!entity)
+    token = token_by_hash(api->context->core, hash);
+    if (!token)
         return berth_fail(reterr, BERTH_E_CREDENTIALS, "invalid or expired token");
-    token = container_of(entity, struct token, base);
     if (token->row.expires_ms && token->row.expires_ms <= api->loop->timers.wall_ms)
         return berth_fail(reterr, BERTH_E_CREDENTIALS, "token '%s' has expired", token->row.label);
     *ret_admin_id = token->row.admin_id;

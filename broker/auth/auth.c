@@ -318,13 +318,11 @@ static int identify_kiosk(struct auth *auth, uint64_t terminal_id, struct auth_r
 /* The user of the badge; NULL when it is unknown or disabled. */
 static struct user *badge_user(struct auth *auth, const char *uid, uint64_t *ret_badge_id)
 {
-    struct entity *entity;
-    struct badge *badge;
+    const struct badge *badge;
     char hash[72];
 
     auth_badge_hash(auth, uid, hash);
-    entity = index_find_text(auth->core, BADGE_BY_UID, hash);
-    badge = entity ? container_of(entity, struct badge, base) : NULL;
+    badge = badge_by_uid(auth->core, hash);
     *ret_badge_id = badge ? badge->row.id : 0;
     return badge && !badge->row.disabled ? user_find(auth->core, badge->row.user_id) : NULL;
 }

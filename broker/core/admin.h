@@ -9,5 +9,6 @@
 
 DEFINE_ENTITY(admin)
 DEFINE_ENTITY(token)
+DEFINE_FIND_TEXT(token, token_by_hash, TOKEN_BY_HASH)
 
 #endif

@@ -11,13 +11,6 @@
 #include "core/index.h"
 #include "core/notice.h"
 
-struct desktop *desktop_by_uuid(struct core *core, const char *uuid)
-{
-    struct entity *entity = index_find_text(core, DESKTOP_BY_UUID, uuid);
-
-    return ENTITY_AS(desktop, entity);
-}
-
 void desktop_set_state(struct desktop *desktop, enum desktop_state next, const char *why)
 {
     struct core *core = desktop->base.core;

@@ -40,7 +40,7 @@ struct desktop {
 DEFINE_FIND(desktop)
 
 /* NULL when absent. */
-struct desktop *desktop_by_uuid(struct core *core, const char *uuid);
+DEFINE_FIND_TEXT(desktop, desktop_by_uuid, DESKTOP_BY_UUID)
 
 /* Set the observed state: check the transition, log old -> new with the reason, announce it. A
  * transition that states.def forbids is logged as an internal error and not made.

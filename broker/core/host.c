@@ -30,6 +30,11 @@ void host_set_state(struct host *host, enum host_state next, const char *why)
     core_announce(core, NOTICE_OBSERVED, ENTITY_host, host->row.id);
 }
 
+bool host_is_away(const struct host *host)
+{
+    return host && (host->state == host_DOWN || host->state == host_OPENING);
+}
+
 bool host_serves(const struct host *host)
 {
     return host->state == host_UP && host->row.mode == host_mode_ACTIVE;

@@ -39,6 +39,10 @@ DEFINE_FIND(host)
  */
 void host_set_state(struct host *host, enum host_state next, const char *why);
 
+/* Is the host down or not listed yet, so that nothing can be asked? host: may be NULL, which is not
+ * away. */
+bool host_is_away(const struct host *host);
+
 /* Does the host serve: up, active, not degraded? */
 bool host_serves(const struct host *host);
 

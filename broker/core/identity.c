@@ -3,13 +3,6 @@
 
 #include "core/index.h"
 
-struct identity *identity_by_key(struct core *core, const char *key_hash)
-{
-    struct entity *entity = index_find_text(core, IDENTITY_BY_KEY, key_hash);
-
-    return ENTITY_AS(identity, entity);
-}
-
 bool identity_transition(struct identity *identity, enum identity_state next,
                          struct changes *changes)
 {

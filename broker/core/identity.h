@@ -11,7 +11,10 @@ DEFINE_ENTITY(identity)
 DEFINE_ENTITY(invitation)
 
 /* The identity with this SHA-256 of a public key; NULL when absent. */
-struct identity *identity_by_key(struct core *core, const char *key_hash);
+DEFINE_FIND_TEXT(identity, identity_by_key, IDENTITY_BY_KEY)
+
+/* The invitation with this SHA-256 of a token. */
+DEFINE_FIND_TEXT(invitation, invitation_by_token, INVITATION_BY_TOKEN)
 
 /* Change the state: put the changed row into `changes`. It is visible after core_apply.
  *

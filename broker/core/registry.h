@@ -77,6 +77,14 @@ int entity_refuse(const char *what, const char *from, const char *to, struct ber
         return entity ? container_of(entity, struct kind, base) : NULL;            \
     }
 
+/* name(core, text): the one of this kind with this text in an index of indexes.def, or NULL. */
+#define DEFINE_FIND_TEXT(kind, name, by)                                 \
+    static inline struct kind *name(struct core *core, const char *text) \
+    {                                                                    \
+        struct entity *entity = index_find_text(core, by, text);         \
+        return entity ? container_of(entity, struct kind, base) : NULL;  \
+    }
+
 /* A kind that has nothing beside its row. */
 #define DEFINE_ENTITY(name)    \
     struct name {              \

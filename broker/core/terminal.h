@@ -20,6 +20,8 @@ struct terminal {
 };
 DEFINE_FIND(terminal)
 DEFINE_FIND_NAME(terminal)
+/* The terminal that asked before with this key: it still waits, or an administrator has decided. */
+DEFINE_FIND_TEXT(terminal, terminal_by_waiting_key, TERMINAL_BY_WAITING_KEY)
 
 /* Change the state: check the transition and put the changed row into `changes`. It is visible after
  * core_apply, which logs and announces it.

@@ -10,6 +10,7 @@
 DEFINE_ENTITY(user)
 DEFINE_FIND_NAME(user)
 DEFINE_ENTITY(badge)
+DEFINE_FIND_TEXT(badge, badge_by_uid, BADGE_BY_UID)
 DEFINE_ENTITY(group)
 DEFINE_ENTITY(membership)
 

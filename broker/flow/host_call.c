@@ -13,11 +13,6 @@ static struct host *host_of(const struct host_call *call)
     return host_find(call->context->core, call->desktop->row.host_id);
 }
 
-bool host_is_away(const struct host *host)
-{
-    return host && (host->state == host_DOWN || host->state == host_OPENING);
-}
-
 /* The earlier reason of its state is out of date. */
 void host_away_reason(struct desktop *desktop, const struct host *host)
 {

@@ -50,9 +50,6 @@ int host_call_begin(struct host_call *call, enum virt_call what, const struct vi
 int host_inspect_begin(struct host_call *call, struct op *op) berth_must_check;
 int host_await_begin(struct host_call *call, struct op *op) berth_must_check;
 
-/* Is its host away, so that nothing can be asked? */
-bool host_is_away(const struct host *host);
-
 /* If the desktop is starting, say in its reason that its host does not answer. */
 void host_away_reason(struct desktop *desktop, const struct host *host);
 

@@ -148,15 +148,13 @@ static int by_invitation(struct join *join, const struct msg_join_evidence *evid
 {
     struct core *core = join->context->core;
     struct invitation *invitation;
-    struct entity *entity;
     struct terminal *known;
     char hash[72];
 
     core->digest(evidence->value.text, hash);
-    entity = index_find_text(core, INVITATION_BY_TOKEN, hash);
-    if (!entity)
+    invitation = invitation_by_token(core, hash);
+    if (!invitation)
         return berth_fail(reterr, BERTH_E_DENIED, "invalid invitation");
-    invitation = container_of(entity, struct invitation, base);
     if (invitation->row.uses_left < 1)
         return berth_fail(reterr, BERTH_E_DENIED, USED_UP);
     if (invitation->row.expires_ms < join->asked_ms)
@@ -205,14 +203,6 @@ static int by_old_key(struct join *join, const struct msg_join_evidence *evidenc
     if (r < 0)
         return r;
     return by_key(join, identity_by_key(join->context->core, key_hash), KEY_RENEW, reterr);
-}
-
-/* The terminal that asked before with this key: it still waits, or an administrator has decided. */
-static struct terminal *terminal_by_waiting_key(struct core *core, const char *key_hash)
-{
-    struct entity *entity = index_find_text(core, TERMINAL_BY_WAITING_KEY, key_hash);
-
-    return entity ? container_of(entity, struct terminal, base) : NULL;
 }
 
 static int count_waiting(struct core *core)

@@ -123,7 +123,7 @@ static int asked(struct flow *flow)
     struct desktop *desktop = recheck->desktop;
     const struct host *host = host_find(recheck->context->core, desktop->row.host_id);
 
-    if (desktop->base.dropped || !host || host->state == host_DOWN || host->state == host_OPENING)
+    if (desktop->base.dropped || !host || host_is_away(host))
         return FLOW_DONE; /* the listing when it is up again tells */
     if (flow->op.result < 0)
         return flow_await_then(
