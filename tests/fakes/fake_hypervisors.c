@@ -1,4 +1,4 @@
-/* fake_hypervisors.c - hypervisors, machines, guests; their calls are in fake_hypervisor_jobs.c. */
+/* fake_hypervisors.c - hypervisors, machines and guests. */
 #include "fakes/fake_hypervisors.h"
 
 #include <inttypes.h>
@@ -321,24 +321,13 @@ void machine_fingerprint(const struct machine *machine, char out[72])
     }
 }
 
-static void end_picture(struct machine *machine, int exit_code, const char *word)
-{
-    struct picture *picture = machine->picture;
-
-    if (!picture)
-        return;
-    machine->picture = NULL;
-    picture->machine = NULL;
-    picture->ended(picture, exit_code, word);
-}
-
 void machine_power_off(struct machine *machine, int64_t by)
 {
     machine->running = false;
     machine_record(machine, history_machine_event_STOPPED, by);
     machine->guest[0] = '\0';
     machine->guest_user[0] = '\0';
-    end_picture(machine, 147, "network");
+    machine_end_picture(machine, 147, "network");
 }
 
 void machine_kill(struct machine *machine, const char *reason)
@@ -358,7 +347,7 @@ void machine_save(struct machine *machine)
     machine->running = false;
     machine->saved = true;
     machine_record(machine, history_machine_event_STOPPED, 0);
-    end_picture(machine, 147, "network");
+    machine_end_picture(machine, 147, "network");
     machine_send_event(machine, virt_event_kind_STOPPED, "saved");
 }
 
@@ -401,71 +390,5 @@ void machine_guest_logs_off(struct machine *machine)
                        machine->hypervisor->hypervisors->environment->timers.wall_ms / 1000);
     machine->guest_user[0] = '\0';
     machine_record_guest(machine, history_guest_event_LOGGED_OFF, machine->picture, NULL);
-    end_picture(machine, 12, "logoff");
-}
-
-/* With one account for all users, a logon gets the session that runs there. */
-static void judge_inside(struct machine *machine, const struct picture *picture,
-                         const char *account)
-{
-    if (!machine->hypervisor || strcmp(account, picture->user) == 0)
-        return;
-    if (machine->guest_user[0] && strcmp(machine->guest_user, picture->user) != 0)
-        environment_fault(machine->hypervisors->environment,
-                          "%s gets the running session of %s on %s", picture->user,
-                          machine->guest_user, machine->name);
-    (void)snprintf(machine->guest_user, sizeof(machine->guest_user), "%s", picture->user);
-}
-
-static bool may_log_on(const struct machine *machine, const char *account,
-                       const struct secret *password, const char *user)
-{
-    if (strcmp(account, user) == 0) /* the user's own password, checked by the directory */
-        return !secret_empty(password);
-    return strcmp(machine->account, account) == 0 && !secret_empty(password) &&
-           secret_equal(&machine->password, password);
-}
-
-/* The user's own password (NULL) belongs to no session, so the guest learns no epoch from it. */
-static void record_admitted(const struct machine *machine, const struct picture *picture,
-                            const struct secret *password)
-{
-    struct picture as_known = *picture;
-
-    if (!password)
-        as_known.epoch = 0;
-    machine_record_guest(machine, history_guest_event_ADMITTED, &as_known, password);
-}
-
-int machine_log_on(struct machine *machine, struct picture *picture, const char *account,
-                   const struct secret *password, const char **word)
-{
-    if (!machine_answers(machine)) {
-        *word = "network";
-        return 147;
-    }
-    if (!may_log_on(machine, account, password, picture->user)) {
-        machine_record_guest(machine, history_guest_event_REFUSED, picture, NULL);
-        *word = "wrong-password";
-        return 154;
-    }
-    if (machine->picture && machine->picture != picture) {
-        machine_record_guest(machine, history_guest_event_DROPPED, machine->picture, NULL);
-        end_picture(machine, 5, "replaced");
-    }
-    record_admitted(machine, picture, strcmp(account, picture->user) == 0 ? NULL : password);
-    judge_inside(machine, picture, account);
-    machine->picture = picture;
-    picture->machine = machine;
-    (void)snprintf(machine->guest, sizeof(machine->guest), "active");
-    (void)snprintf(machine->traces_of, sizeof(machine->traces_of), "%s", picture->user);
-    return 0;
-}
-
-void machine_leave(struct picture *picture)
-{
-    if (!picture->machine)
-        return;
-    picture->machine->picture = NULL;
-    picture->machine = NULL;
+    machine_end_picture(machine, 12, "logoff");
 }

@@ -9,6 +9,7 @@
 #define BERTH_TESTS_FAKES_FAKE_HYPERVISORS_H
 
 #include "berth/map.h"
+#include "berth/message.h"
 #include "berth/secret.h"
 
 #include "fakes/environment.h"
@@ -186,13 +187,14 @@ bool machine_answers(const struct machine *machine);
 /* Fingerprint of the keys on its present disk, 64 hexadecimal digits. */
 void machine_fingerprint(const struct machine *machine, char out[72]);
 
-/* A viewer logs on. 0, or the exit code of the viewer with *word. The earlier picture is dropped.
+/* A viewer connects to the machine that `show` names, and logs on. 0, or the exit code of the
+ * viewer with *word. The machine's earlier picture is dropped.
  */
-int machine_log_on(struct machine *machine, struct picture *picture, const char *account,
-                   const struct secret *password, const char **word);
+int picture_open(struct picture *picture, struct fake_hypervisors *hypervisors,
+                 const struct msg_show *show, const char **word);
 
 /* The viewer disconnected; the session in the guest stays. */
-void machine_leave(struct picture *picture);
+void picture_close(struct picture *picture);
 
 /* How often a call was carried out since then (0: in all); uuid NULL: for any machine. */
 size_t hypervisors_count_calls(const struct fake_hypervisors *hypervisors, enum virt_call call,

@@ -1,4 +1,4 @@
-/* fake_hypervisors_internal.h - between fake_hypervisors.c and fake_hypervisor_jobs.c.
+/* fake_hypervisors_internal.h - between the files of the fake hypervisors.
  *
  * Module tests, internal header of fake_hypervisors.
  */
@@ -15,6 +15,9 @@ void machine_set_address(struct machine *machine, const char *address);
 void machine_boot(struct machine *machine, bool keep_saved);
 /* It is off now; no event. by: as hypervisor_process_id. */
 void machine_power_off(struct machine *machine, int64_t by);
+
+/* The viewer that has its picture ends with this exit code and word. */
+void machine_end_picture(struct machine *machine, int exit_code, const char *word);
 
 /* The history. by: the process that asked, 0 for none. */
 void machine_record(const struct machine *machine, enum history_machine_event event, int64_t by);

@@ -53,7 +53,7 @@ void terminal_free(struct fake_terminal *terminal)
     timer_stop(timers, &terminal->unanswered);
     timer_stop(timers, &terminal->join_timeout);
     timer_stop(timers, &terminal->viewing);
-    machine_leave(&terminal->picture);
+    picture_close(&terminal->picture);
     berth_wipe_free(terminal, sizeof(*terminal));
 }
 

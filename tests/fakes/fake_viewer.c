@@ -66,7 +66,7 @@ void viewer_off(struct fake_terminal *terminal, int exit_code, const char *reaso
     if (terminal->viewer == VIEWER_NONE)
         return;
     timer_stop(&environment_of(terminal)->timers, &terminal->viewing);
-    machine_leave(&terminal->picture);
+    picture_close(&terminal->picture);
     terminal->viewer = VIEWER_NONE;
     explicit_bzero(&terminal->show, sizeof(terminal->show));
     if (*reason)
@@ -89,57 +89,20 @@ void viewer_ended_by_machine(struct picture *picture, int exit_code, const char 
 
 /* ---- showing ---- */
 
-/* What must hold whenever a picture appears. */
-static void judge_picture(struct fake_terminal *terminal, const struct machine *machine,
-                          const char *traces_of)
-{
-    struct environment *environment = environment_of(terminal);
-
-    if (traces_of[0] && strcmp(traces_of, terminal->show.user) != 0 &&
-        !(terminal->hypervisors->traces_allowed &&
-          terminal->hypervisors->traces_allowed(terminal->hypervisors->context, machine)))
-        environment_fault(environment, "%s sees what %s left on %s (I14)", terminal->show.user,
-                          traces_of, machine->name);
-    if (terminal->show.epoch < machine->epoch)
-        environment_fault(environment, "epoch %lld takes %s back from epoch %lld (I6)",
-                          (long long)terminal->show.epoch, machine->name,
-                          (long long)machine->epoch);
-}
-
 static void viewer_connects(struct berth_timer *timer)
 {
     struct fake_terminal *terminal = container_of(timer, struct fake_terminal, viewing);
     const struct msg_show *show = &terminal->show;
-    struct machine *machine = machine_at(terminal->hypervisors, show->host, (int)show->port);
-    char traces_of[80];
-    char fingerprint[72];
     const char *word = "";
-    int exit_code;
+    int exit_code = picture_open(&terminal->picture, terminal->hypervisors, show, &word);
 
-    if (!machine || !machine_answers(machine)) {
-        viewer_failed(terminal, 147, "network");
-        return;
-    }
-    machine_fingerprint(machine, fingerprint);
-    if (strcmp(fingerprint, show->fingerprint) != 0) {
-        viewer_failed(terminal, 143, "certificate");
-        return;
-    }
-    (void)snprintf(traces_of, sizeof(traces_of), "%s", machine->traces_of);
-    (void)snprintf(terminal->picture.user, sizeof(terminal->picture.user), "%s", show->user);
-    terminal->picture.session_id = show->session_id;
-    terminal->picture.epoch = show->epoch;
-    exit_code = machine_log_on(machine, &terminal->picture, show->account, &show->password, &word);
     if (exit_code) {
         viewer_failed(terminal, exit_code, word);
         return;
     }
-    judge_picture(terminal, machine, traces_of);
-    if (show->epoch > machine->epoch)
-        machine->epoch = show->epoch;
     terminal->viewer = VIEWER_ACTIVE;
     environment_note(environment_of(terminal), "%s: shows %s to %s, epoch %lld", terminal->name,
-                     machine->name, show->user, (long long)show->epoch);
+                     terminal->picture.machine->name, show->user, (long long)show->epoch);
     report(terminal, show, viewer_state_ACTIVE, 0, "");
 }
 

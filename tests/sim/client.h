@@ -61,7 +61,7 @@ struct client {
     struct msg last_said; /* for repeated messages */
 
     enum view_stage stage;
-    struct agent_view view;
+    struct msg_show view;
     struct picture picture;
     struct berth_timer viewing;
     int exit_code;

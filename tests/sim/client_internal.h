@@ -14,7 +14,7 @@ bool client_enter(struct client *client);
 void client_after(struct client *client);
 
 /* The viewer's port. */
-void client_view(void *who, const struct agent_view *view);
+void client_view(void *who, const struct msg_show *view);
 void client_unview(void *who);
 void client_picture_ended(struct picture *picture, int exit_code, const char *word);
 /* The power is off. */

@@ -22,7 +22,7 @@ static void next_in(struct client *client, int64_t least_ms, int64_t most_ms)
 /* The viewer's process ends by itself or as ordered; its parent is told a little later. */
 static void ends(struct client *client, int exit_code)
 {
-    machine_leave(&client->picture);
+    picture_close(&client->picture);
     client->stage = VIEW_ENDING;
     client->exit_code = exit_code;
     next_in(client, 1, END_MOST_MS);
@@ -43,26 +43,10 @@ void client_break_picture(struct client *client, int64_t ms)
         ends(client, 147);
 }
 
-/* What must hold whenever a picture appears. */
-static void judge_picture(struct client *client, const struct machine *machine,
-                          const char *traces_of)
-{
-    struct environment *environment = &client->world->environment;
-    const struct fake_hypervisors *hypervisors = client->world->hypervisors;
-
-    if (traces_of[0] && strcmp(traces_of, client->view.user) != 0 &&
-        !hypervisors->traces_allowed(hypervisors->context, machine))
-        environment_fault(environment, "%s sees what %s left on %s (I14)", client->view.user,
-                          traces_of, machine->name);
-    if (client->view.epoch < machine->epoch)
-        environment_fault(environment, "epoch %lld takes %s back from epoch %lld (I6)",
-                          (long long)client->view.epoch, machine->name, (long long)machine->epoch);
-}
-
 /* A picture returns where it broke, not where its user went since. */
 static void judge_owner(struct client *client, struct machine *machine)
 {
-    const struct agent_view *view = &client->view;
+    const struct msg_show *view = &client->view;
 
     if (client->answered && machine->shown_session == view->session_id &&
         strcmp(machine->last_terminal, client->name) != 0 && strncmp(view->user, "kiosk", 5) != 0)
@@ -77,37 +61,18 @@ static void judge_owner(struct client *client, struct machine *machine)
 
 static void connects(struct client *client)
 {
-    const struct agent_view *view = &client->view;
-    struct fake_hypervisors *hypervisors = client->world->hypervisors;
-    struct machine *machine = machine_at(hypervisors, view->host, view->port);
+    bool reached = !client->cut && client->unseen_until_ms <= client_timers(client)->mono_ms;
     const char *word = "";
-    char fingerprint[72];
-    char traces_of[80];
-    int exit_code;
+    int exit_code = 147;
 
-    if (!machine || !machine_answers(machine) || client->cut ||
-        client->unseen_until_ms > client_timers(client)->mono_ms) {
-        ends(client, 147);
-        return;
-    }
-    machine_fingerprint(machine, fingerprint);
-    if (strcmp(fingerprint, view->fingerprint) != 0) {
-        ends(client, 143);
-        return;
-    }
-    client->picture.session_id = view->session_id;
-    client->picture.epoch = view->epoch;
-    (void)snprintf(client->picture.user, sizeof(client->picture.user), "%s", view->user);
-    (void)snprintf(traces_of, sizeof(traces_of), "%s", machine->traces_of);
-    exit_code = machine_log_on(machine, &client->picture, view->account, &view->password, &word);
+    if (reached)
+        exit_code =
+            picture_open(&client->picture, client->world->hypervisors, &client->view, &word);
     if (exit_code) {
         ends(client, exit_code);
         return;
     }
-    judge_picture(client, machine, traces_of);
-    judge_owner(client, machine);
-    if (view->epoch > machine->epoch)
-        machine->epoch = view->epoch;
+    judge_owner(client, client->picture.machine);
     client->stage = VIEW_CONNECTED;
     if (client_enter(client))
         agent_viewed(client->agent);
@@ -148,7 +113,7 @@ static void view_due(struct berth_timer *timer)
 }
 
 /* However late a message comes: a hidden session is never shown again. */
-static void judge_view(const struct client *client, const struct agent_view *view)
+static void judge_view(const struct client *client, const struct msg_show *view)
 {
     /* A kiosk signs on by itself. */
     if (client->left == view->session_id && strncmp(view->user, "kiosk", 5) != 0)
@@ -165,7 +130,7 @@ static void judge_view(const struct client *client, const struct agent_view *vie
                               (long long)view->epoch);
 }
 
-void client_view(void *who, const struct agent_view *view)
+void client_view(void *who, const struct msg_show *view)
 {
     struct client *client = who;
 
@@ -194,7 +159,7 @@ void client_view_dark(struct client *client)
         (void)snprintf(line.screen.terminal, sizeof(line.screen.terminal), "%s", client->name);
         client->history->take(client->history, &line);
     }
-    machine_leave(&client->picture);
+    picture_close(&client->picture);
     client->stage = VIEW_NONE;
     explicit_bzero(&client->view, sizeof(client->view));
 }

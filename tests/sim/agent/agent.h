@@ -14,18 +14,6 @@
 
 struct agent;
 
-/* What the viewer must open. The receiver wipes the password. */
-struct agent_view {
-    char host[128];
-    int port;
-    char account[80];
-    char user[80];
-    struct secret password;
-    char fingerprint[72];
-    uint64_t session_id;
-    int64_t epoch;
-};
-
 /* What became of a sign-on. */
 enum agent_news { AGENT_SHOWN = 1, AGENT_REFUSED, AGENT_ENDED };
 
@@ -35,8 +23,10 @@ struct agent_callbacks {
     void (*dial)(void *who, bool joining, const char *key);
     void (*hang_up)(void *who);
     void (*send)(void *who, const struct msg *msg);
-    /* A viewer starts, or is told to end; answered by agent_viewed and agent_viewer_gone, later. */
-    void (*view)(void *who, const struct agent_view *view);
+    /* A viewer starts, or is told to end; answered by agent_viewed and agent_viewer_gone, later.
+     * view: what it must open; its receiver wipes the password.
+     */
+    void (*view)(void *who, const struct msg_show *view);
     void (*unview)(void *who);
     void (*reboot)(void *who);
     /* The signature of the fake authority's kind, by this key. */

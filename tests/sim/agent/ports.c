@@ -157,17 +157,17 @@ int viewer_start(struct viewer *viewer, const struct viewer_request *request,
 {
     struct agent *agent = viewer->agent;
     const struct terminal_status *terminal = &agent->flow.terminal;
-    struct agent_view view = { .port = request->port,
-                               .password = request->password,
-                               .session_id = terminal->shown.session_id,
-                               .epoch = terminal->shown.epoch };
+    struct msg_show view = { .port = request->port,
+                             .password = request->password,
+                             .session_id = terminal->shown.session_id,
+                             .epoch = terminal->shown.epoch };
 
     if (viewer->running)
         return berth_fail(reterr, BERTH_E_STATE, "a viewer runs");
-    (void)snprintf(view.host, sizeof(view.host), "%s", request->host);
-    (void)snprintf(view.account, sizeof(view.account), "%s", request->account);
-    (void)snprintf(view.user, sizeof(view.user), "%s", terminal->user);
-    (void)snprintf(view.fingerprint, sizeof(view.fingerprint), "%s", request->fingerprint);
+    copy_text(view.host, request->host);
+    copy_text(view.account, request->account);
+    copy_text(view.user, terminal->user);
+    copy_text(view.fingerprint, request->fingerprint);
     viewer->running = true;
     viewer->told_to_end = false;
     agent->callbacks.view(agent->callbacks.who, &view);
