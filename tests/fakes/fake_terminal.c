@@ -4,13 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/reconnect.h"
+#include "core/terminal_status.h"
 #include "fakes/fake_ports.h"
 #include "fakes/fake_terminal_internal.h"
 
 #define BOOT_MOST_MS 500
 #define UNANSWERED_MS 15000
-#define FIRST_RETRY_MS 1000
-#define LAST_RETRY_MS 30000
 
 static void reconnect_now(struct berth_timer *timer);
 static void renew_now(struct berth_timer *timer);
@@ -39,6 +39,8 @@ struct fake_terminal *terminal_new(struct fake_network *network,
     (void)snprintf(terminal->serial, sizeof(terminal->serial), "SN-%.60s", name);
     (void)snprintf(terminal->address, sizeof(terminal->address), "10.200.%u.%u",
                    (address >> 8) & 255, address & 255);
+    terminal->status = berth_new(struct terminal_status);
+    terminal_status_init(terminal->status, name);
     random_hex(&network->environment->random, terminal->key, 12);
     fake_digest(terminal->key, terminal->key_hash);
     return terminal;
@@ -54,6 +56,7 @@ void terminal_free(struct fake_terminal *terminal)
     timer_stop(timers, &terminal->join_timeout);
     timer_stop(timers, &terminal->viewing);
     picture_close(&terminal->picture);
+    free(terminal->status);
     berth_wipe_free(terminal, sizeof(*terminal));
 }
 
@@ -74,16 +77,13 @@ void terminal_page(struct fake_terminal *terminal, const char *page, const char 
 
 /* ---- the link ---- */
 
-static int64_t retry_ms(struct fake_terminal *terminal)
+static int64_t retry_ms(const struct fake_terminal *terminal)
 {
-    struct environment *environment = environment_of(terminal);
-    int64_t most = FIRST_RETRY_MS;
+    enum reconnect_urgency urgency =
+        shows_desktop(terminal) ? RECONNECT_IN_SESSION : RECONNECT_IDLE;
 
-    if (terminal->failures == 0)
-        most = shows_desktop(terminal) || terminal->signing_on ? 500 : terminal->spread_ms;
-    for (int i = 1; i < terminal->failures && most < LAST_RETRY_MS; i++)
-        most *= 2;
-    return environment_draw_ms(environment, 0, most > LAST_RETRY_MS ? LAST_RETRY_MS : most);
+    return reconnect_delay_ms(&environment_of(terminal)->random, terminal->failures,
+                              terminal->spread_ms, urgency);
 }
 
 static void offline(struct fake_terminal *terminal)
@@ -140,7 +140,7 @@ void terminal_power(struct fake_terminal *terminal, bool on)
         offline(terminal);
         terminal->presence_id[0] = '\0';
         terminal_page(terminal, "", "");
-        memset(terminal->epochs, 0, sizeof(terminal->epochs));
+        terminal_status_init(terminal->status, terminal->name);
     }
 }
 

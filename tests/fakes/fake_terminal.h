@@ -1,9 +1,10 @@
 /* fake_terminal.h - a terminal that announces itself, renews, shows desktops and carries out
  * commands.
  *
- * Module tests. It follows the rules of the real agent (agent/core/terminal_status.h): an older
- * epoch never takes the picture back, a hidden session is never shown again, and losing the broker
- * changes nothing on a screen that shows a desktop. Its viewer logs on to the fake machines with
+ * Module tests. What it may show, and when it connects again, the real agent's core decides
+ * (agent/core/terminal_status.h, agent/core/reconnect.h): an older epoch never takes the picture
+ * back, and a hidden session is never shown again. Losing the broker changes nothing on a screen
+ * that shows a desktop. Its viewer logs on to the fake machines with
  * what the broker sent, so a wrong password or certificate is noticed.
  */
 #ifndef BERTH_TESTS_FAKES_FAKE_TERMINAL_H
@@ -14,13 +15,7 @@
 
 enum fake_viewer { VIEWER_NONE, VIEWER_CONNECTING, VIEWER_ACTIVE };
 
-#define EPOCHS_KEPT 16
-
-struct heard_epoch {
-    uint64_t session_id;
-    int64_t epoch;
-    bool hidden;
-};
+struct terminal_status; /* of the agent's core */
 
 struct fake_terminal {
     struct list node;
@@ -64,8 +59,7 @@ struct fake_terminal {
     int64_t lost_at_ms;
     struct picture picture;
     struct berth_timer viewing;
-    struct heard_epoch epochs[EPOCHS_KEPT];
-    size_t epoch_next;
+    struct terminal_status *status; /* what it may show */
     bool signing_on;
     uint64_t ref;
     enum msg_type answer; /* the last one to a sign-on */
@@ -84,7 +78,7 @@ struct fake_terminal {
     bool lazy; /* it receives commands and does not answer them */
     unsigned commands_heard, commands_done;
     uint64_t last_command;
-    unsigned shows, stale_shows;
+    unsigned shows;
 };
 
 struct fake_terminal *terminal_new(struct fake_network *network,

@@ -2,46 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/terminal_status.h"
 #include "fakes/fake_terminal_internal.h"
 
 #define CONNECT_LEAST_MS 200
 #define CONNECT_MOST_MS 800
-
-/* ---- the rule of epochs ---- */
-
-static struct heard_epoch *epoch_of(struct fake_terminal *terminal, uint64_t session_id)
-{
-    for (size_t i = 0; i < EPOCHS_KEPT; i++)
-        if (terminal->epochs[i].session_id == session_id)
-            return &terminal->epochs[i];
-    return NULL;
-}
-
-static void note_epoch(struct fake_terminal *terminal, uint64_t session_id, int64_t epoch,
-                       bool hidden)
-{
-    struct heard_epoch *heard = epoch_of(terminal, session_id);
-
-    if (!heard) {
-        heard = &terminal->epochs[terminal->epoch_next++ % EPOCHS_KEPT];
-        *heard = (struct heard_epoch){ .session_id = session_id };
-    }
-    if (epoch > heard->epoch) {
-        heard->epoch = epoch;
-        heard->hidden = hidden;
-    } else if (epoch == heard->epoch) {
-        heard->hidden = heard->hidden || hidden;
-    }
-}
-
-static bool may_show(struct fake_terminal *terminal, const struct msg_show *show)
-{
-    const struct heard_epoch *heard = epoch_of(terminal, show->session_id);
-
-    return !heard || show->epoch > heard->epoch || (show->epoch == heard->epoch && !heard->hidden);
-}
-
-/* ---- reports ---- */
 
 static void report(struct fake_terminal *terminal, const struct msg_show *show,
                    enum viewer_state state, int exit_code, const char *reason)
@@ -67,6 +32,7 @@ void viewer_off(struct fake_terminal *terminal, int exit_code, const char *reaso
         return;
     timer_stop(&environment_of(terminal)->timers, &terminal->viewing);
     picture_close(&terminal->picture);
+    terminal_status_clear(terminal->status);
     terminal->viewer = VIEWER_NONE;
     explicit_bzero(&terminal->show, sizeof(terminal->show));
     if (*reason)
@@ -108,14 +74,13 @@ static void viewer_connects(struct berth_timer *timer)
 
 void viewer_show(struct fake_terminal *terminal, const struct msg_show *show)
 {
+    const struct session_claim claim = { .session_id = show->session_id, .epoch = show->epoch };
     struct environment *environment = environment_of(terminal);
+    struct berth_error error = { 0 };
 
     terminal->shows++;
-    if (!may_show(terminal, show)) {
-        terminal->stale_shows++;
-        environment_note(environment, "%s: refuses session %llu epoch %lld, it is older",
-                         terminal->name, (unsigned long long)show->session_id,
-                         (long long)show->epoch);
+    if (terminal_status_may_show(terminal->status, &claim, &error) < 0) {
+        environment_note(environment, "%s: %s", terminal->name, error.text);
         report(terminal, show, viewer_state_ENDED, 0, "overtaken");
         return;
     }
@@ -133,7 +98,7 @@ void viewer_show(struct fake_terminal *terminal, const struct msg_show *show)
     terminal->show_since_ms = environment->timers.mono_ms;
     terminal->signing_on = false;
     terminal_page(terminal, "", "");
-    note_epoch(terminal, show->session_id, show->epoch, false);
+    terminal_status_show(terminal->status, show, terminal->show_since_ms);
     report(terminal, show, viewer_state_CONNECTING, 0, "");
     timer_start(&environment->timers, &terminal->viewing,
                 environment_draw_ms(environment, CONNECT_LEAST_MS, CONNECT_MOST_MS),
@@ -142,9 +107,7 @@ void viewer_show(struct fake_terminal *terminal, const struct msg_show *show)
 
 void viewer_hide(struct fake_terminal *terminal, const struct msg_hide *hide)
 {
-    note_epoch(terminal, hide->session_id, hide->epoch, true);
-    if (!shows_desktop(terminal) || terminal->show.session_id != hide->session_id ||
-        terminal->show.epoch > hide->epoch)
+    if (!terminal_status_hide(terminal->status, hide->session_id, hide->epoch))
         return;
     viewer_off(terminal, 145, hide->reason);
     terminal_page(terminal, hide->reason, hide->text);
