@@ -122,19 +122,15 @@ static void written(struct op *op, int result)
 void command_send_waiting(struct context *context, struct terminal *terminal)
 {
     list_each (index_list(context->core, COMMANDS_OF_TERMINAL, terminal->row.id), node) {
-        advance(context, terminal,
-                container_of(index_entry(COMMANDS_OF_TERMINAL, node), struct command, base));
+        advance(context, terminal, index_at(COMMANDS_OF_TERMINAL, node, command));
     }
 }
 
-void handle_command_state(struct context *context, uint64_t peer, const struct msg *msg)
+void handle_command_state(struct context *context, struct terminal *terminal, const struct msg *msg)
 {
-    struct terminal *terminal = context_terminal(context, peer);
     struct command *command = command_find(context->core, msg->command_state.command_id);
     enum command_state next = msg->command_state.state;
 
-    if (!terminal)
-        return;
     if (!command || command->row.terminal_id != terminal->row.id) {
         log_event(EV_MESSAGE_REFUSED, "terminal", terminal->row.name, "reason",
                   "command of another terminal", "command", msg->command_state.command_id);
@@ -166,8 +162,7 @@ static void check_all(struct berth_timer *timer)
     int expired = 0;
 
     list_each (core_all(context->core, ENTITY_command), node) {
-        struct command *command = container_of(entity_of(node), struct command, base);
-
+        struct command *command = entity_at(node, command);
         struct terminal *terminal = terminal_find(context->core, command->row.terminal_id);
 
         if (command->row.state >= command_DONE || command->writing)
@@ -185,7 +180,7 @@ void command_watch(struct context *context)
     int64_t soonest_ms = INT64_MAX;
 
     list_each (core_all(context->core, ENTITY_command), node) {
-        const struct command *command = container_of(entity_of(node), struct command, base);
+        const struct command *command = entity_at(node, command);
 
         if (command->row.state < command_DONE && left_ms(context, command) < soonest_ms)
             soonest_ms = left_ms(context, command);

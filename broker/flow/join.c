@@ -253,11 +253,11 @@ static int check_evidence(struct join *join, struct berth_error *reterr)
  * the right device only. */
 static void make_code(const char *key_hash, char code[16])
 {
-    unsigned long number =
-        strtoul((char[9]){ key_hash[0], key_hash[1], key_hash[2], key_hash[3], key_hash[4],
-                           key_hash[5], key_hash[6], key_hash[7], 0 },
-                NULL, 16);
+    char digits[9];
+    unsigned long number;
 
+    (void)snprintf(digits, sizeof(digits), "%.8s", key_hash);
+    number = strtoul(digits, NULL, 16);
     (void)snprintf(code, 16, "%03lu-%03lu", number / 1000 % 1000, number % 1000);
 }
 
@@ -280,15 +280,6 @@ static void plan_terminal(struct join *join)
         (void)changes_add(join->changes, ENTITY_terminal, row);
     else
         (void)changes_set(join->changes, ENTITY_terminal, row);
-}
-
-static int check_known(struct join *join, const struct row_terminal *row,
-                       struct berth_error *reterr)
-{
-    if (row->state == terminal_REVOKED)
-        return berth_fail(reterr, BERTH_E_REVOKED, "terminal '%s' was revoked", row->name);
-    join->terminal = *row;
-    return 0;
 }
 
 /* The request is signed by a known key. When that key permits it, no further evidence is needed; a
@@ -323,7 +314,12 @@ static int check_request(struct join *join, struct berth_error *reterr)
     if (identity)
         return check_key(join, identity, reterr);
     terminal = terminal_by_waiting_key(core, join->key_hash);
-    return terminal ? check_known(join, &terminal->row, reterr) : check_evidence(join, reterr);
+    if (!terminal)
+        return check_evidence(join, reterr);
+    if (terminal->row.state == terminal_REVOKED)
+        return berth_fail(reterr, BERTH_E_REVOKED, "terminal '%s' was revoked", terminal->row.name);
+    join->terminal = terminal->row;
+    return 0;
 }
 
 /* Not sent to a terminal that waits for approval, nor to one without valid evidence: their
@@ -588,12 +584,12 @@ static void start(struct context *context, uint64_t peer_id, uint64_t ref,
     peer->flow = &join->flow;
 }
 
-void handle_join(struct context *context, uint64_t peer, const struct msg *msg)
+void join_start(struct context *context, uint64_t peer, const struct msg *msg)
 {
     start(context, peer, msg->ref, &msg->join, false);
 }
 
-void handle_renew_certificate(struct context *context, uint64_t peer, const struct msg *msg)
+void certificate_renewal_start(struct context *context, uint64_t peer, const struct msg *msg)
 {
     struct msg_join said = { .request = "" };
 

@@ -104,10 +104,9 @@ void profile_announced(struct context *context, struct terminal *terminal, int64
     update(context, terminal->row.id);
 }
 
-void handle_profile_applied(struct context *context, uint64_t peer, const struct msg *msg)
+void handle_profile_applied(berth_unused struct context *context, struct terminal *terminal,
+                            const struct msg *msg)
 {
-    struct terminal *terminal = context_terminal(context, peer);
-
-    if (terminal && msg->profile_applied.version <= terminal->profile_sent)
+    if (msg->profile_applied.version <= terminal->profile_sent)
         terminal->profile_applied = msg->profile_applied.version;
 }

@@ -179,14 +179,12 @@ static void tell_unknown(struct context *context, const struct terminal *termina
     context_tell(context, terminal->peer, &msg);
 }
 
-void handle_announce(struct context *context, uint64_t peer, const struct msg *msg)
+static void handle_announce(struct context *context, struct terminal *terminal,
+                            const struct msg *msg)
 {
-    struct terminal *terminal = context_terminal(context, peer);
     const struct msg_announce *said = &msg->announce;
     struct presence_grant grant;
 
-    if (!terminal)
-        return;
     (void)presence_announce(terminal->presence, said->want_expires_in_ms, said->resume_presence_id,
                             &grant);
     tell_granted(context, terminal, msg->ref, &grant);
@@ -195,16 +193,13 @@ void handle_announce(struct context *context, uint64_t peer, const struct msg *m
     command_send_waiting(context, terminal);
 }
 
-void handle_renew(struct context *context, uint64_t peer, const struct msg *msg)
+static void handle_renew(struct context *context, struct terminal *terminal, const struct msg *msg)
 {
-    struct terminal *terminal = context_terminal(context, peer);
     const struct msg_renew *said = &msg->renew;
     const struct connection *connection;
     struct presence_grant grant;
     struct session *session;
 
-    if (!terminal)
-        return;
     switch (presence_renew(terminal->presence, said->presence_id, said->seq,
                            said->want_expires_in_ms, &grant)) {
     case PRESENCE_UNKNOWN:
@@ -223,12 +218,8 @@ void handle_renew(struct context *context, uint64_t peer, const struct msg *msg)
         limits_idle(context, session, said->input_idle_ms);
 }
 
-void handle_bye(struct context *context, uint64_t peer, const struct msg *msg)
+static void handle_bye(struct context *context, struct terminal *terminal, const struct msg *msg)
 {
-    struct terminal *terminal = context_terminal(context, peer);
-
-    if (!terminal)
-        return;
     if (presence_bye(terminal->presence, msg->bye.presence_id, msg->bye.seq) == PRESENCE_UNKNOWN)
         tell_unknown(context, terminal, msg->ref);
 }
@@ -249,30 +240,25 @@ static void refuse_and_log(struct context *context, const struct terminal *termi
                    REFUSED_RETRY_MS);
 }
 
-void handle_sign_on(struct context *context, uint64_t peer, const struct msg *msg)
+static void handle_sign_on(struct context *context, struct terminal *terminal,
+                           const struct msg *msg)
 {
-    struct terminal *terminal = context_terminal(context, peer);
     struct berth_error error = { 0 };
 
-    if (!terminal)
-        return;
     if (context->stopping) {
         (void)berth_fail(&error, BERTH_E_CLOSING,
                          "The broker is being restarted; try again in a moment");
-        context_refuse(context, peer, "sign_on", msg->ref, &error, REFUSED_RETRY_MS);
+        context_refuse(context, terminal->peer, "sign_on", msg->ref, &error, REFUSED_RETRY_MS);
         return;
     }
     context_note_peer(context, history_peer_event_ACTED, terminal->row.id, terminal->row.id, NULL);
     sign_on_start(context, terminal, msg->ref, &msg->sign_on);
 }
 
-void handle_sign_on_cancel(struct context *context, uint64_t peer, const struct msg *msg)
+static void handle_sign_on_cancel(berth_unused struct context *context, struct terminal *terminal,
+                                  berth_unused const struct msg *msg)
 {
-    struct terminal *terminal = context_terminal(context, peer);
-
-    (void)msg;
-    if (terminal)
-        sign_on_abort(terminal, "the person cancelled it");
+    sign_on_abort(terminal, "the person cancelled it");
 }
 
 /* Is the connection another terminal's? Connections that have ended are not found, so late reports
@@ -285,13 +271,10 @@ static bool is_anothers(struct context *context, const struct terminal *terminal
     return connection && connection->row.terminal_id != terminal->row.id;
 }
 
-void handle_viewer(struct context *context, uint64_t peer, const struct msg *msg)
+static void handle_viewer(struct context *context, struct terminal *terminal, const struct msg *msg)
 {
-    struct terminal *terminal = context_terminal(context, peer);
     struct berth_error error = { 0 };
 
-    if (!terminal)
-        return;
     if (is_anothers(context, terminal, msg->viewer.connection_id)) {
         (void)berth_fail(&error, BERTH_E_DENIED, "connection %llu is another terminal's",
                          (unsigned long long)msg->viewer.connection_id);
@@ -316,9 +299,9 @@ static struct session *shown(struct context *context, const struct terminal *ter
     return NULL;
 }
 
-void handle_sign_off(struct context *context, uint64_t peer, const struct msg *msg)
+static void handle_sign_off(struct context *context, struct terminal *terminal,
+                            const struct msg *msg)
 {
-    struct terminal *terminal = context_terminal(context, peer);
     const struct session *session;
     const struct user *user;
     struct ending ending = { .action = "session.sign_off",
@@ -326,8 +309,6 @@ void handle_sign_off(struct context *context, uint64_t peer, const struct msg *m
                              .why = "You have signed off",
                              .role = "user" };
 
-    if (!terminal)
-        return;
     session = shown(context, terminal, msg, msg->sign_off.session_id, msg->sign_off.epoch);
     if (!session)
         return;
@@ -338,13 +319,11 @@ void handle_sign_off(struct context *context, uint64_t peer, const struct msg *m
     session_end_retried(context, session->row.id, &ending);
 }
 
-void handle_disconnect(struct context *context, uint64_t peer, const struct msg *msg)
+static void handle_disconnect(struct context *context, struct terminal *terminal,
+                              const struct msg *msg)
 {
-    struct terminal *terminal = context_terminal(context, peer);
     struct session *session;
 
-    if (!terminal)
-        return;
     session = shown(context, terminal, msg, msg->disconnect.session_id, msg->disconnect.epoch);
     if (!session)
         return;
@@ -353,6 +332,38 @@ void handle_disconnect(struct context *context, uint64_t peer, const struct msg 
     /* Also when its viewer ended first: the terminal must not resume it without its user. */
     session_detach_retried(context, session, "disconnected",
                            "Its user left the terminal; the session goes on");
+}
+
+/* ---- which handler ---- */
+
+/* clang-format off */
+static terminal_handler_fn *const handlers[MSG_TYPES] = {
+    [MSG_announce]        = handle_announce,
+    [MSG_renew]           = handle_renew,
+    [MSG_bye]             = handle_bye,
+    [MSG_sign_on]         = handle_sign_on,
+    [MSG_sign_on_cancel]  = handle_sign_on_cancel,
+    [MSG_viewer]          = handle_viewer,
+    [MSG_sign_off]        = handle_sign_off,
+    [MSG_disconnect]      = handle_disconnect,
+    [MSG_profile_applied] = handle_profile_applied,
+    [MSG_command_state]   = handle_command_state,
+};
+/* clang-format on */
+
+bool handle_message(struct context *context, uint64_t peer, const struct msg *msg)
+{
+    struct terminal *terminal = context_terminal(context, peer);
+
+    if (msg->type == MSG_join)
+        join_start(context, peer, msg);
+    else if (msg->type == MSG_renew_certificate)
+        certificate_renewal_start(context, peer, msg);
+    else if (!handlers[msg->type])
+        return false;
+    else if (terminal)
+        handlers[msg->type](context, terminal, msg);
+    return true;
 }
 
 /* ---- central management ---- */

@@ -1,5 +1,4 @@
-/* terminal_handlers.h - entry points of the link: connections of terminals, and one handler per
- * message.
+/* terminal_handlers.h - entry points of the link: connections of terminals, and their messages.
  *
  * Module flow. Thread: loop. Called by module link, which has ended TLS, knows the hash of the
  * peer's key, has decoded the frame, and has refused what messages.def does not permit in the
@@ -10,7 +9,7 @@
  * these calls. A peer becomes IN_PRESENT when MSG_granted is sent to it, and IN_OPEN again with
  * MSG_presence_unknown.
  *
- * To add a message: a row in messages.def, a handler here, a row in link/dispatch.c.
+ * To add a message: a row in messages.def, and a handler and its row in terminal_handlers.c.
  */
 #ifndef BERTH_FLOW_TERMINAL_HANDLERS_H
 #define BERTH_FLOW_TERMINAL_HANDLERS_H
@@ -37,22 +36,23 @@ int joiner_opened(struct context *context, uint64_t peer, const char *address,
                   struct berth_error *reterr) berth_must_check;
 void joiner_closed(struct context *context, uint64_t peer);
 
-/* One handler per message that terminals send. The message stays the caller's, who wipes it;
- * handlers copy what they need. */
-typedef void terminal_handler_fn(struct context *context, uint64_t peer, const struct msg *msg);
+/* A message of a peer. It stays the caller's, who wipes it; handlers copy what they need. When the
+ * peer is no terminal any more, nothing happens. False: no handler takes messages of this type.
+ */
+bool handle_message(struct context *context, uint64_t peer, const struct msg *msg);
 
-terminal_handler_fn handle_join; /* at the join listener; all others over the link */
-terminal_handler_fn handle_announce;
-terminal_handler_fn handle_renew;
-terminal_handler_fn handle_bye;
-terminal_handler_fn handle_sign_on;
-terminal_handler_fn handle_sign_on_cancel;
-terminal_handler_fn handle_viewer;
-terminal_handler_fn handle_sign_off;
-terminal_handler_fn handle_disconnect;
-terminal_handler_fn handle_profile_applied;
-terminal_handler_fn handle_command_state;
-terminal_handler_fn handle_renew_certificate;
+/* ---- handlers in files of their own, for terminal_handlers.c ---- */
+
+typedef void terminal_handler_fn(struct context *context, struct terminal *terminal,
+                                 const struct msg *msg);
+terminal_handler_fn handle_profile_applied; /* profile.c */
+terminal_handler_fn handle_command_state;   /* command.c */
+
+/* join.c: their answers go to the peer. join_start: at the join listener. */
+void join_start(struct context *context, uint64_t peer, const struct msg *msg);
+void certificate_renewal_start(struct context *context, uint64_t peer, const struct msg *msg);
+
+/* ---- for the link, too ---- */
 
 /* May this peer upload the file of that command now? The link stores the file; that the command is
  * done comes by MSG_command_state. ret_name: 64 bytes for the name of the terminal.

@@ -1,7 +1,6 @@
 /* dispatch.c - pass the messages of peers to their handlers, if permitted in the peer's state.
  *
- * messages.def says in which states a message is permitted; the table here which function handles
- * it.
+ * messages.def says in which states a message is permitted.
  */
 #include <stdio.h>
 
@@ -19,27 +18,10 @@ typedef void link_handler_fn(struct link *link, struct link_peer *peer, const st
 static void on_upload_begin(struct link *link, struct link_peer *peer, const struct msg *msg);
 static void on_upload_chunk(struct link *link, struct link_peer *peer, const struct msg *msg);
 
-/* clang-format off */
-static const struct {
-    terminal_handler_fn *flow;
-    link_handler_fn *here; /* handled by the link itself */
-} handlers[MSG_TYPES] = {
-    [MSG_join]              = { handle_join, NULL },
-    [MSG_announce]          = { handle_announce, NULL },
-    [MSG_renew]             = { handle_renew, NULL },
-    [MSG_bye]               = { handle_bye, NULL },
-    [MSG_sign_on]           = { handle_sign_on, NULL },
-    [MSG_sign_on_cancel]    = { handle_sign_on_cancel, NULL },
-    [MSG_viewer]            = { handle_viewer, NULL },
-    [MSG_sign_off]          = { handle_sign_off, NULL },
-    [MSG_disconnect]        = { handle_disconnect, NULL },
-    [MSG_profile_applied]   = { handle_profile_applied, NULL },
-    [MSG_command_state]     = { handle_command_state, NULL },
-    [MSG_renew_certificate] = { handle_renew_certificate, NULL },
-    [MSG_upload_begin]        = { NULL, on_upload_begin },
-    [MSG_upload_chunk]        = { NULL, on_upload_chunk },
+/* Messages that the link handles itself; flow/terminal_handlers.h takes the others. */
+static link_handler_fn *const handlers[MSG_TYPES] = {
+    [MSG_upload_begin] = on_upload_begin, [MSG_upload_chunk] = on_upload_chunk
 };
-/* clang-format on */
 
 static const char *state_name(unsigned in)
 {
@@ -90,11 +72,9 @@ void link_dispatch(struct link *link, struct link_peer *peer, const struct msg *
             answer_refused(link, peer, row->name, msg->ref, &error);
         else
             link_refuse(link, peer, row->name, msg->ref, &error);
-    } else if (handlers[msg->type].flow) {
-        handlers[msg->type].flow(link->context, peer->id, msg);
-    } else if (handlers[msg->type].here) {
-        handlers[msg->type].here(link, peer, msg);
-    } else {
+    } else if (handlers[msg->type]) {
+        handlers[msg->type](link, peer, msg);
+    } else if (!handle_message(link->context, peer->id, msg)) {
         (void)berth_fail(&error, BERTH_E_PROTOCOL, "message type '%s' is not handled by the broker",
                          row->name);
         link_refuse(link, peer, row->name, msg->ref, &error);

@@ -10,8 +10,8 @@
  *   out  context->tell, context->hang_up (core) -> mailbox -> peer.h (I/O thread)
  *
  * A peer is identified by a 64-bit number, unique while the broker runs. Thread: core loop, for all
- * functions here. To add a message: a row in messages.def, a handler in flow/terminal_handlers.h, a
- * row in dispatch.c.
+ * functions here. To add a message: a row in messages.def, and a handler and its row in
+ * flow/terminal_handlers.c.
  */
 #ifndef BERTH_LINK_LINK_H
 #define BERTH_LINK_LINK_H

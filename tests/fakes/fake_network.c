@@ -22,23 +22,6 @@ struct in_transit {
     _Alignas(max_align_t) unsigned char bytes[];
 };
 
-/* clang-format off */
-static terminal_handler_fn *const handlers[MSG_TYPES] = {
-    [MSG_join] = handle_join,
-    [MSG_announce] = handle_announce,
-    [MSG_renew] = handle_renew,
-    [MSG_bye] = handle_bye,
-    [MSG_sign_on] = handle_sign_on,
-    [MSG_sign_on_cancel] = handle_sign_on_cancel,
-    [MSG_viewer] = handle_viewer,
-    [MSG_sign_off] = handle_sign_off,
-    [MSG_disconnect] = handle_disconnect,
-    [MSG_profile_applied] = handle_profile_applied,
-    [MSG_command_state] = handle_command_state,
-    [MSG_renew_certificate] = handle_renew_certificate,
-};
-/* clang-format on */
-
 void fake_network_init(struct fake_network *network, struct environment *environment)
 {
     *network = (struct fake_network){ .environment = environment, .slowest_ms = SLOWEST_MS };
@@ -264,11 +247,8 @@ static void deliver_to_broker(struct fake_connection *link, struct msg *msg)
     network->up++;
     if (!network->context || !link->known)
         return;
-    if (!(msg_row(msg->type)->in & link->in) || !handlers[msg->type]) {
+    if (!(msg_row(msg->type)->in & link->in) || !handle_message(network->context, link->peer, msg))
         refuse(link, msg);
-        return;
-    }
-    handlers[msg->type](network->context, link->peer, msg);
 }
 
 static void in_transit_deliver(struct in_transit *message)

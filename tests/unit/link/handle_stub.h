@@ -96,34 +96,16 @@ static void handle_note(const struct msg *msg)
         memcpy(&handlers.last, msg, msg_size(msg->type));
 }
 
-#define STUB_RECORDS(name)                                                            \
-    void handle_##name(struct context *context, uint64_t peer, const struct msg *msg) \
-    {                                                                                 \
-        (void)context;                                                                \
-        (void)peer;                                                                   \
-        handle_note(msg);                                                             \
-    }
-STUB_RECORDS(join)
-STUB_RECORDS(renew)
-STUB_RECORDS(bye)
-STUB_RECORDS(sign_on)
-STUB_RECORDS(sign_on_cancel)
-STUB_RECORDS(viewer)
-STUB_RECORDS(sign_off)
-STUB_RECORDS(disconnect)
-STUB_RECORDS(profile_applied)
-STUB_RECORDS(command_state)
-STUB_RECORDS(renew_certificate)
-
-void handle_announce(struct context *context, uint64_t peer, const struct msg *msg)
+bool handle_message(struct context *context, uint64_t peer, const struct msg *msg)
 {
     struct msg answer = { .type = MSG_granted };
 
     handle_note(msg);
     answer.ref = msg->ref;
     answer.granted.renew_after_ms = 10000;
-    if (handlers.grant)
+    if (msg->type == MSG_announce && handlers.grant)
         stub_tell(context, peer, &answer);
+    return true;
 }
 
 int terminal_may_upload(struct context *context, uint64_t peer, uint64_t command_id, char *ret_name,
