@@ -48,7 +48,7 @@ static uint64_t made_from(struct core *core, const struct pool *pool)
     hash = mix_number(hash, pool->row.address);
     hash = mix_number(hash, pool->row.port);
     list_each (core_all(core, ENTITY_host), node) {
-        const struct host *host = container_of(entity_of(node), struct host, base);
+        const struct host *host = entity_at(node, host);
 
         if (!placement_host_is_of(host, pool))
             continue;
@@ -76,7 +76,7 @@ static void backoff_end(struct context *context, struct pool *pool)
 static void try_all_now(struct pool *pool)
 {
     list_each (index_list(pool->base.core, DESKTOPS_OF_POOL, pool->row.id), node)
-        container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base)->not_before_ms = 0;
+        index_at(DESKTOPS_OF_POOL, node, desktop)->not_before_ms = 0;
 }
 
 /* Nothing is lost when it is deleted: it is unassigned, and was not used since its disk was
@@ -128,8 +128,7 @@ struct recreation {
 static void release_all(struct context *context, const struct pool *pool)
 {
     list_each (index_list(context->core, DESKTOPS_OF_POOL, pool->row.id), node) {
-        struct desktop *desktop =
-            container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base);
+        struct desktop *desktop = index_at(DESKTOPS_OF_POOL, node, desktop);
 
         if (desktop->row.delete_pending && !desktop->row.quarantined && !desktop->power)
             desktop_released(context, desktop);
@@ -184,8 +183,7 @@ static void repaired(struct context *context, struct pool *pool)
     changes_detail(changes, "what its desktops are made from was changed after: %s",
                    pool->backoff_why[0] ? pool->backoff_why : "failures");
     list_each (index_list(context->core, DESKTOPS_OF_POOL, pool->row.id), node) {
-        const struct desktop *desktop =
-            container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base);
+        const struct desktop *desktop = index_at(DESKTOPS_OF_POOL, node, desktop);
 
         if (failed_for_it(pool, desktop))
             recreate(desktop, changes);
@@ -208,8 +206,7 @@ int backoff_retry(struct context *context, struct pool *pool, struct changes *ch
                   struct op *op)
 {
     list_each (index_list(context->core, DESKTOPS_OF_POOL, pool->row.id), node) {
-        const struct desktop *desktop =
-            container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base);
+        const struct desktop *desktop = index_at(DESKTOPS_OF_POOL, node, desktop);
 
         if (backoff_may_recreate(desktop))
             recreate(desktop, changes);

@@ -185,21 +185,19 @@ int claim_changes(struct context *context, struct claim *claim, struct changes *
 {
     const struct user *user = user_find(context->core, claim->user_id);
     const struct terminal *terminal = terminal_find(context->core, claim->terminal_id);
-    struct changes *changes;
+    berth_cleanup(changes_freep) struct changes *changes = NULL;
     int r;
 
     if (!user || !terminal)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the user or the terminal was deleted");
     changes = changes_new(user->row.name, "user", "session.claim");
     r = build(context, claim, changes, reterr);
-    if (r < 0) {
-        changes_free(changes);
+    if (r < 0)
         return r;
-    }
     changes->audit.subject_user_id = user->row.id;
     changes->audit.terminal_id = terminal->row.id;
     changes_detail(changes, "terminal %s, session %llu, epoch %lld", terminal->row.name,
                    (unsigned long long)claim->session_id, (long long)claim->epoch);
-    *ret = changes;
+    *ret = berth_take(changes);
     return 0;
 }

@@ -14,7 +14,7 @@ const struct site *keys_site(struct core *core, uint64_t place_id)
 
     if (place)
         return site_find(core, place->row.site_id);
-    return list_empty(sites) ? NULL : container_of(entity_of(sites->next), struct site, base);
+    return list_empty(sites) ? NULL : entity_at(sites->next, site);
 }
 
 static int64_t renew_ms(struct core *core, const struct terminal *terminal)

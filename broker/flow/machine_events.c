@@ -40,7 +40,7 @@ static void machine_off(struct context *context, struct desktop *desktop, const 
     berth_text(why, sizeof(why), "its machine stopped: %s", reason[0] ? reason : "no reason given");
     desktop->defined = true;
     if (desktop->power) {
-        machine_stopped(context, desktop, why);
+        machine_stopped(desktop, why);
         return; /* its power flow decides what follows */
     }
     if (desktop->state == desktop_OFF)
@@ -181,7 +181,7 @@ static void machine_reported_stopped(struct context *context, struct desktop *de
                                      const char *reason)
 {
     if (desktop->power)
-        machine_stopped(context, desktop, reason[0] ? reason : "no reason given");
+        machine_stopped(desktop, reason[0] ? reason : "no reason given");
     else
         domain_recheck_start(context, desktop, reason);
 }

@@ -114,7 +114,7 @@ int up_address(struct flow *flow)
     return ask(flow, VIRT_address);
 }
 
-int up_found(struct flow *flow)
+int up_address_found(struct flow *flow)
 {
     struct machine_work *work = machine_work_of(flow);
     struct desktop *desktop = work->desktop;
@@ -157,7 +157,7 @@ int up_fingerprint(struct flow *flow)
 
     if (!host || !(host->capabilities & VIRT_CAN_AGENT) || host->state != host_UP) {
         flow->op.result = BERTH_E_UNSUPPORTED;
-        return up_known(flow);
+        return up_fingerprint_read(flow);
     }
     return ask(flow, VIRT_fingerprint);
 }
@@ -217,7 +217,7 @@ static bool has_old_session(const struct machine_work *work)
     return !session || machine_is_awaited(work->desktop);
 }
 
-int up_known(struct flow *flow)
+int up_fingerprint_read(struct flow *flow)
 {
     struct machine_work *work = machine_work_of(flow);
     struct desktop *desktop = work->desktop;

@@ -28,11 +28,11 @@ extern const struct flow_step machine_start_steps[UP_STEPS];
 
 /* machine_ready.c */
 int up_address(struct flow *flow);
-int up_found(struct flow *flow);
+int up_address_found(struct flow *flow);
 int up_probe(struct flow *flow);
 int up_probed(struct flow *flow);
 int up_fingerprint(struct flow *flow);
-int up_known(struct flow *flow);
+int up_fingerprint_read(struct flow *flow);
 int up_scramble(struct flow *flow);
 int up_scrambled(struct flow *flow);
 int up_sign_off(struct flow *flow);

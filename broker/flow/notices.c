@@ -57,7 +57,7 @@ static void host_notice(struct context *context, const struct notice *notice)
 static void pool_notice(struct context *context, const struct notice *notice)
 {
     if (notice->gone)
-        pool_queue_close(context, container_of(notice->gone, struct pool, base));
+        pool_queue_close(container_of(notice->gone, struct pool, base));
     pool_mark(context, notice->id);
     if (notice->kind != NOTICE_CHANGED)
         return;

@@ -52,12 +52,11 @@ int pool_request_desktop(struct context *context, struct pool *pool, struct queu
     return op_begun(op, entry_cancelled, entry);
 }
 
-void pool_queue_close(struct context *context, struct pool *pool)
+void pool_queue_close(struct pool *pool)
 {
     struct berth_error deleted = { 0 };
     struct list *node;
 
-    (void)context;
     (void)berth_fail(&deleted, BERTH_E_NOT_FOUND, "pool '%s' was deleted", pool->row.name);
     while ((node = list_shift(&pool->waiting)) != NULL) {
         struct queue_entry *entry = list_entry(node, struct queue_entry, node);

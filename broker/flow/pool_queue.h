@@ -31,7 +31,7 @@ int pool_request_desktop(struct context *context, struct pool *pool, struct queu
                          struct op *op) berth_must_check;
 
 /* The pool was deleted: complete all in its queue with NOT_FOUND. */
-void pool_queue_close(struct context *context, struct pool *pool);
+void pool_queue_close(struct pool *pool);
 
 /* Parts of the check of a pool (refill.c): reserve spares for those who wait longest; then tell all
  * others their new positions. */

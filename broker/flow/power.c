@@ -270,11 +270,10 @@ static void ended(struct flow *flow, const struct berth_error *error)
     free(work);
 }
 
-void machine_stopped(struct context *context, struct desktop *desktop, const char *why)
+void machine_stopped(struct desktop *desktop, const char *why)
 {
     struct machine_work *work;
 
-    (void)context;
     if (!desktop->power)
         return;
     work = machine_work_of(desktop->power);

@@ -36,7 +36,7 @@ void machine_ensure(struct context *context, struct desktop *desktop, enum machi
 
 /* An event said that the machine stopped: a power flow that waits for it to come up checks that now
  * instead of at its limit. */
-void machine_stopped(struct context *context, struct desktop *desktop, const char *why);
+void machine_stopped(struct desktop *desktop, const char *why);
 
 /* At reactor_stop: free all requests without completing them. */
 void machine_requests_drop(struct context *context);

@@ -26,7 +26,7 @@ static const struct flow_step steps[SIGN_ON_STEPS] = {
     [SIGN_ON_RECORD]   = { "record",   record,         recorded,       disconnect, FLOW_DURABLE }, /* claim and epoch are durable */
     [SIGN_ON_WAKE]     = { "wake",     sign_on_wake,   NULL,           NULL,       FLOW_QUEUED },  /* its machine runs */
     [SIGN_ON_PROBE]    = { "probe",    sign_on_probe,  sign_on_probed, NULL,       12000 },        /* its RDP server answered with the known certificate */
-    [SIGN_ON_SECRET]   = { "secret",   sign_on_secret, sign_on_given,  NULL,       FLOW_QUEUED },  /* the guest has the session's password */
+    [SIGN_ON_SECRET]   = { "secret",   sign_on_secret, sign_on_secret_set, NULL,   FLOW_QUEUED },  /* the guest has the session's password */
     [SIGN_ON_TELL]     = { "tell",     tell,           NULL,           NULL,       0 },            /* the terminal was told to show it */
 };
 /* clang-format on */

@@ -150,7 +150,7 @@ int sign_on_secret(struct flow *flow)
     return flow_await(flow, begun);
 }
 
-int sign_on_given(struct flow *flow)
+int sign_on_secret_set(struct flow *flow)
 {
     struct sign_on *s = sign_on_of(flow);
 

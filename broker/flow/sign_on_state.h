@@ -76,7 +76,7 @@ int sign_on_wake(struct flow *flow);
 int sign_on_probe(struct flow *flow);
 int sign_on_probed(struct flow *flow);
 int sign_on_secret(struct flow *flow);
-int sign_on_given(struct flow *flow);
+int sign_on_secret_set(struct flow *flow);
 
 /* sign_on_desktop.c: the desktop that this sign-on has claimed. NULL when the claim is void or the
  * desktop does not exist any more: then the flow has its error. To be called after every wait. */
