@@ -111,13 +111,11 @@ static void reap(struct child *child, siginfo_t *ret_info)
     } while (r < 0 && errno == EINTR);
 }
 
-static void watch_ended(uv_poll_t *watch, int status, int events)
+static void watch_ended(uv_poll_t *watch, berth_unused int status, berth_unused int events)
 {
     struct child *child = container_of(watch, struct child, watch);
     siginfo_t info = { 0 };
 
-    (void)status;
-    (void)events;
     reap(child, &info);
     (void)uv_poll_stop(&child->watch);
     timer_stop(&child->loop->timers, &child->kill_limit);

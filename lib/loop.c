@@ -36,13 +36,11 @@ int64_t clock_wall_ms(void)
     return clock_us(CLOCK_REALTIME) / 1000;
 }
 
-static void wakeup_readable(uv_poll_t *wakeup, int status, int events)
+static void wakeup_readable(uv_poll_t *wakeup, berth_unused int status, berth_unused int events)
 {
     struct berth_loop *loop = container_of(wakeup, struct berth_loop, wakeup);
     uint64_t count;
 
-    (void)status;
-    (void)events;
     /* Reset before the mail is taken: mail that is posted later wakes the loop again. */
     (void)!read(loop->wakeup_fd, &count, sizeof(count));
     loop_deliver(loop);
@@ -248,9 +246,8 @@ void loop_watch_stalls(struct berth_loop *loop)
     loop->last_turn_ms = clock_mono_ms();
 }
 
-static void name_open_handle(uv_handle_t *handle, void *unused)
+static void name_open_handle(uv_handle_t *handle, berth_unused void *unused)
 {
-    (void)unused;
     if (!uv_is_closing(handle))
         (void)fprintf(stderr, "loop_close: a handle of type %s is still open\n",
                       uv_handle_type_name(uv_handle_get_type(handle)));

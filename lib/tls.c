@@ -110,11 +110,9 @@ static int bio_write(BIO *bio, const char *bytes, int size)
     return size;
 }
 
-static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
+static long bio_ctrl(berth_unused BIO *bio, int command, berth_unused long number,
+                     berth_unused void *pointer)
 {
-    (void)bio;
-    (void)number;
-    (void)pointer;
     return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 
@@ -223,11 +221,10 @@ static void read_plain(struct tls_peer *peer)
     explicit_bzero(plain, sizeof(plain));
 }
 
-static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
+static void give_buffer(uv_handle_t *handle, berth_unused size_t suggested, uv_buf_t *ret)
 {
     struct tls_peer *peer = container_of((uv_tcp_t *)(void *)handle, struct tls_peer, tcp);
 
-    (void)suggested;
     *ret = uv_buf_init(peer->loop->read_buffer, LOOP_READ_BUFFER);
 }
 

@@ -24,14 +24,9 @@ struct context_extra {
 static uv_once_t once = UV_ONCE_INIT;
 static int extra_index;
 
-static void extra_free(void *parent, void *extra, CRYPTO_EX_DATA *data, int index, long number,
-                       void *pointer)
+static void extra_free(berth_unused void *parent, void *extra, berth_unused CRYPTO_EX_DATA *data,
+                       berth_unused int index, berth_unused long number, berth_unused void *pointer)
 {
-    (void)parent;
-    (void)data;
-    (void)index;
-    (void)number;
-    (void)pointer;
     free(extra);
 }
 
@@ -42,12 +37,11 @@ static void prepare(void)
         berth_out_of_memory();
 }
 
-static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_size,
+static int choose_alpn(berth_unused SSL *ssl, const unsigned char **out, unsigned char *out_size,
                        const unsigned char *offered, unsigned offered_size, void *argument)
 {
     struct context_extra *extra = argument;
 
-    (void)ssl;
     if (SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_size, extra->alpn,
                               extra->alpn_size, offered, offered_size) != OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
@@ -148,15 +142,12 @@ static bool set_extra(SSL_CTX *context, const struct tls_setup *setup)
     return true;
 }
 
-static void note_message(int written, int version, int type, const void *bytes, size_t size,
-                         SSL *ssl, void *argument)
+static void note_message(int written, berth_unused int version, int type,
+                         berth_unused const void *bytes, berth_unused size_t size, SSL *ssl,
+                         berth_unused void *argument)
 {
     struct tls_peer *peer = SSL_get_app_data(ssl);
 
-    (void)version;
-    (void)bytes;
-    (void)size;
-    (void)argument;
     if (!written && type == SSL3_RT_HANDSHAKE && peer->open)
         peer->late_messages++;
 }

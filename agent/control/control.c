@@ -380,23 +380,21 @@ static void read_request(struct control_client *client, size_t size)
 
 /* ---- the socket ---- */
 
-static void alloc_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
+static void alloc_buffer(uv_handle_t *handle, berth_unused size_t suggested, uv_buf_t *ret)
 {
     struct control_client *client =
         container_of((uv_pipe_t *)(void *)handle, struct control_client, pipe);
 
-    (void)suggested;
     *ret = uv_buf_init(client->request + client->have,
                        (unsigned)(sizeof(client->request) - client->have));
 }
 
-static void read_client(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
+static void read_client(uv_stream_t *stream, ssize_t got, berth_unused const uv_buf_t *buffer)
 {
     struct control_client *client =
         container_of((uv_pipe_t *)(void *)stream, struct control_client, pipe);
     char *end;
 
-    (void)buffer;
     if (got == 0)
         return;
     if (got < 0) { /* the client closed, or the request is too long (ENOBUFS) */

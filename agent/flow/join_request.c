@@ -228,9 +228,8 @@ void join_request_joined(struct agent_flow *agent, const struct msg *msg)
     (void)event_wait_end(&agent->join.answer, r, &error);
 }
 
-void join_request_pending(struct agent_flow *agent, const struct msg *msg)
+void join_request_pending(struct agent_flow *agent, berth_unused const struct msg *msg)
 {
-    (void)msg;
     if (event_wait_active(&agent->join.answer))
         flow_wait_longer(&agent->join.flow);
 }

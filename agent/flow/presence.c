@@ -156,9 +156,8 @@ void presence_lost(struct agent_flow *agent)
     timer_stop(agent->timers, &presence->suspend_check);
 }
 
-void presence_unknown(struct agent_flow *agent, const struct msg *msg)
+void presence_unknown(struct agent_flow *agent, berth_unused const struct msg *msg)
 {
-    (void)msg;
     agent->presence.id[0] = '\0';
     presence_lost(agent);
     changes_note(&agent->changes, CHANGE_LINK_WANTED, NULL);

@@ -28,13 +28,12 @@ static int64_t clock_ms(clockid_t clock)
 /* ---- events to the agent ---- */
 
 /* Errors are ignored: when the agent has ended, the next read ends this program. */
-void greeter_send_event(struct greeter *greeter, struct greeter_event *event)
+void greeter_send_event(berth_unused struct greeter *greeter, struct greeter_event *event)
 {
     size_t size;
     char *line = greeter_event_encode(event, &size);
     size_t sent = 0;
 
-    (void)greeter;
     while (sent < size) {
         ssize_t some = write(STDOUT_FILENO, line + sent, size - sent);
 

@@ -103,9 +103,8 @@ const struct device_facts *device_facts(const struct device *device)
     return &device->facts;
 }
 
-int64_t device_slept_ms(const struct device *device)
+int64_t device_slept_ms(berth_unused const struct device *device)
 {
-    (void)device;
     return clock_ms(CLOCK_BOOTTIME) - clock_ms(CLOCK_MONOTONIC);
 }
 

@@ -182,7 +182,8 @@ static size_t records_of(const struct ares_srv_reply *reply, struct srv_record *
     return count;
 }
 
-static void answered(void *data, int status, int timeouts, unsigned char *answer, int size)
+static void answered(void *data, int status, berth_unused int timeouts, unsigned char *answer,
+                     int size)
 {
     struct locator *locator = data;
     struct ares_srv_reply *reply = NULL;
@@ -190,7 +191,6 @@ static void answered(void *data, int status, int timeouts, unsigned char *answer
     struct berth_error error = { 0 };
     size_t count;
 
-    (void)timeouts;
     if (status == ARES_EDESTRUCTION || status == ARES_ECANCELLED)
         return;
     if (status == ARES_SUCCESS)

@@ -130,15 +130,13 @@ static int handle_event_line(void *context, const char *line, size_t size)
     return screen->process == process ? 0 : BERTH_E_CANCELLED;
 }
 
-static void readable(uv_poll_t *poll, int status, int events)
+static void readable(uv_poll_t *poll, berth_unused int status, berth_unused int events)
 {
     struct greeter_process *process = container_of(poll, struct greeter_process, input);
     struct berth_error error = { 0 };
     char bytes[4096];
     ssize_t got = read(process->fd, bytes, sizeof(bytes));
 
-    (void)status;
-    (void)events;
     if (got > 0) {
         int r = line_reader_feed(&process->reader, bytes, (size_t)got, handle_event_line, process,
                                  &error);

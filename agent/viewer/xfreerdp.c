@@ -80,14 +80,12 @@ static void handle_output(struct viewer_process *process, const char *bytes, siz
     }
 }
 
-static void readable(uv_poll_t *poll, int status, int events)
+static void readable(uv_poll_t *poll, berth_unused int status, berth_unused int events)
 {
     struct viewer_process *process = container_of(poll, struct viewer_process, output);
     char bytes[4096];
     ssize_t got = read(process->terminal, bytes, sizeof(bytes));
 
-    (void)status;
-    (void)events;
     if (got > 0)
         handle_output(process, bytes, (size_t)got);
     else if (got == 0 || (errno != EAGAIN && errno != EINTR))
@@ -96,10 +94,9 @@ static void readable(uv_poll_t *poll, int status, int events)
 
 /* ---- the client's home ---- */
 
-static int remove_one(const char *path, const struct stat *facts, int kind, struct FTW *where)
+static int remove_one(const char *path, berth_unused const struct stat *facts,
+                      berth_unused int kind, struct FTW *where)
 {
-    (void)facts;
-    (void)kind;
     return where->level > 0 ? remove(path) : 0;
 }
 

@@ -63,9 +63,8 @@ static void reclassify(struct core *core, uint64_t desktop_id)
         desktop_reclassify(desktop);
 }
 
-void assignment_added(struct entity *entity, bool loaded)
+void assignment_added(struct entity *entity, berth_unused bool loaded)
 {
-    (void)loaded;
     reclassify(entity->core, container_of(entity, struct assignment, base)->row.desktop_id);
 }
 

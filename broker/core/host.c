@@ -59,11 +59,10 @@ void host_text(const struct host *host, char *ret, size_t size)
         (void)snprintf(ret, size, "host '%s' is up", host->row.name);
 }
 
-void host_added(struct entity *entity, bool loaded)
+void host_added(struct entity *entity, berth_unused bool loaded)
 {
     struct host *host = container_of(entity, struct host, base);
 
-    (void)loaded;
     host->state = host_DOWN;
     list_init(&host->waiting);
     host->state_since_ms = entity->core->timers->mono_ms;

@@ -3,11 +3,10 @@
 
 #include "core/hooks.h"
 
-void pool_added(struct entity *entity, bool loaded)
+void pool_added(struct entity *entity, berth_unused bool loaded)
 {
     struct pool *pool = container_of(entity, struct pool, base);
 
-    (void)loaded;
     list_init(&pool->waiting);
     for (int class = 0; class < DESKTOP_CLASSES; class ++)
         list_init(&pool->by_class[class]);

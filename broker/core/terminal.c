@@ -23,11 +23,10 @@ int terminal_transition(struct terminal *terminal, enum terminal_state next, con
     return 0;
 }
 
-void terminal_added(struct entity *entity, bool loaded)
+void terminal_added(struct entity *entity, berth_unused bool loaded)
 {
     struct terminal *terminal = container_of(entity, struct terminal, base);
 
-    (void)loaded;
     terminal->presence = presence_new(terminal);
 }
 

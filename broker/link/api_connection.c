@@ -126,12 +126,11 @@ static int on_bytes(struct tls_peer *tls, const void *bytes, size_t size)
 
 /* ---- from the server to the client ---- */
 
-static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
+static void give_buffer(uv_handle_t *handle, berth_unused size_t suggested, uv_buf_t *ret)
 {
     struct api_connection *connection =
         container_of((uv_pipe_t *)(void *)handle, struct api_connection, pair);
 
-    (void)suggested;
     *ret = uv_buf_init(io_thread_of(connection)->loop.read_buffer, LOOP_READ_BUFFER);
 }
 

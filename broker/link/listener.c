@@ -150,12 +150,10 @@ static bool accept_one(struct listener *listener)
     return errno != EAGAIN;
 }
 
-static void polled(uv_poll_t *poll, int status, int events)
+static void polled(uv_poll_t *poll, berth_unused int status, berth_unused int events)
 {
     struct listener *listener = container_of(poll, struct listener, poll);
 
-    (void)status;
-    (void)events;
     for (int i = 0; i < ACCEPT_BATCH; i++)
         if (!accept_one(listener))
             return;
