@@ -43,21 +43,23 @@ void answer_json(struct request *request, unsigned status, json_t *json)
     answer_text(request, status, content_json, text);
 }
 
-void answer_view(struct request *request, const struct record *record, const void *view)
+int answer_view(struct request *request, const struct record *record, const void *view)
 {
     answer_json(request, MHD_HTTP_OK, record_encode(record, view, request->caller.see));
+    return 0;
 }
 
-void answer_once(struct request *request, unsigned status, const struct record *record,
-                 const void *view)
+int answer_once(struct request *request, unsigned status, const struct record *record,
+                const void *view)
 {
     json_t *json = record_encode(record, view, SEE_MASK_WIRE);
 
     answer_json(request, status, json);
     request->answer.secret = true;
+    return 0;
 }
 
-void answer_result(struct request *request, const char *format, ...)
+int answer_result(struct request *request, const char *format, ...)
 {
     struct view_result result = { .rev = (int64_t)request->api->context->core->rev };
     va_list arguments;
@@ -65,10 +67,10 @@ void answer_result(struct request *request, const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(result.text, sizeof(result.text), format, arguments);
     va_end(arguments);
-    answer_view(request, &view_result_record, &result);
+    return answer_view(request, &view_result_record, &result);
 }
 
-void answer_items(struct request *request, json_t *items, int64_t next)
+int answer_items(struct request *request, json_t *items, int64_t next)
 {
     json_t *page = json_object();
 
@@ -77,6 +79,7 @@ void answer_items(struct request *request, json_t *items, int64_t next)
     (void)json_object_set_new(page, "rev",
                               json_integer((json_int_t)request->api->context->core->rev));
     answer_json(request, MHD_HTTP_OK, page);
+    return 0;
 }
 
 void answer_row_json(struct request *request, unsigned status, enum entity_kind kind,

@@ -223,15 +223,16 @@ void answer_text(struct request *request, unsigned status, const char *type, cha
 /* A file; owns the descriptor. Errors: IO. */
 int answer_file(struct request *request, const char *type, int descriptor,
                 struct berth_error *reterr) berth_must_check;
+/* An answer succeeds: these return 0, for their callers to return. */
 /* A view, with the fields that the caller may see; answer_once includes secrets, for the caller
  * that requested them. */
-void answer_view(struct request *request, const struct record *record, const void *view);
-void answer_once(struct request *request, unsigned status, const struct record *record,
-                 const void *view);
-void answer_result(struct request *request, const char *format, ...) berth_printf(2, 3);
+int answer_view(struct request *request, const struct record *record, const void *view);
+int answer_once(struct request *request, unsigned status, const struct record *record,
+                const void *view);
+int answer_result(struct request *request, const char *format, ...) berth_printf(2, 3);
 /* A page of a list that is not of entities; owns `items`. next: where the next page begins, 0:
  * none. */
-void answer_items(struct request *request, json_t *items, int64_t next);
+int answer_items(struct request *request, json_t *items, int64_t next);
 /* The row of an entity with its version as ETag. Errors: NOT_FOUND (deleted meanwhile). */
 int answer_row(struct request *request, unsigned status, enum entity_kind kind, uint64_t id,
                struct berth_error *reterr) berth_must_check;
@@ -343,11 +344,11 @@ int plain_run(struct request *request, struct berth_error *reterr) berth_must_ch
 verb_fn plain_add, plain_set, plain_delete;
 
 /* Answer with a plan: what deleting the entity would do, or why it would be refused. */
-void plan_delete(struct request *request, struct entity *entity);
+int plan_delete(struct request *request, struct entity *entity);
 
 /* Add a line to a plan, and answer with it, for verbs with a dry run. */
 void plan_add(struct view_plan *plan, const char *format, ...) berth_printf(2, 3);
-void plan_answer(struct request *request, const struct view_plan *plan);
+int plan_answer(struct request *request, struct view_plan *plan);
 
 /* ---- the special verbs, by topic ---- */
 /* clang-format off */

@@ -70,8 +70,7 @@ static int deleted(struct request *request, struct berth_error *reterr)
     const struct deletion *deletion = (const struct deletion *)request->scratch;
 
     (void)reterr;
-    answer_result(request, "%s is deleted", deletion->name);
-    return 0;
+    return answer_result(request, "%s is deleted", deletion->name);
 }
 
 /* A desktop has a machine and a disk, which are deleted first. */
@@ -99,8 +98,7 @@ int plain_delete(struct request *request, struct berth_error *reterr)
     if (request->step)
         return deleted(request, reterr);
     if (request->dry_run) {
-        plan_delete(request, entity);
-        return 0;
+        return plan_delete(request, entity);
     }
     deletion = (struct deletion *)request_scratch(request, sizeof(*deletion));
     (void)name_of(entity, deletion->name);
@@ -134,9 +132,12 @@ void plan_add(struct view_plan *plan, const char *format, ...)
     plan->changes_count++;
 }
 
-void plan_answer(struct request *request, const struct view_plan *plan)
+int plan_answer(struct request *request, struct view_plan *plan)
 {
-    answer_view(request, &view_plan_record, plan);
+    plan->dry_run = true;
+    (void)answer_view(request, &view_plan_record, plan);
+    free(plan);
+    return 0;
 }
 
 /* How many rows of `kind` that have not ended refer to this one, and the name of the first. Ended
@@ -204,7 +205,7 @@ static int check_delete(struct core *core, struct entity *entity, struct berth_e
     return admin_desktop_check(core, &action, reterr);
 }
 
-void plan_delete(struct request *request, struct entity *entity)
+int plan_delete(struct request *request, struct entity *entity)
 {
     struct core *core = request->api->context->core;
     uint64_t id = ((const union row *)entity_row_of(entity))->id;
@@ -212,7 +213,6 @@ void plan_delete(struct request *request, struct entity *entity)
     struct berth_error refusal = { 0 };
     char first[80];
 
-    plan->dry_run = true;
     if (check_delete(core, entity, &refusal) < 0) {
         plan_add(plan, "it would be refused: %s", berth_error_text(&refusal));
     } else {
@@ -230,6 +230,5 @@ void plan_delete(struct request *request, struct entity *entity)
             plan_add(plan, "it is referred to by %zu %s, such as %s", count,
                      entity_row((enum entity_kind)kind)->table, first);
     }
-    plan_answer(request, plan);
-    free(plan);
+    return plan_answer(request, plan);
 }

@@ -40,7 +40,7 @@ static int signed_in(struct request *request, struct berth_error *reterr)
 
 int do_sign_in(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_sign_in *in = (const struct verb_sign_in *)request->params;
+    const struct verb_sign_in *in = request->params;
     struct signing_in *signing = (struct signing_in *)request_scratch(request, sizeof(*signing));
     const struct auth_source source = { .name = request->client->local ? "socket"
                                                                        : request->client->address,
@@ -66,8 +66,7 @@ int do_sign_out(struct request *request, struct berth_error *reterr)
     if (!token || strcmp(request->caller.auth_method, "password") != 0)
         return berth_fail(reterr, BERTH_E_STATE, "not signed in");
     caller_sign_out(request->api, token);
-    answer_result(request, "%s is signed out", request->caller.actor.name);
-    return 0;
+    return answer_result(request, "%s is signed out", request->caller.actor.name);
 }
 
 int do_whoami(struct request *request, struct berth_error *reterr)
@@ -79,25 +78,17 @@ int do_whoami(struct request *request, struct berth_error *reterr)
     put(view.name, caller->actor.name);
     put(view.auth_method, caller->auth_method);
     put(view.version, BERTH_VERSION);
-    answer_view(request, &view_whoami_record, &view);
-    return 0;
+    return answer_view(request, &view_whoami_record, &view);
 }
 
 /* ---- administrators' passwords and tokens ---- */
 
-static int password_set(struct request *request, struct berth_error *reterr)
-{
-    (void)reterr;
-    answer_result(request, "the password is set");
-    return 0;
-}
-
 int do_admin_password(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_admin_password *in = (const struct verb_admin_password *)request->params;
+    const struct verb_admin_password *in = request->params;
 
     if (request->step)
-        return password_set(request, reterr);
+        return answer_result(request, "the password is set");
     return request_wait(request,
                         admin_password(request->api->context, &request->caller.actor, ENTITY_admin,
                                        in->admin, &in->password, &request->op),
@@ -106,32 +97,25 @@ int do_admin_password(struct request *request, struct berth_error *reterr)
 
 int do_user_password(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_user_password *in = (const struct verb_user_password *)request->params;
+    const struct verb_user_password *in = request->params;
 
     if (request->step)
-        return password_set(request, reterr);
+        return answer_result(request, "the password is set");
     return request_wait(request,
                         admin_password(request->api->context, &request->caller.actor, ENTITY_user,
                                        in->user, &in->password, &request->op),
                         reterr);
 }
 
-static int token_made(struct request *request, struct berth_error *reterr)
-{
-    (void)reterr;
-    answer_once(request, MHD_HTTP_CREATED, &view_token_made_record, request->scratch);
-    return 0;
-}
-
 int do_token_add(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_token_add *in = (const struct verb_token_add *)request->params;
+    const struct verb_token_add *in = request->params;
     struct view_token_made *view =
         (struct view_token_made *)request_scratch(request, sizeof(*view));
     struct row_token row = { .admin_id = in->admin };
 
     if (request->step)
-        return token_made(request, reterr);
+        return answer_once(request, MHD_HTTP_CREATED, &view_token_made_record, view);
     row.expires_ms =
         request->api->loop->timers.wall_ms + (in->days ? in->days : TOKEN_DAYS) * DAY_MS;
     put(row.label, in->label);

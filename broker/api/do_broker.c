@@ -30,28 +30,26 @@ int do_flow_list(struct request *request, struct berth_error *reterr)
         (void)json_array_append_new(items,
                                     record_encode(&view_flow_record, &view, request->caller.see));
     }
-    answer_items(request, items, 0);
-    return 0;
+    return answer_items(request, items, 0);
 }
 
 static int plan_cancel(struct request *request, uint64_t id, struct berth_error *reterr)
 {
-    struct view_plan plan = { .dry_run = true };
+    struct view_plan *plan = berth_new(struct view_plan);
     struct flow *flow;
     int r = admin_flow_find(request->api->context, id, &flow, reterr);
 
     if (r < 0)
         return r;
-    plan_add(&plan, "flow '%s' in step '%s' for %s would be cancelled", flow->kind->name,
+    plan_add(plan, "flow '%s' in step '%s' for %s would be cancelled", flow->kind->name,
              flow_step_name(flow), flow->who);
-    plan_add(&plan, "its steps would be rolled back, the last first");
-    plan_answer(request, &plan);
-    return 0;
+    plan_add(plan, "its steps would be rolled back, the last first");
+    return plan_answer(request, plan);
 }
 
 int do_flow_cancel(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_flow_cancel *in = (const struct verb_flow_cancel *)request->params;
+    const struct verb_flow_cancel *in = request->params;
     int r;
 
     if (request->dry_run)
@@ -60,8 +58,7 @@ int do_flow_cancel(struct request *request, struct berth_error *reterr)
                           reterr);
     if (r < 0)
         return r;
-    answer_result(request, "flow %lld is cancelled", (long long)in->flow);
-    return 0;
+    return answer_result(request, "flow %lld is cancelled", (long long)in->flow);
 }
 
 /* ---- the audit trail ---- */
@@ -109,13 +106,13 @@ static int audit_read(struct request *request, struct berth_error *reterr)
     for (size_t i = 0; i < count; i++)
         (void)json_array_append_new(
             items, audit_item(json_array_get(request->records.items, i), request->caller.see));
-    answer_items(request, items, (int64_t)count == auditing->limit ? request->records.last : 0);
-    return 0;
+    return answer_items(request, items,
+                        (int64_t)count == auditing->limit ? request->records.last : 0);
 }
 
 int do_audit_list(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_audit_list *in = (const struct verb_audit_list *)request->params;
+    const struct verb_audit_list *in = request->params;
     struct store *store = request->api->context->store;
     struct auditing *auditing = (struct auditing *)request_scratch(request, sizeof(*auditing));
 
@@ -144,8 +141,7 @@ static int audit_judged(struct request *request, struct berth_error *reterr)
     (void)reterr;
     put(view.head, verdict->head);
     put(view.reason, verdict->reason);
-    answer_view(request, &view_audit_verdict_record, &view);
-    return 0;
+    return answer_view(request, &view_audit_verdict_record, &view);
 }
 
 int do_audit_verify(struct request *request, struct berth_error *reterr)
@@ -174,25 +170,23 @@ static int record_erased(struct request *request, struct berth_error *reterr)
 
 int do_audit_erase(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_audit_erase *in = (const struct verb_audit_erase *)request->params;
+    const struct verb_audit_erase *in = request->params;
 
     request->id = in->user;
     if (request->step == 1)
         return record_erased(request, reterr);
     if (request->step) {
-        answer_result(request,
-                      "the personal data of user %llu in the audit trail is unreadable now",
-                      (unsigned long long)request->id);
-        return 0;
+        return answer_result(request,
+                             "the personal data of user %llu in the audit trail is unreadable now",
+                             (unsigned long long)request->id);
     }
     if (request->dry_run) {
-        struct view_plan plan = { .dry_run = true };
+        struct view_plan *plan = berth_new(struct view_plan);
 
-        plan_add(&plan, "the key of user %llu would be destroyed", (unsigned long long)in->user);
-        plan_add(&plan, "the user's personal data in the audit trail would be unreadable for ever; "
-                        "that something happened, and when, would stay");
-        plan_answer(request, &plan);
-        return 0;
+        plan_add(plan, "the key of user %llu would be destroyed", (unsigned long long)in->user);
+        plan_add(plan, "the user's personal data in the audit trail would be unreadable for ever; "
+                       "that something happened, and when, would stay");
+        return plan_answer(request, plan);
     }
     return request_wait(
         request, store_erase_begin(request->api->context->store, in->user, &request->op), reterr);
@@ -202,7 +196,7 @@ int do_audit_erase(struct request *request, struct berth_error *reterr)
 
 int do_backup(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_backup *in = (const struct verb_backup *)request->params;
+    const struct verb_backup *in = request->params;
 
     if (request->step == 1)
         return request_wait(request,
@@ -210,8 +204,7 @@ int do_backup(struct request *request, struct berth_error *reterr)
                                         "store.backup", in->file, 0, &request->op),
                             reterr);
     if (request->step) {
-        answer_result(request, "the backup is in '%.120s'", in->file);
-        return 0;
+        return answer_result(request, "the backup is in '%.120s'", in->file);
     }
     if (in->file[0] != '/')
         return berth_fail(reterr, BERTH_E_INVALID,
@@ -235,8 +228,7 @@ int do_ca_show(struct request *request, struct berth_error *reterr)
     if (r < 0)
         return r;
     put(view.certificate, request->api->authority);
-    answer_view(request, &view_authority_record, &view);
-    return 0;
+    return answer_view(request, &view_authority_record, &view);
 }
 
 int do_ca_init(struct request *request, struct berth_error *reterr)
@@ -249,8 +241,7 @@ int do_config_show(struct request *request, struct berth_error *reterr)
     struct api *api = request->api;
 
     (void)reterr;
-    answer_items(request, api->options ? api->options(api->owner) : json_array(), 0);
-    return 0;
+    return answer_items(request, api->options ? api->options(api->owner) : json_array(), 0);
 }
 
 /* ---- health ---- */
@@ -258,8 +249,7 @@ int do_config_show(struct request *request, struct berth_error *reterr)
 int do_healthz(struct request *request, struct berth_error *reterr)
 {
     (void)reterr;
-    answer_result(request, "ok");
-    return 0;
+    return answer_result(request, "ok");
 }
 
 static void obstacle(struct view_readiness *view, bool fatal, const char *text)

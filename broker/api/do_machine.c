@@ -27,17 +27,15 @@ struct acting {
     char name[64];
 };
 
-static int acted(struct request *request, struct berth_error *reterr)
+static int acted(struct request *request)
 {
     const struct acting *acting = (const struct acting *)request->scratch;
 
-    (void)reterr;
-    answer_result(request, "desktop '%s' %s", acting->name, past[acting->act]);
-    return 0;
+    return answer_result(request, "desktop '%s' %s", acting->name, past[acting->act]);
 }
 
-static void plan_act(struct request *request, const struct desktop *desktop,
-                     const struct desktop_action *action)
+static int plan_act(struct request *request, const struct desktop *desktop,
+                    const struct desktop_action *action)
 {
     struct core *core = request->api->context->core;
     struct entity *first = index_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
@@ -49,7 +47,6 @@ static void plan_act(struct request *request, const struct desktop *desktop,
     struct berth_error refusal = { 0 };
     bool refused = admin_desktop_check(core, action, &refusal) < 0;
 
-    plan->dry_run = true;
     plan_add(plan, "desktop '%s' is %s and belongs to %s", desktop->row.name,
              desktop_state_names[desktop->state], user ? user->row.name : "nobody");
     if (refused)
@@ -59,8 +56,7 @@ static void plan_act(struct request *request, const struct desktop *desktop,
                  (unsigned long long)session->row.id);
     if (!refused && action->act == DESKTOP_REFRESH)
         plan_add(plan, "the data on its disk would be lost");
-    plan_answer(request, plan);
-    free(plan);
+    return plan_answer(request, plan);
 }
 
 static int act(struct request *request, const struct desktop_action *action,
@@ -70,13 +66,11 @@ static int act(struct request *request, const struct desktop_action *action,
     struct acting *acting;
 
     if (request->step)
-        return acted(request, reterr);
+        return acted(request);
     if (!desktop)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "desktop not found");
-    if (request->dry_run) {
-        plan_act(request, desktop, action);
-        return 0;
-    }
+    if (request->dry_run)
+        return plan_act(request, desktop, action);
     acting = (struct acting *)request_scratch(request, sizeof(*acting));
     acting->act = action->act;
     put(acting->name, desktop->row.name);
@@ -110,9 +104,8 @@ static int mode_set(struct request *request, struct berth_error *reterr)
 
     if (!host)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the host was deleted meanwhile");
-    answer_result(request, "the mode of host '%s' is %s", host->row.name,
-                  host_mode_names[host->row.mode]);
-    return 0;
+    return answer_result(request, "the mode of host '%s' is %s", host->row.name,
+                         host_mode_names[host->row.mode]);
 }
 
 static int set_mode(struct request *request, uint64_t host_id, enum host_mode mode,
@@ -129,40 +122,34 @@ static int set_mode(struct request *request, uint64_t host_id, enum host_mode mo
 
 int do_host_activate(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_host_activate *in = (const struct verb_host_activate *)request->params;
+    const struct verb_host_activate *in = request->params;
 
     return set_mode(request, in->host, host_mode_ACTIVE, reterr);
 }
 
 int do_host_drain(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_host_drain *in = (const struct verb_host_drain *)request->params;
+    const struct verb_host_drain *in = request->params;
 
     return set_mode(request, in->host, host_mode_DRAIN, reterr);
 }
 
 int do_host_maintenance(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_host_maintenance *in = (const struct verb_host_maintenance *)request->params;
+    const struct verb_host_maintenance *in = request->params;
 
     return set_mode(request, in->host, host_mode_MAINTENANCE, reterr);
 }
 
 /* ---- images ---- */
 
-static int version_made(struct request *request, struct berth_error *reterr)
-{
-    return answer_row(request, MHD_HTTP_CREATED, ENTITY_image_version, request->id, reterr);
-}
-
 int do_image_version_add(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_image_version_add *in =
-        (const struct verb_image_version_add *)request->params;
+    const struct verb_image_version_add *in = request->params;
     struct row_image_version row = { .image_id = in->image };
 
     if (request->step)
-        return version_made(request, reterr);
+        return answer_row(request, MHD_HTTP_CREATED, ENTITY_image_version, request->id, reterr);
     put(row.path, in->path);
     put(row.kernel, in->kernel);
     put(row.initrd, in->initrd);
@@ -203,7 +190,7 @@ static void plan_unchecked(struct view_plan *plan, const struct imaging *imaging
 }
 
 /* Which pools would create their desktops from another version. */
-static void plan_image(struct request *request, const struct imaging *imaging)
+static int plan_image(struct request *request, const struct imaging *imaging)
 {
     struct core *core = request->api->context->core;
     const struct image *image = image_find(core, imaging->image_id);
@@ -211,7 +198,6 @@ static void plan_image(struct request *request, const struct imaging *imaging)
         image ? image_version_find(core, image->row.current_id) : NULL;
     struct view_plan *plan = berth_new(struct view_plan);
 
-    plan->dry_run = true;
     plan_add(plan, "new desktops would be made from %s instead of version %lld", imaging->what,
              (long long)(now ? now->row.number : 0));
     plan_unchecked(plan, imaging);
@@ -222,8 +208,7 @@ static void plan_image(struct request *request, const struct imaging *imaging)
             plan_add(plan, "pool '%s' uses it; its %zu desktops stay until it is recomposed",
                      pool->row.name, index_count(core, DESKTOPS_OF_POOL, pool->row.id));
     }
-    plan_answer(request, plan);
-    free(plan);
+    return plan_answer(request, plan);
 }
 
 /* How the first desktop of the new version is created. */
@@ -242,13 +227,12 @@ static void plan_first(struct view_plan *plan, struct core *core, const struct p
     plan_add(plan, "if that one fails, the recompose stops and the others stay in service");
 }
 
-static void plan_recompose(struct request *request, const struct imaging *imaging)
+static int plan_recompose(struct request *request, const struct imaging *imaging)
 {
     struct core *core = request->api->context->core;
     const struct pool *pool = pool_find(core, imaging->pool_id);
     struct view_plan *plan = berth_new(struct view_plan);
 
-    plan->dry_run = true;
     plan_add(plan, "%d desktops are of another version than %s and would be replaced", imaging->old,
              imaging->what);
     plan_unchecked(plan, imaging);
@@ -257,8 +241,7 @@ static void plan_recompose(struct request *request, const struct imaging *imagin
     if (imaging->old > 0)
         plan_add(plan, "%d of them belong to users and would wait until no session is on them",
                  imaging->used);
-    plan_answer(request, plan);
-    free(plan);
+    return plan_answer(request, plan);
 }
 
 static const char *recompose_effect(const struct imaging *imaging)
@@ -271,21 +254,17 @@ static const char *recompose_effect(const struct imaging *imaging)
            "is on it";
 }
 
-static int imaged(struct request *request, struct berth_error *reterr)
+static int imaged(struct request *request)
 {
     const struct imaging *imaging = (const struct imaging *)request->scratch;
     const char *unchecked = imaging->unchecked;
-    bool recompose = imaging->action.act == IMAGE_RECOMPOSE;
 
-    (void)reterr;
-    if (request->dry_run && recompose)
-        plan_recompose(request, imaging);
-    else if (request->dry_run)
-        plan_image(request, imaging);
-    else
-        answer_result(request, "%s%s%s%s", imaging->what, recompose_effect(imaging),
-                      unchecked[0] ? "; its files were not checked on " : "", unchecked);
-    return 0;
+    if (request->dry_run && imaging->action.act == IMAGE_RECOMPOSE)
+        return plan_recompose(request, imaging);
+    if (request->dry_run)
+        return plan_image(request, imaging);
+    return answer_result(request, "%s%s%s%s", imaging->what, recompose_effect(imaging),
+                         unchecked[0] ? "; its files were not checked on " : "", unchecked);
 }
 
 /* `version` is for the answer; flow/admin_image.c checks whether the action is permitted. */
@@ -309,12 +288,12 @@ static int do_imaging(struct request *request, struct imaging imaging,
 
 int do_image_publish(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_image_publish *in = (const struct verb_image_publish *)request->params;
+    const struct verb_image_publish *in = request->params;
     const struct image_version *version =
         version_numbered(request->api->context->core, in->image, in->number);
 
     if (request->step)
-        return imaged(request, reterr);
+        return imaged(request);
     if (!version)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the image has no version %lld",
                           (long long)in->number);
@@ -326,12 +305,12 @@ int do_image_publish(struct request *request, struct berth_error *reterr)
 
 int do_image_rollback(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_image_rollback *in = (const struct verb_image_rollback *)request->params;
+    const struct verb_image_rollback *in = request->params;
     struct core *core = request->api->context->core;
     const struct image *image = image_find(core, in->image);
 
     if (request->step)
-        return imaged(request, reterr);
+        return imaged(request);
     return do_imaging(request,
                       (struct imaging){ .action = { .act = IMAGE_ROLLBACK, .id = in->image },
                                         .image_id = in->image },
@@ -342,7 +321,7 @@ int do_image_rollback(struct request *request, struct berth_error *reterr)
 
 int do_pool_recompose(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_pool_recompose *in = (const struct verb_pool_recompose *)request->params;
+    const struct verb_pool_recompose *in = request->params;
     struct core *core = request->api->context->core;
     const struct pool *pool = pool_find(core, in->pool);
     const struct image *image = pool ? image_find(core, pool->row.image_id) : NULL;
@@ -351,7 +330,7 @@ int do_pool_recompose(struct request *request, struct berth_error *reterr)
                                .pool_id = in->pool };
 
     if (request->step)
-        return imaged(request, reterr);
+        return imaged(request);
     if (pool)
         imaging.old = recompose_count(core, pool, &imaging.used);
     return do_imaging(request, imaging,
@@ -363,16 +342,15 @@ struct retrying {
     size_t stay;      /* other quarantined ones */
 };
 
-static int retried(struct request *request, struct berth_error *reterr)
+static int retried(struct request *request)
 {
     const struct retrying *retrying = (const struct retrying *)request->scratch;
 
-    (void)reterr;
-    answer_result(request,
-                  "the pool creates desktops again; quarantined desktops that failed unused: %zu "
-                  "are deleted and recreated; other quarantined desktops: %zu stay as they are",
-                  retrying->recreated, retrying->stay);
-    return 0;
+    return answer_result(
+        request,
+        "the pool creates desktops again; quarantined desktops that failed unused: %zu "
+        "are deleted and recreated; other quarantined desktops: %zu stay as they are",
+        retrying->recreated, retrying->stay);
 }
 
 static void count_retrying(struct core *core, uint64_t pool_id, struct retrying *ret)
@@ -409,12 +387,11 @@ static void plan_recreated(struct view_plan *plan, struct core *core, const stru
                  count - RETRY_NAMES);
 }
 
-static void plan_retry(struct request *request, const struct pool *pool,
-                       const struct retrying *retrying)
+static int plan_retry(struct request *request, const struct pool *pool,
+                      const struct retrying *retrying)
 {
     struct view_plan *plan = berth_new(struct view_plan);
 
-    plan->dry_run = true;
     if (pool->backoff_until_ms)
         plan_add(plan, "it would create desktops at once, although: %s", pool->backoff_why);
     plan_recreated(plan, request->api->context->core, pool, retrying->recreated);
@@ -425,26 +402,23 @@ static void plan_retry(struct request *request, const struct pool *pool,
                  "%zu in quarantine would stay: administrators put them there, users "
                  "have been on them, or their machines are being worked on",
                  retrying->stay);
-    plan_answer(request, plan);
-    free(plan);
+    return plan_answer(request, plan);
 }
 
 int do_pool_retry(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_pool_retry *in = (const struct verb_pool_retry *)request->params;
+    const struct verb_pool_retry *in = request->params;
     struct core *core = request->api->context->core;
     const struct pool *pool = pool_find(core, in->pool);
     struct retrying *retrying = (struct retrying *)request_scratch(request, sizeof(*retrying));
 
     if (request->step)
-        return retried(request, reterr);
+        return retried(request);
     if (pool && admin_pool_is_managed(pool, reterr) < 0)
         return BERTH_E_UNSUPPORTED;
     count_retrying(core, in->pool, retrying);
-    if (request->dry_run && pool) {
-        plan_retry(request, pool, retrying);
-        return 0;
-    }
+    if (request->dry_run && pool)
+        return plan_retry(request, pool, retrying);
     return request_wait(
         request,
         admin_pool_retry(request->api->context, &request->caller.actor, in->pool, &request->op),
@@ -453,7 +427,7 @@ int do_pool_retry(struct request *request, struct berth_error *reterr)
 
 int do_pool_status(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_pool_status *in = (const struct verb_pool_status *)request->params;
+    const struct verb_pool_status *in = request->params;
     struct core *core = request->api->context->core;
     struct pool *pool = pool_find(core, in->pool);
     struct view_pool_runtime view = { 0 };
@@ -461,6 +435,5 @@ int do_pool_status(struct request *request, struct berth_error *reterr)
     if (!pool)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "pool not found");
     (void)row_runtime(core, &pool->base, &view);
-    answer_view(request, &view_pool_runtime_record, &view);
-    return 0;
+    return answer_view(request, &view_pool_runtime_record, &view);
 }

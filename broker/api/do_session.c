@@ -35,16 +35,9 @@ static void add_location(struct core *core, const struct session *session, struc
     location->since_s = age_ms > 0 ? age_ms / 1000 : 0;
 }
 
-static int where_noted(struct request *request, struct berth_error *reterr)
-{
-    (void)reterr;
-    answer_view(request, &view_where_record, request->scratch);
-    return 0;
-}
-
 int do_where(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_where *in = (const struct verb_where *)request->params;
+    const struct verb_where *in = request->params;
     struct core *core = request->api->context->core;
     const struct user *user = user_find(core, in->user);
     struct view_where *view = (struct view_where *)request_scratch(request, sizeof(*view));
@@ -53,7 +46,7 @@ int do_where(struct request *request, struct berth_error *reterr)
     char object[96];
 
     if (request->step)
-        return where_noted(request, reterr);
+        return answer_view(request, &view_where_record, view);
     if (!user)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "user not found");
     user_presence(core, in->user, &where);
@@ -124,16 +117,9 @@ static void explain_fill(const struct explain *explain, struct view_explained *v
         add_pool(explain, &explain->pools[i], view);
 }
 
-static int explain_noted(struct request *request, struct berth_error *reterr)
-{
-    (void)reterr;
-    answer_view(request, &view_explained_record, request->scratch);
-    return 0;
-}
-
 int do_explain(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_explain *in = (const struct verb_explain *)request->params;
+    const struct verb_explain *in = request->params;
     struct context *context = request->api->context;
     struct view_explained *view = (struct view_explained *)request_scratch(request, sizeof(*view));
     struct explain *explain;
@@ -141,7 +127,7 @@ int do_explain(struct request *request, struct berth_error *reterr)
     int r;
 
     if (request->step)
-        return explain_noted(request, reterr);
+        return answer_view(request, &view_explained_record, view);
     explain = berth_new(struct explain);
     r = explain_user(context, in->user, in->terminal, explain, reterr);
     if (r == 0)
@@ -158,22 +144,7 @@ int do_explain(struct request *request, struct berth_error *reterr)
 
 /* ---- sessions ---- */
 
-static int signed_off(struct request *request, struct berth_error *reterr)
-{
-    (void)reterr;
-    answer_result(request, "session %llu is being signed off", (unsigned long long)request->id);
-    return 0;
-}
-
-static int disconnected(struct request *request, struct berth_error *reterr)
-{
-    (void)reterr;
-    answer_result(request, "session %llu is disconnected; it stays",
-                  (unsigned long long)request->id);
-    return 0;
-}
-
-static void plan_sign_off(struct request *request, const struct session *session)
+static int plan_sign_off(struct request *request, const struct session *session)
 {
     struct core *core = request->api->context->core;
     const struct user *user = user_find(core, session->row.user_id);
@@ -182,7 +153,6 @@ static void plan_sign_off(struct request *request, const struct session *session
     const struct connection *connection = connection_of(core, session->row.id);
     struct view_plan *plan = berth_new(struct view_plan);
 
-    plan->dry_run = true;
     plan_add(plan, "the session of %s on desktop '%s' would end; unsaved work is lost",
              user ? user->row.name : "nobody", desktop ? desktop->row.name : "");
     if (connection) {
@@ -193,22 +163,19 @@ static void plan_sign_off(struct request *request, const struct session *session
     }
     if (desktop && pool && pool->row.kind == pool_kind_FLOATING && desktop_must_refresh(desktop))
         plan_add(plan, "its desktop would be refreshed from its image");
-    plan_answer(request, plan);
-    free(plan);
+    return plan_answer(request, plan);
 }
 
 int do_session_sign_off(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_session_sign_off *in = (const struct verb_session_sign_off *)request->params;
+    const struct verb_session_sign_off *in = request->params;
     const struct session *session = session_find(request->api->context->core, in->session);
 
     if (request->step)
-        return signed_off(request, reterr);
-    request->id = in->session;
-    if (request->dry_run && session) {
-        plan_sign_off(request, session);
-        return 0;
-    }
+        return answer_result(request, "session %llu is being signed off",
+                             (unsigned long long)in->session);
+    if (request->dry_run && session)
+        return plan_sign_off(request, session);
     return request_wait(request,
                         admin_session_sign_off(request->api->context, &request->caller.actor,
                                                in->session, in->reason, &request->op),
@@ -217,12 +184,11 @@ int do_session_sign_off(struct request *request, struct berth_error *reterr)
 
 int do_session_disconnect(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_session_disconnect *in =
-        (const struct verb_session_disconnect *)request->params;
+    const struct verb_session_disconnect *in = request->params;
 
     if (request->step)
-        return disconnected(request, reterr);
-    request->id = in->session;
+        return answer_result(request, "session %llu is disconnected; it stays",
+                             (unsigned long long)in->session);
     return request_wait(request,
                         admin_session_disconnect(request->api->context, &request->caller.actor,
                                                  in->session, in->reason, &request->op),
@@ -231,17 +197,12 @@ int do_session_disconnect(struct request *request, struct berth_error *reterr)
 
 /* ---- badges and groups ---- */
 
-static int badge_made(struct request *request, struct berth_error *reterr)
-{
-    return answer_row(request, MHD_HTTP_CREATED, ENTITY_badge, request->id, reterr);
-}
-
 int do_badge_add(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_badge_add *in = (const struct verb_badge_add *)request->params;
+    const struct verb_badge_add *in = request->params;
 
     if (request->step)
-        return badge_made(request, reterr);
+        return answer_row(request, MHD_HTTP_CREATED, ENTITY_badge, request->id, reterr);
     return request_wait(request,
                         admin_badge(request->api->context, &request->caller.actor, in->user,
                                     in->uid, in->label, &request->id, &request->op),
@@ -250,8 +211,7 @@ int do_badge_add(struct request *request, struct berth_error *reterr)
 
 int do_group_member_list(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_group_member_list *in =
-        (const struct verb_group_member_list *)request->params;
+    const struct verb_group_member_list *in = request->params;
     struct core *core = request->api->context->core;
     json_t *items = json_array();
 
@@ -270,13 +230,7 @@ int do_group_member_list(struct request *request, struct berth_error *reterr)
         (void)json_array_append_new(items,
                                     record_encode(&view_member_record, &view, request->caller.see));
     }
-    answer_items(request, items, 0);
-    return 0;
-}
-
-static int joined(struct request *request, struct berth_error *reterr)
-{
-    return answer_row(request, MHD_HTTP_CREATED, ENTITY_membership, request->id, reterr);
+    return answer_items(request, items, 0);
 }
 
 static const struct membership *membership_of(struct core *core, uint64_t group_id,
@@ -293,11 +247,11 @@ static const struct membership *membership_of(struct core *core, uint64_t group_
 
 int do_group_join(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_group_join *in = (const struct verb_group_join *)request->params;
+    const struct verb_group_join *in = request->params;
     struct row_membership row = { .group_id = in->group, .user_id = in->user };
 
     if (request->step)
-        return joined(request, reterr);
+        return answer_row(request, MHD_HTTP_CREATED, ENTITY_membership, request->id, reterr);
     if (membership_of(request->api->context->core, in->group, in->user))
         return berth_fail(reterr, BERTH_E_EXISTS, "the user is already in the group");
     return request_wait(request,
@@ -306,21 +260,14 @@ int do_group_join(struct request *request, struct berth_error *reterr)
                         reterr);
 }
 
-static int left(struct request *request, struct berth_error *reterr)
-{
-    (void)reterr;
-    answer_result(request, "the user is removed from the group");
-    return 0;
-}
-
 int do_group_leave(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_group_leave *in = (const struct verb_group_leave *)request->params;
+    const struct verb_group_leave *in = request->params;
     const struct membership *membership =
         membership_of(request->api->context->core, in->group, in->user);
 
     if (request->step)
-        return left(request, reterr);
+        return answer_result(request, "the user is removed from the group");
     if (!membership)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the user is not in the group");
     return request_wait(request,

@@ -53,7 +53,7 @@ static void warn_of_loopback(const char *host, char *out, size_t size)
 
 int do_terminal_invite(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_terminal_invite *in = (const struct verb_terminal_invite *)request->params;
+    const struct verb_terminal_invite *in = request->params;
     struct api *api = request->api;
     struct inviting *inviting = (struct inviting *)request_scratch(request, sizeof(*inviting));
     struct row_invitation row = { .place_id = in->place, .uses_left = in->uses ? in->uses : 1 };
@@ -156,7 +156,7 @@ static void show_settings(struct core *core, const struct terminal *terminal,
 
 int do_terminal_show(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_terminal_show *in = (const struct verb_terminal_show *)request->params;
+    const struct verb_terminal_show *in = request->params;
     struct core *core = request->api->context->core;
     struct terminal *terminal = terminal_find(core, in->terminal);
     struct view_terminal_shown *view;
@@ -180,9 +180,8 @@ static int state_set(struct request *request, struct berth_error *reterr)
 
     if (!terminal)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the terminal was deleted meanwhile");
-    answer_result(request, "terminal '%s' is %s", terminal->row.name,
-                  terminal_state_names[terminal->row.state]);
-    return 0;
+    return answer_result(request, "terminal '%s' is %s", terminal->row.name,
+                         terminal_state_names[terminal->row.state]);
 }
 
 static int set_state(struct request *request, uint64_t id, enum terminal_state state,
@@ -199,33 +198,31 @@ static int set_state(struct request *request, uint64_t id, enum terminal_state s
 
 int do_terminal_approve(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_terminal_approve *in = (const struct verb_terminal_approve *)request->params;
+    const struct verb_terminal_approve *in = request->params;
 
     return set_state(request, in->terminal, terminal_ACCEPTED, in->reason, reterr);
 }
 
 int do_terminal_quarantine(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_terminal_quarantine *in =
-        (const struct verb_terminal_quarantine *)request->params;
+    const struct verb_terminal_quarantine *in = request->params;
 
     return set_state(request, in->terminal, terminal_QUARANTINED, in->reason, reterr);
 }
 
 int do_terminal_readmit(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_terminal_readmit *in = (const struct verb_terminal_readmit *)request->params;
+    const struct verb_terminal_readmit *in = request->params;
 
     return set_state(request, in->terminal, terminal_WAITING, in->reason, reterr);
 }
 
-static void plan_revoke(struct request *request, const struct terminal *terminal)
+static int plan_revoke(struct request *request, const struct terminal *terminal)
 {
     struct core *core = request->api->context->core;
     const struct connection *connection = connection_at(core, terminal->row.id);
     struct view_plan *plan = berth_new(struct view_plan);
 
-    plan->dry_run = true;
     plan_add(plan, "terminal '%s' would be revoked, with %zu of its keys", terminal->row.name,
              index_count(core, IDENTITIES_OF_TERMINAL, terminal->row.id));
     if (terminal->peer)
@@ -233,19 +230,16 @@ static void plan_revoke(struct request *request, const struct terminal *terminal
     if (connection)
         plan_add(plan, "session %llu on its screen would be disconnected",
                  (unsigned long long)connection->row.session_id);
-    plan_answer(request, plan);
-    free(plan);
+    return plan_answer(request, plan);
 }
 
 int do_terminal_revoke(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_terminal_revoke *in = (const struct verb_terminal_revoke *)request->params;
+    const struct verb_terminal_revoke *in = request->params;
     const struct terminal *terminal = terminal_find(request->api->context->core, in->terminal);
 
-    if (request->dry_run && terminal) {
-        plan_revoke(request, terminal);
-        return 0;
-    }
+    if (request->dry_run && terminal)
+        return plan_revoke(request, terminal);
     return set_state(request, in->terminal, terminal_REVOKED, in->reason, reterr);
 }
 
@@ -350,8 +344,7 @@ static int command_next(struct request *request, struct berth_error *reterr)
         (void)snprintf(commanding->view.text, sizeof(commanding->view.text),
                        "%s for %zu terminal%s", command_kind_names[commanding->kind],
                        commanding->count, commanding->count == 1 ? "" : "s");
-        answer_view(request, &view_commanded_record, &commanding->view);
-        return 0;
+        return answer_view(request, &view_commanded_record, &commanding->view);
     }
     if (admin_check_right(&commanding->actor, reterr) < 0)
         return reterr->code; /* earlier terminals have got the command */
@@ -363,13 +356,12 @@ static int command_next(struct request *request, struct berth_error *reterr)
         reterr);
 }
 
-static void plan_command(struct request *request, enum command_kind kind,
-                         const struct commanding *commanding)
+static int plan_command(struct request *request, enum command_kind kind,
+                        const struct commanding *commanding)
 {
     struct core *core = request->api->context->core;
     struct view_plan *plan = berth_new(struct view_plan);
 
-    plan->dry_run = true;
     plan_add(plan, "%s would be given to %zu terminal%s", command_kind_names[kind],
              commanding->count, commanding->count == 1 ? "" : "s");
     for (size_t i = 0; i < commanding->count; i++) {
@@ -380,8 +372,7 @@ static void plan_command(struct request *request, enum command_kind kind,
             plan_add(plan, "terminal '%s'%s", terminal->row.name,
                      connection ? ", which shows a desktop; its session stays" : "");
     }
-    plan_answer(request, plan);
-    free(plan);
+    return plan_answer(request, plan);
 }
 
 static int command(struct request *request, enum command_kind kind,
@@ -396,10 +387,8 @@ static int command(struct request *request, enum command_kind kind,
     r = choose(request->api->context->core, target, commanding, reterr);
     if (r < 0)
         return r;
-    if (request->dry_run) {
-        plan_command(request, kind, commanding);
-        return 0;
-    }
+    if (request->dry_run)
+        return plan_command(request, kind, commanding);
     commanding->kind = kind;
     commanding->expires_in_ms = minutes * MINUTE_MS;
     if (kind == command_kind_MESSAGE)
@@ -429,7 +418,7 @@ COMMAND(logs, LOGS, 60)
 
 int do_command_logs(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_command_logs *in = (const struct verb_command_logs *)request->params;
+    const struct verb_command_logs *in = request->params;
     struct api *api = request->api;
     int descriptor = api->log_upload ? api->log_upload(api->owner, in->command) : -1;
 

@@ -463,7 +463,7 @@ static int make_room(const struct request *request, struct berth_error *reterr)
 static int resume_after(struct request *request, int64_t *ret, bool *ret_given,
                         struct berth_error *reterr)
 {
-    const struct verb_events *in = (const struct verb_events *)request->params;
+    const struct verb_events *in = request->params;
     const char *header =
         MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Last-Event-ID");
     uint64_t number;

@@ -27,8 +27,7 @@ int past_listed(struct request *request, struct berth_error *reterr)
     for (size_t i = 0; i < page->count; i++)
         (void)json_array_append_new(items, row_json(request->api->context->core, kind,
                                                     page->rows + i * size, request->caller.see));
-    answer_items(request, items, (int64_t)page->next);
-    return 0;
+    return answer_items(request, items, (int64_t)page->next);
 }
 
 int past_list(struct request *request, const struct rows_query *query, struct berth_error *reterr)
