@@ -1,7 +1,6 @@
-/* random.c - the kernel's generator, and a seeded one for tests. */
+/* random.c - the kernel's generator. */
 #include "berth/random.h"
 
-#include <string.h>
 #include <sys/random.h>
 
 static void fill_from_kernel(berth_unused struct berth_random *random, void *out, size_t size)
@@ -21,51 +20,6 @@ static void fill_from_kernel(berth_unused struct berth_random *random, void *out
 void random_system(struct berth_random *random)
 {
     *random = (struct berth_random){ .fill = fill_from_kernel };
-}
-
-static uint64_t rotate(uint64_t x, int by)
-{
-    return (x << by) | (x >> (64 - by));
-}
-
-static uint64_t xoshiro_next(uint64_t s[4])
-{
-    uint64_t result = rotate(s[1] * 5, 7) * 9;
-    uint64_t t = s[1] << 17;
-
-    s[2] ^= s[0];
-    s[3] ^= s[1];
-    s[1] ^= s[2];
-    s[0] ^= s[3];
-    s[2] ^= t;
-    s[3] = rotate(s[3], 45);
-    return result;
-}
-
-static void fill_from_seed(struct berth_random *random, void *out, size_t size)
-{
-    unsigned char *at = out;
-
-    while (size > 0) {
-        uint64_t word = xoshiro_next(random->state);
-        size_t some = size < sizeof(word) ? size : sizeof(word);
-
-        memcpy(at, &word, some);
-        at += some;
-        size -= some;
-    }
-}
-
-void random_seeded(struct berth_random *random, uint64_t seed)
-{
-    random->fill = fill_from_seed;
-    for (size_t i = 0; i < BERTH_COUNT(random->state); i++) {
-        uint64_t z = (seed += UINT64_C(0x9e3779b97f4a7c15));
-
-        z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-        z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-        random->state[i] = z ^ (z >> 31);
-    }
 }
 
 void random_fill(struct berth_random *random, void *out, size_t size)

@@ -1,7 +1,7 @@
 /* random.h - the source of random numbers.
  *
- * Module shared. Programs use random_system (getrandom); the simulator uses a seeded one, so that a
- * run is repeated by its seed. Secrets (passwords, presence ids) come from here too.
+ * Module shared. Programs use random_system (getrandom); tests and the simulator have one with
+ * a seed, so that a run is repeated. Secrets (passwords, presence ids) come from here too.
  */
 #ifndef BERTH_RANDOM_H
 #define BERTH_RANDOM_H
@@ -11,15 +11,12 @@
 
 struct berth_random {
     void (*fill)(struct berth_random *random, void *out, size_t size);
-    uint64_t state[4]; /* used by the seeded one only */
+    uint64_t state[4]; /* of one with a seed */
 };
 
 /* The kernel's generator. A failure of getrandom ends the program: there is no weaker substitute.
  */
 void random_system(struct berth_random *random);
-
-/* xoshiro256** (Blackman, Vigna 2018) seeded by splitmix64; for tests and simulation only. */
-void random_seeded(struct berth_random *random, uint64_t seed);
 
 /* `size` random bytes; a random 64-bit number. */
 void random_fill(struct berth_random *random, void *out, size_t size);

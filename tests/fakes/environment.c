@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "random_seeded.h"
+
 /* Some day in 2026; nothing depends on which. */
 #define WALL_AT_START INT64_C(1780000000000)
 #define MONO_AT_START 1000000

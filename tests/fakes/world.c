@@ -8,6 +8,8 @@
 
 #include "fakes/world_internal.h"
 
+#include "random_seeded.h"
+
 #define TURNS_MOST 100000 /* in one millisecond */
 #define STALL_LATE_MS 1000
 

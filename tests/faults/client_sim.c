@@ -27,6 +27,8 @@
 
 #include "berth/history_file.h"
 
+#include "random_seeded.h"
+
 #define WORDS_MAX 6
 #define LINE_BYTES 4096
 #define HANDSHAKE_MS 10000

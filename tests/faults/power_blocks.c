@@ -25,6 +25,7 @@
 #include "berth/log.h"
 
 #include "power_check.h"
+#include "random_seeded.h"
 
 #define SECTOR 512
 #define FLUSH 1U

@@ -27,6 +27,7 @@
 
 #include "power_check.h"
 #include "power_vfs.h"
+#include "random_seeded.h"
 
 #define GENERATIONS 10 /* of one workload: a small history is checked fast */
 #define POINTS_EACH 60 /* cuts of one generation's journal */

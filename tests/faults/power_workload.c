@@ -19,6 +19,8 @@
 #include "core/terminal.h"
 #include "core/user.h"
 
+#include "random_seeded.h"
+
 #define WALL_MS INT64_C(1790000000000)
 #define ANSWER_S 30
 

@@ -31,6 +31,8 @@
 
 #include "berth/base.h"
 
+#include "random_seeded.h"
+
 #define LINE_BYTES 1024
 
 static struct {

@@ -7,6 +7,8 @@
 
 #include "api/api_internal.h"
 
+#include "random_seeded.h"
+
 static struct berth_timers timers;
 static struct berth_random dice;
 static struct context context;

@@ -11,6 +11,8 @@
 
 #include "history/judge.h"
 
+#include "random_seeded.h"
+
 #define CAP_OPEN 4000
 #define CAP_HANDSHAKES 512
 #define CAP_SOURCE 32

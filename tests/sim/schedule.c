@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "random_seeded.h"
+
 #define HOUR_MS INT64_C(3600000)
 #define DAY_MS (24 * HOUR_MS)
 #define SHIFTS 3

@@ -8,6 +8,8 @@
 
 #include "sim/sim_internal.h"
 
+#include "random_seeded.h"
+
 #define LINES_MAX 65536
 #define HOUR_MS INT64_C(3600000)
 

@@ -7,6 +7,7 @@
 #include "core/desktop_class.h"
 #include "core/index.h"
 
+#include "random_seeded.h"
 #include "story.h"
 
 #define SEEDS 200

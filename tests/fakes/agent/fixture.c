@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "random_seeded.h"
+
 #define WALL_START 1700000000000LL
 
 static void news(struct agent_observer *observer, enum agent_event what,

@@ -8,6 +8,8 @@
 #include "flow/viewer_session.h"
 #include "sim/agent/agent_internal.h"
 
+#include "random_seeded.h"
+
 static void news(struct agent_observer *observer, enum agent_event what,
                  const struct berth_error *why)
 {

@@ -7,6 +7,7 @@
 #include "core/texts.h"
 #include "core/viewer_exit.h"
 
+#include "random_seeded.h"
 #include "test.h"
 
 TEST(greeter_protocol, a_page_survives_the_way)

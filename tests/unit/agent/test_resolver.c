@@ -7,6 +7,7 @@
 
 #include "link/resolver.h"
 
+#include "random_seeded.h"
 #include "test.h"
 
 TEST(resolver, lowest_priority_first_and_weights_at_random)

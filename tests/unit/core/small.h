@@ -20,6 +20,7 @@
 #include "core/terminal.h"
 #include "core/user.h"
 
+#include "random_seeded.h"
 #include "test.h"
 
 struct small {

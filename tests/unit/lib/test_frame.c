@@ -2,6 +2,7 @@
 #include "berth/frame.h"
 #include "berth/random.h"
 
+#include "random_seeded.h"
 #include "test.h"
 
 static char seen[65536];

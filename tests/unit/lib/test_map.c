@@ -2,6 +2,7 @@
 #include "berth/map.h"
 #include "berth/random.h"
 
+#include "random_seeded.h"
 #include "test.h"
 
 TEST(map, siphash_matches_the_published_vector)

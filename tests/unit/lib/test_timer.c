@@ -2,6 +2,7 @@
 #include "berth/random.h"
 #include "berth/timer.h"
 
+#include "random_seeded.h"
 #include "test.h"
 
 struct alarm {

@@ -21,6 +21,7 @@
 #include "core/registry.h"
 #include "store/store.h"
 
+#include "random_seeded.h"
 #include "test.h"
 
 #define WALL_MS INT64_C(1790000000000)
