@@ -195,7 +195,7 @@ static json_t *item_json(sqlite3_stmt *statement)
 static int read_page(sqlite3 *db, int64_t after, int limit, struct store_page *page,
                      struct berth_error *reterr)
 {
-    sqlite3_stmt *statement;
+    berth_cleanup(sql_drop) sqlite3_stmt *statement = NULL;
     int rc;
     int r;
 
@@ -212,10 +212,7 @@ static int read_page(sqlite3 *db, int64_t after, int limit, struct store_page *p
         page->last = sqlite3_column_int64(statement, 0);
         (void)json_array_append_new(page->items, item_json(statement));
     }
-    if (rc != SQLITE_DONE)
-        r = sql_fail(db, rc, "change feed", reterr);
-    sql_drop(&statement);
-    return r;
+    return rc == SQLITE_DONE ? 0 : sql_fail(db, rc, "change feed", reterr);
 }
 
 int feed_page(sqlite3 *db, int64_t after, int limit, struct store_page *ret,

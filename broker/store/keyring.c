@@ -56,7 +56,7 @@ static void forget(struct keyring *keyring, struct person_key *person)
 static int load_persons(struct keyring *keyring, struct berth_error *reterr)
 {
     unsigned char key[SEAL_KEY];
-    sqlite3_stmt *statement;
+    berth_cleanup(sql_drop) sqlite3_stmt *statement = NULL;
     int rc;
     int r;
 
@@ -69,16 +69,13 @@ static int load_persons(struct keyring *keyring, struct berth_error *reterr)
                      key);
     }
     explicit_bzero(key, sizeof(key));
-    if (rc != SQLITE_DONE)
-        r = sql_fail(keyring->db, rc, "reading keys.db", reterr);
-    sql_drop(&statement);
-    return r;
+    return rc == SQLITE_DONE ? 0 : sql_fail(keyring->db, rc, "reading keys.db", reterr);
 }
 
 static int make_trail_key(struct keyring *keyring, struct berth_error *reterr)
 {
     static const unsigned char nothing[32];
-    sqlite3_stmt *statement;
+    berth_cleanup(sql_drop) sqlite3_stmt *statement = NULL;
     int rc;
     int r;
 
@@ -89,15 +86,12 @@ static int make_trail_key(struct keyring *keyring, struct berth_error *reterr)
     sql_bind_blob(statement, 1, keyring->trail_key, SEAL_KEY);
     sql_bind_blob(statement, 2, nothing, sizeof(nothing));
     rc = sql_step_once(statement);
-    if (rc != SQLITE_DONE)
-        r = sql_fail(keyring->db, rc, "writing keys.db", reterr);
-    sql_drop(&statement);
-    return r;
+    return rc == SQLITE_DONE ? 0 : sql_fail(keyring->db, rc, "writing keys.db", reterr);
 }
 
 static int load_trail(struct keyring *keyring, bool *ret_new, struct berth_error *reterr)
 {
-    sqlite3_stmt *statement;
+    berth_cleanup(sql_drop) sqlite3_stmt *statement = NULL;
     int rc;
     int r;
 
@@ -115,7 +109,6 @@ static int load_trail(struct keyring *keyring, bool *ret_new, struct berth_error
     } else if (rc != SQLITE_DONE) {
         r = sql_fail(keyring->db, rc, "reading keys.db", reterr);
     }
-    sql_drop(&statement);
     return r == 0 && *ret_new ? make_trail_key(keyring, reterr) : r;
 }
 

@@ -36,7 +36,7 @@ int schema_version(sqlite3 *db, const struct schema *schema, int *ret, struct be
 /* Dangling references: a migration that leaves some is a bug, and its transaction must fail. */
 static int check_references(sqlite3 *db, const struct migration *step, struct berth_error *reterr)
 {
-    sqlite3_stmt *statement;
+    berth_cleanup(sql_drop) sqlite3_stmt *statement = NULL;
     int rc;
     int r;
 
@@ -50,7 +50,6 @@ static int check_references(sqlite3 *db, const struct migration *step, struct be
                        sql_text(statement, 0));
     else if (rc != SQLITE_DONE)
         r = sql_fail(db, rc, "foreign_key_check", reterr);
-    sql_drop(&statement);
     return r;
 }
 

@@ -17,20 +17,13 @@
 
 static int set_wal(sqlite3 *db, const char *synchronous, struct berth_error *reterr)
 {
-    sqlite3_stmt *statement;
-    int rc;
-    int r;
+    char mode[16];
+    int r = sql_word(db, "PRAGMA journal_mode = WAL", "switching to a write-ahead log", mode,
+                     sizeof(mode), reterr);
 
-    r = sql_prepare(db, "PRAGMA journal_mode = WAL", &statement, reterr);
-    if (r < 0)
-        return r;
-    rc = sql_step(statement);
-    if (rc != SQLITE_ROW)
-        r = sql_fail(db, rc, "switching to a write-ahead log", reterr);
-    else if (strcmp(sql_text(statement, 0), "wal") != 0)
+    if (r == 0 && strcmp(mode, "wal") != 0)
         r = berth_fail(reterr, BERTH_E_STORE,
                        "the file system of the data folder does not support a write-ahead log");
-    sql_drop(&statement);
     return r < 0 ? r : sql_run(db, synchronous, reterr);
 }
 
@@ -90,24 +83,16 @@ int open_migrated(const char *folder, const struct schema *schema, bool precious
 static int quick_check(sqlite3 *db, const char *folder, struct berth_error *reterr)
 {
     char path[FOLDER_PATH];
-    sqlite3_stmt *statement;
+    char found[BERTH_ERROR_TEXT];
     struct stat facts;
-    int rc;
     int r;
 
     r = folder_path(folder, schema_main.file, path, reterr);
     if (r < 0 || stat(path, &facts) < 0 || facts.st_size > CHECK_BYTES)
         return r;
-    r = sql_prepare(db, "PRAGMA quick_check(1)", &statement, reterr);
-    if (r < 0)
-        return r;
-    rc = sql_step(statement);
-    if (rc != SQLITE_ROW)
-        r = sql_fail(db, rc, "checking berth.db", reterr);
-    else if (strcmp(sql_text(statement, 0), "ok") != 0)
-        r = berth_fail(reterr, BERTH_E_STORE, "berth.db is damaged (%s); restore a backup",
-                       sql_text(statement, 0));
-    sql_drop(&statement);
+    r = sql_word(db, "PRAGMA quick_check(1)", "checking berth.db", found, sizeof(found), reterr);
+    if (r == 0 && strcmp(found, "ok") != 0)
+        r = berth_fail(reterr, BERTH_E_STORE, "berth.db is damaged (%s); restore a backup", found);
     return r;
 }
 

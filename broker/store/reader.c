@@ -39,7 +39,7 @@ static int read_records(sqlite3 *db, struct keyring *keys, struct page_job *job,
                         struct berth_error *reterr)
 {
     bool newest = job->base.kind == JOB_AUDIT_NEWEST;
-    sqlite3_stmt *statement;
+    berth_cleanup(sql_drop) sqlite3_stmt *statement = NULL;
     int rc;
     int r;
 
@@ -63,10 +63,7 @@ static int read_records(sqlite3 *db, struct keyring *keys, struct page_job *job,
         job->page.last = record.sequence;
         (void)json_array_append_new(job->page.items, audit_json(&record, hash, keys));
     }
-    if (rc != SQLITE_DONE)
-        r = sql_fail(db, rc, "audit trail", reterr);
-    sql_drop(&statement);
-    return r;
+    return rc == SQLITE_DONE ? 0 : sql_fail(db, rc, "audit trail", reterr);
 }
 
 static void run_page(struct reader *reader, struct page_job *job)

@@ -82,20 +82,12 @@ static int copy_file(const char *from, const char *to, struct berth_error *reter
 
 static int check_integrity(sqlite3 *db, const char *backup, struct berth_error *reterr)
 {
-    sqlite3_stmt *statement;
-    int rc;
-    int r;
+    char found[BERTH_ERROR_TEXT];
+    int r = sql_word(db, "PRAGMA integrity_check(1)", "checking the backup", found, sizeof(found),
+                     reterr);
 
-    r = sql_prepare(db, "PRAGMA integrity_check(1)", &statement, reterr);
-    if (r < 0)
-        return r;
-    rc = sql_step(statement);
-    if (rc != SQLITE_ROW)
-        r = sql_fail(db, rc, "checking the backup", reterr);
-    else if (strcmp(sql_text(statement, 0), "ok") != 0)
-        r = berth_fail(reterr, BERTH_E_STORE, "the backup '%s' is damaged: %s", backup,
-                       sql_text(statement, 0));
-    sql_drop(&statement);
+    if (r == 0 && strcmp(found, "ok") != 0)
+        r = berth_fail(reterr, BERTH_E_STORE, "the backup '%s' is damaged: %s", backup, found);
     return r;
 }
 

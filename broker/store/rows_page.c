@@ -88,7 +88,7 @@ int rows_page_read(sqlite3 *db, const struct rows_query *query, struct rows_page
 {
     struct rows_page page = { 0 };
     const struct field *by;
-    sqlite3_stmt *statement;
+    berth_cleanup(sql_drop) sqlite3_stmt *statement = NULL;
     char text[ROWS_PAGE_SQL];
     int rc;
     int r;
@@ -105,7 +105,6 @@ int rows_page_read(sqlite3 *db, const struct rows_query *query, struct rows_page
     rc = read_some(statement, query, &page, &r, reterr);
     if (r == 0 && rc != SQLITE_DONE && rc != SQLITE_ROW)
         r = sql_fail(db, rc, entity_row(query->kind)->table, reterr);
-    sql_drop(&statement);
     if (r < 0) {
         free(page.rows);
         return r;

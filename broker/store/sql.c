@@ -216,6 +216,22 @@ int sql_number(sqlite3 *db, const char *text, int64_t missing, int64_t *ret,
     return r;
 }
 
+int sql_word(sqlite3 *db, const char *pragma, const char *what, char *out, size_t size,
+             struct berth_error *reterr)
+{
+    berth_cleanup(sql_drop) sqlite3_stmt *statement = NULL;
+    int rc;
+    int r = sql_prepare(db, pragma, &statement, reterr);
+
+    if (r < 0)
+        return r;
+    rc = sql_step(statement);
+    if (rc != SQLITE_ROW)
+        return sql_fail(db, rc, what, reterr);
+    berth_copy_text(out, size, sql_text(statement, 0));
+    return 0;
+}
+
 int sql_step_once(sqlite3_stmt *statement)
 {
     int rc = sql_step(statement);

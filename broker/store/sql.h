@@ -67,6 +67,10 @@ int sql_run(sqlite3 *db, const char *text, struct berth_error *reterr) berth_mus
 int sql_number(sqlite3 *db, const char *text, int64_t missing, int64_t *ret,
                struct berth_error *reterr) berth_must_check;
 
+/* What a PRAGMA answers in its first row; `what` is for the error when it answers nothing. */
+int sql_word(sqlite3 *db, const char *pragma, const char *what, char *out, size_t size,
+             struct berth_error *reterr) berth_must_check;
+
 /* Step a statement that returns no rows, and reset it. Returns SQLite's code: SQLITE_DONE on
  * success. */
 int sql_step_once(sqlite3_stmt *statement);

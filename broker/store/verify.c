@@ -60,7 +60,7 @@ struct end_note {
 
 static int read_end(sqlite3 *db, struct end_note *ret, struct berth_error *reterr)
 {
-    sqlite3_stmt *statement;
+    berth_cleanup(sql_drop) sqlite3_stmt *statement = NULL;
     int rc;
     int r;
 
@@ -78,7 +78,6 @@ static int read_end(sqlite3 *db, struct end_note *ret, struct berth_error *reter
     } else if (rc != SQLITE_DONE) {
         r = sql_fail(db, rc, "audit trail", reterr);
     }
-    sql_drop(&statement);
     return r;
 }
 
@@ -115,7 +114,7 @@ static int walk_records(sqlite3 *db, struct keyring *keys, int64_t limit, struct
 {
     unsigned char anchored_hash[32];
     int64_t anchored = keys ? keyring_anchored(keys, anchored_hash) : 0;
-    sqlite3_stmt *statement;
+    berth_cleanup(sql_drop) sqlite3_stmt *statement = NULL;
     int64_t count = 0;
     int rc = SQLITE_DONE;
     int r;
@@ -133,7 +132,6 @@ static int walk_records(sqlite3 *db, struct keyring *keys, int64_t limit, struct
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)
         r = sql_fail(db, rc, "audit trail", reterr);
     walk->finished = rc == SQLITE_DONE || walk->verdict.first_bad;
-    sql_drop(&statement);
     return r;
 }
 
