@@ -82,8 +82,7 @@ static int act(struct request *request, const struct desktop_action *action,
 #define ACT(symbol, which, force_, why_)                                                         \
     int do_desktop_##symbol(struct request *request, struct berth_error *reterr)                 \
     {                                                                                            \
-        const struct verb_desktop_##symbol *in =                                                 \
-            (const struct verb_desktop_##symbol *)request->params;                               \
+        const struct verb_desktop_##symbol *in = request->params;                                \
         const struct desktop_action action = { in->desktop, DESKTOP_##which, (force_), (why_) }; \
                                                                                                  \
         return act(request, &action, reterr);                                                    \
@@ -120,26 +119,17 @@ static int set_mode(struct request *request, uint64_t host_id, enum host_mode mo
         reterr);
 }
 
-int do_host_activate(struct request *request, struct berth_error *reterr)
-{
-    const struct verb_host_activate *in = request->params;
+#define HOST_MODE(symbol, mode)                                               \
+    int do_host_##symbol(struct request *request, struct berth_error *reterr) \
+    {                                                                         \
+        const struct verb_host_##symbol *in = request->params;                \
+                                                                              \
+        return set_mode(request, in->host, host_mode_##mode, reterr);         \
+    }
 
-    return set_mode(request, in->host, host_mode_ACTIVE, reterr);
-}
-
-int do_host_drain(struct request *request, struct berth_error *reterr)
-{
-    const struct verb_host_drain *in = request->params;
-
-    return set_mode(request, in->host, host_mode_DRAIN, reterr);
-}
-
-int do_host_maintenance(struct request *request, struct berth_error *reterr)
-{
-    const struct verb_host_maintenance *in = request->params;
-
-    return set_mode(request, in->host, host_mode_MAINTENANCE, reterr);
-}
+HOST_MODE(activate, ACTIVE)
+HOST_MODE(drain, DRAIN)
+HOST_MODE(maintenance, MAINTENANCE)
 
 /* ---- images ---- */
 

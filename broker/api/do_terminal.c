@@ -196,26 +196,17 @@ static int set_state(struct request *request, uint64_t id, enum terminal_state s
                         reterr);
 }
 
-int do_terminal_approve(struct request *request, struct berth_error *reterr)
-{
-    const struct verb_terminal_approve *in = request->params;
+#define TERMINAL_STATE(symbol, state)                                                  \
+    int do_terminal_##symbol(struct request *request, struct berth_error *reterr)      \
+    {                                                                                  \
+        const struct verb_terminal_##symbol *in = request->params;                     \
+                                                                                       \
+        return set_state(request, in->terminal, terminal_##state, in->reason, reterr); \
+    }
 
-    return set_state(request, in->terminal, terminal_ACCEPTED, in->reason, reterr);
-}
-
-int do_terminal_quarantine(struct request *request, struct berth_error *reterr)
-{
-    const struct verb_terminal_quarantine *in = request->params;
-
-    return set_state(request, in->terminal, terminal_QUARANTINED, in->reason, reterr);
-}
-
-int do_terminal_readmit(struct request *request, struct berth_error *reterr)
-{
-    const struct verb_terminal_readmit *in = request->params;
-
-    return set_state(request, in->terminal, terminal_WAITING, in->reason, reterr);
-}
+TERMINAL_STATE(approve, ACCEPTED)
+TERMINAL_STATE(quarantine, QUARANTINED)
+TERMINAL_STATE(readmit, WAITING)
 
 static int plan_revoke(struct request *request, const struct terminal *terminal)
 {
@@ -401,8 +392,7 @@ static int command(struct request *request, enum command_kind kind,
 #define COMMAND(symbol, kind, minutes_given)                                       \
     int do_terminal_##symbol(struct request *request, struct berth_error *reterr)  \
     {                                                                              \
-        const struct verb_terminal_##symbol *in =                                  \
-            (const struct verb_terminal_##symbol *)request->params;                \
+        const struct verb_terminal_##symbol *in = request->params;                 \
         const struct command_target target = { in->terminal, in->tag, in->place }; \
                                                                                    \
         return command(request, command_kind_##kind, &target,                      \
