@@ -130,6 +130,48 @@ obeys_behind_a_lock() {
     end_process "$holder"
 }
 
+# start_held NAME DIR - a start that waits before it first runs the program NAME, until the file NAME-free is there. STARTED is
+# its process.
+start_held() {
+    mkdir "$work/held-$1"
+    printf '%s\n' '#!/bin/sh' "touch $work/$1-held" "while [ ! -e $work/$1-free ]; do sleep 0.1; done" \
+        "exec $(type -P "$1") \"\$@\"" >"$work/held-$1/$1"
+    chmod 755 "$work/held-$1/$1"
+    PATH=$work/held-$1:$PATH "$top/deploy/lib/private-libvirtd" start "$2" &
+    STARTED=$!
+    at_exit end_process "$STARTED"
+    at_exit touch "$work/$1-free"
+}
+
+# One start begins to read the kept capabilities; another comes to replace them meanwhile.
+capabilities_are_shared() {
+    local reader writer
+    libvirtd start "$one" # now a copy is kept
+    libvirtd stop "$one"
+    start_held cp "$one"
+    reader=$STARTED
+    wait_for test -e "$work/cp-held"
+    start_held mv "$two"
+    writer=$STARTED
+    wait_for writer_waits
+    touch "$work/cp-free"
+    wait "$reader" || die "a start fails when another replaces what it reads"
+    touch "$work/mv-free"
+    wait "$writer" || die "a start that replaces the kept capabilities fails"
+    libvirtd stop "$one"
+    libvirtd stop "$two"
+}
+
+# At the lock that the reader has, or between taking the old copy away and putting the new one there.
+writer_waits() {
+    local lock
+    [[ ! -e $work/mv-held ]] || return 0
+    for lock in "$BERTH_CACHE"/libvirt-*.lock; do
+        [[ -e $lock ]] && grep -q -- "-> FLOCK .*:$(stat -c %i "$lock") " /proc/locks && return
+    done
+    return 1
+}
+
 main() {
     local one two uri init owner
     need_root
@@ -146,6 +188,7 @@ main() {
     step "other processes are left alone" others_are_left_alone
     step "a start that hangs obeys signals" obeys_signals
     step "also behind a lock" obeys_behind_a_lock
+    step "two starts share what is known of QEMU" capabilities_are_shared
 
     step "start" libvirtd start "$one"
     uri="qemu+unix:///system?socket=$one/run/libvirt-sock"
