@@ -6,6 +6,7 @@
 #include "berth/log.h"
 
 #include "core/index.h"
+#include "core/reservation.h"
 #include "flow/admin_job.h"
 #include "flow/decide.h"
 #include "flow/power.h"
@@ -24,8 +25,7 @@ static const char *const action_names[] = {
  */
 struct desktop_job {
     struct admin_job job; /* its steps: the decision, the work of the machine, the second record */
-    uint64_t desktop_id;
-    enum desktop_act act;
+    struct desktop_action action;
     bool repeated; /* the request was carried out before */
     char object[96];
 };
@@ -61,7 +61,7 @@ static void finished(struct op *op, int result)
 
     /* The machine has done it, even if that could not be recorded. */
     if (result < 0)
-        log_failure(EV_STORE_REFUSED, &op->error, action_names[job->act]);
+        log_failure(EV_STORE_REFUSED, &op->error, action_names[job->action.act]);
     admin_job_end(&job->job, 0);
 }
 
@@ -75,7 +75,7 @@ static void machine_done(struct op *op, int result)
         admin_job_end(&job->job, result);
         return;
     }
-    changes = admin_changes(&job->job.actor, action_names[job->act]);
+    changes = admin_changes(&job->job.actor, action_names[job->action.act]);
     changes_object(changes, "%s", job->object);
     changes_detail(changes, "carried out by its machine");
     op_init(op, context->timers, finished);
@@ -83,33 +83,7 @@ static void machine_done(struct op *op, int result)
         admin_job_end(&job->job, 0);
 }
 
-static void recorded(struct op *op, int result)
-{
-    struct desktop_job *job = container_of(op, struct desktop_job, job.step);
-    struct context *context = job->job.context;
-    struct desktop *desktop = desktop_find(context->core, job->desktop_id);
-    int r = result;
-
-    if (r < 0 || job->repeated || job->act == DESKTOP_QUARANTINE) {
-        admin_job_end(&job->job, r);
-        return;
-    }
-    if (!desktop) {
-        admin_job_end(&job->job, 0); /* it was deleted meanwhile */
-        return;
-    }
-    if (job->act == DESKTOP_RELEASE) {
-        desktop_released(context, desktop);
-        admin_job_end(&job->job, 0);
-        return;
-    }
-    op_init(op, context->timers, machine_done);
-    r = machine_request(context, desktop, goal_of(job->act), op);
-    if (r < 0)
-        admin_job_end(&job->job, r);
-}
-
-/* May it be done to a desktop that is in use? */
+/* May it be done to a desktop that is in use, or is being given to somebody? */
 static int check_use(struct core *core, const struct desktop *desktop,
                      const struct desktop_action *action, struct berth_error *reterr)
 {
@@ -117,18 +91,51 @@ static int check_use(struct core *core, const struct desktop *desktop,
     bool disturbs = action->act == DESKTOP_STOP || action->act == DESKTOP_RESTART ||
                     action->act == DESKTOP_REFRESH;
     const struct row_assignment *row = assignment ? entity_row_of_const(assignment) : NULL;
-    const struct user *user = row ? user_find(core, row->user_id) : NULL;
+    const struct reservation *reserved = desktop->reserved;
+    const struct user *user =
+        row || reserved ? user_find(core, row ? row->user_id : reserved->user_id) : NULL;
+    const char *name = user ? user->row.name : "another user";
 
-    if (!row)
-        return 0;
-    if (action->act == DESKTOP_DELETE)
+    if (action->act == DESKTOP_DELETE && row)
         return berth_fail(reterr, BERTH_E_STATE, "desktop '%s' belongs to %s", desktop->row.name,
-                          user ? user->row.name : "another user");
-    if (disturbs && !action->force && session_on(core, row->id))
+                          name);
+    if (reserved && (action->act == DESKTOP_DELETE || (disturbs && !action->force)))
+        return berth_fail(reterr, BERTH_E_STATE, "desktop '%s' is being given to %s at this moment",
+                          desktop->row.name, name);
+    if (row && disturbs && !action->force && session_on(core, row->id))
         return berth_fail(reterr, BERTH_E_STATE,
                           "desktop '%s': %s has a session on it; use force, or sign them off first",
-                          desktop->row.name, user ? user->row.name : "another user");
+                          desktop->row.name, name);
     return 0;
+}
+
+static void recorded(struct op *op, int result)
+{
+    struct desktop_job *job = container_of(op, struct desktop_job, job.step);
+    struct context *context = job->job.context;
+    struct desktop *desktop = desktop_find(context->core, job->action.desktop_id);
+    int r = result;
+
+    if (r < 0 || job->repeated || job->action.act == DESKTOP_QUARANTINE) {
+        admin_job_end(&job->job, r);
+        return;
+    }
+    if (!desktop) {
+        admin_job_end(&job->job, 0); /* it was deleted meanwhile */
+        return;
+    }
+    if (job->action.act == DESKTOP_RELEASE) {
+        desktop_released(context, desktop);
+        admin_job_end(&job->job, 0);
+        return;
+    }
+    op_init(op, context->timers, machine_done);
+    /* Somebody may have got it while this was written. What is to be deleted goes after them. */
+    r = check_use(context->core, desktop, &job->action, &op->error);
+    if (r >= 0)
+        r = machine_request(context, desktop, goal_of(job->action.act), op);
+    if (r < 0)
+        admin_job_end(&job->job, r);
 }
 
 static int check_kind(struct core *core, const struct desktop *desktop, enum desktop_act act,
@@ -193,8 +200,8 @@ int admin_desktop(struct context *context, const struct admin_actor *actor,
         return r;
     job = admin_job_new(context, actor, sizeof(*job));
     (void)snprintf(job->object, sizeof(job->object), "desktop %s", desktop->row.name);
-    job->desktop_id = action->desktop_id;
-    job->act = action->act;
+    job->action = *action;
+    job->action.why = NULL; /* the caller's */
     op_init(&job->job.step, context->timers, recorded);
     r = decide_begin(context, plan(actor, desktop, action),
                      &(struct decide_then){ .ret_repeated = &job->repeated }, &job->job.step);

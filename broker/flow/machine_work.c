@@ -104,16 +104,13 @@ int machine_call(struct flow *flow, enum virt_call what, bool force)
 int machine_write_again(struct flow *flow, int again)
 {
     struct machine_work *work = machine_work_of(flow);
+    int result = flow->op.result;
 
-    switch (flow->op.result) {
-    case BERTH_E_CONFLICT:
-    case BERTH_E_BUSY:
+    if (result == BERTH_E_CONFLICT && work->conflicts++ == 0)
         return again;
-    case BERTH_E_NO_SPACE:
+    if (result == BERTH_E_CONFLICT || result == BERTH_E_BUSY || result == BERTH_E_NO_SPACE)
         return flow_await_then(flow, delay_begin(&work->delay, RETRY_WRITE_MS, &flow->op), again);
-    default:
-        return flow_fail_with(flow, &flow->op.error);
-    }
+    return flow_fail_with(flow, &flow->op.error);
 }
 
 void machine_set_stopping(struct machine_work *work, const char *why)

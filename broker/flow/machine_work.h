@@ -19,6 +19,7 @@ struct machine_work {
     uint64_t version_id; /* refresh: image version that the host was told to create the disk from */
     struct waitq_entry wait;
     struct delay delay;
+    int conflicts; /* writes that met a change of somebody else: the first is tried again at once */
 
     /* Start only. */
     int64_t up_since_ms; /* the start limit counts from here */

@@ -54,6 +54,73 @@ static void expect_blameless(struct world *w)
     EXPECT_STR(world_pool(w, "ward-3")->backoff_why, "");
 }
 
+/* ---- an administrator and a person want the same desktop in the same moment ---- */
+
+/* Either the order is refused, or the person gets a desktop that it does not touch; in no case is one
+ * worked on below a session. */
+static void order_beside_a_sign_on(enum desktop_act act)
+{
+    int refused = 0, done = 0;
+
+    for (int ms = 0; ms < 40; ms++) {
+        struct world *w = world_new((uint64_t)ms + 1, WARD
+                                    "pool ward-3 floating image debian max 2 spare 1 release keep\n"
+                                    "entitle everyone ward-3\n");
+        struct desktop_action action;
+        struct machine *machine;
+        int64_t boots, generation;
+        char desktop[80];
+        int r;
+
+        world_run_s(w, 70);
+        world_sign_on(w, "t1", "anna", "secret12"); /* its first use */
+        EVENTUALLY(w, "t1", "anna on ward-3-001");
+        world_sign_off(w, "t1");
+        world_run_s(w, 20);
+        action = action_for(w, "ward-3-001", act);
+        world_sign_on(w, "t1", "bob", "secret12");
+        world_run_ms(w, ms * 5);
+        r = admin_desktop(context_of(w), world_actor(), &action, world_op(w));
+        PASS_UNTIL(w, 300,
+                   world_session(w, "bob") && world_session(w, "bob")->row.state == session_ACTIVE);
+        copy_text(desktop,
+                  desktop_find(world_core(w), world_session(w, "bob")->row.desktop_id)->row.name);
+        machine = world_machine(w, desktop);
+        boots = machine->boots;
+        generation = machine->generation;
+        r = world_await(w, r);
+        world_run_s(w, 30);
+        EXPECT(r == 0 || r == BERTH_E_STATE);
+        refused += r != 0;
+        done += r == 0;
+        machine = world_machine(w, desktop);
+        EXPECT(machine && machine->boots == boots && machine->generation == generation);
+        EXPECT(world_session(w, "bob") && world_session(w, "bob")->row.state == session_ACTIVE);
+        THE_END(w);
+    }
+    EXPECT(refused > 0 && done > 0);
+}
+
+TEST(power, no_restart_below_a_session_that_begins)
+{
+    order_beside_a_sign_on(DESKTOP_RESTART);
+}
+
+TEST(power, no_refresh_below_a_session_that_begins)
+{
+    order_beside_a_sign_on(DESKTOP_REFRESH);
+}
+
+TEST(power, no_stop_below_a_session_that_begins)
+{
+    order_beside_a_sign_on(DESKTOP_STOP);
+}
+
+TEST(power, no_deletion_below_a_session_that_begins)
+{
+    order_beside_a_sign_on(DESKTOP_DELETE);
+}
+
 /* ---- its host is away ---- */
 
 /* For 400 s, begun at many moments of a start. */
