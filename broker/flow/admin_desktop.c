@@ -130,8 +130,10 @@ static void recorded(struct op *op, int result)
         return;
     }
     op_init(op, context->timers, machine_done);
-    /* Somebody may have got it while this was written. What is to be deleted goes after them. */
-    r = check_use(context->core, desktop, &job->action, &op->error);
+    /* Somebody may have got it while this was written. A deletion is in the desktop's row, which
+     * their claim writes too: it came first, and they get another. */
+    if (job->action.act != DESKTOP_DELETE)
+        r = check_use(context->core, desktop, &job->action, &op->error);
     if (r >= 0)
         r = machine_request(context, desktop, goal_of(job->action.act), op);
     if (r < 0)

@@ -24,7 +24,8 @@ static int raise_epoch(struct context *context, struct claim *claim, struct chan
 }
 
 /* Open the assignment unless it is open. Returns its id, or 0 when the desktop is assigned to
- * another user by now. */
+ * another user by now, or is to be deleted. Opening it writes the desktop's row too: of an
+ * assignment and a deletion at once, the store refuses the second. */
 static uint64_t take_desktop(struct context *context, const struct claim *claim,
                              const struct desktop *desktop, struct changes *changes)
 {
@@ -39,11 +40,13 @@ static uint64_t take_desktop(struct context *context, const struct claim *claim,
                                   .state = assignment_OPEN,
                                   .opened_ms = context->timers->wall_ms };
 
-    if (desktop_note_use(desktop, &used))
+    if (desktop_note_use(desktop, &used) || !mine)
         changes_set(changes, ENTITY_desktop, &used);
     if (mine)
         return mine == there ? mine->row.id : 0;
     if (there)
+        return 0;
+    if (desktop->row.delete_pending)
         return 0;
     row.id = core_next_id(core);
     changes_add(changes, ENTITY_assignment, &row);
@@ -156,7 +159,8 @@ static int build(struct context *context, struct claim *claim, struct changes *c
         return r;
     assignment_id = take_desktop(context, claim, desktop, changes);
     if (!assignment_id)
-        return berth_fail(reterr, BERTH_E_STATE, "desktop '%s' was given to another user meanwhile",
+        return berth_fail(reterr, BERTH_E_STATE,
+                          "desktop '%s' was given to another user or is to be deleted meanwhile",
                           desktop->row.name);
     if (claim->session_id) {
         struct session *session = session_find(core, claim->session_id);

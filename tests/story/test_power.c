@@ -90,7 +90,7 @@ static void order_beside_a_sign_on(enum desktop_act act)
         generation = machine->generation;
         r = world_await(w, r);
         world_run_s(w, 30);
-        EXPECT(r == 0 || r == BERTH_E_STATE);
+        EXPECT(r == 0 || r == BERTH_E_STATE || r == BERTH_E_CONFLICT);
         refused += r != 0;
         done += r == 0;
         machine = world_machine(w, desktop);
