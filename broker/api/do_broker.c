@@ -35,12 +35,13 @@ int do_flow_list(struct request *request, struct berth_error *reterr)
 
 static int plan_cancel(struct request *request, uint64_t id, struct berth_error *reterr)
 {
-    struct view_plan *plan = berth_new(struct view_plan);
+    struct view_plan *plan;
     struct flow *flow;
     int r = admin_flow_find(request->api->context, id, &flow, reterr);
 
     if (r < 0)
         return r;
+    plan = berth_new(struct view_plan);
     plan_add(plan, "flow '%s' in step '%s' for %s would be cancelled", flow->kind->name,
              flow_step_name(flow), flow->who);
     plan_add(plan, "its steps would be rolled back, the last first");
