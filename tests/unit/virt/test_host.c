@@ -115,6 +115,7 @@ TEST(host, three_deadlines_in_a_row_end_the_process)
     const size_t waiting = WIRE_AGENT_LANES + 1; /* for a lane */
     struct world *world = fake_world("deaf");
     struct virt_args args = { .uuid = "x" };
+    unsigned starts = facts(world).starts; /* more than one on a machine with much else to do */
 
     EXPECT_OK(begin(world, VIRT_inspect, &args, &asked[0]));
     for (size_t i = 1; i <= waiting; i++)
@@ -128,7 +129,7 @@ TEST(host, three_deadlines_in_a_row_end_the_process)
     EXPECT_ERR(asked[2].result, BERTH_E_UNKNOWN_OUTCOME);
     EXPECT_SAYS(world->reason, "without an answer");
     AWAIT(world, world->up);
-    EXPECT_INT(facts(world).starts, 2);
+    EXPECT_INT(facts(world).starts, starts + 1);
     world_free(world);
 }
 
@@ -139,6 +140,7 @@ TEST(host, a_process_that_speaks_another_language_is_replaced)
 
     for (size_t i = 0; i < BERTH_COUNT(habits); i++) {
         struct world *world = fake_world(habits[i]);
+        unsigned starts = facts(world).starts;
         struct asked asked;
 
         EXPECT_OK(begin(world, VIRT_inspect, &args, &asked));
@@ -146,7 +148,7 @@ TEST(host, a_process_that_speaks_another_language_is_replaced)
         EXPECT_ERR(asked.result, BERTH_E_UNKNOWN_OUTCOME);
         EXPECT(!world->up);
         AWAIT(world, world->up);
-        EXPECT_INT(facts(world).starts, 2);
+        EXPECT_INT(facts(world).starts, starts + 1);
         world_free(world);
     }
 }
@@ -155,13 +157,14 @@ TEST(host, what_it_says_is_checked_and_the_unknown_is_passed_over)
 {
     struct world *world = fake_world("liar");
     struct virt_args args = { .uuid = "x" };
+    unsigned starts = facts(world).starts;
     struct asked asked = ask(world, VIRT_inspect, &args);
 
     EXPECT_ERR(asked.result, BERTH_E_HOST); /* a code of some later version */
     EXPECT_SAYS(asked.op.error.text, "bad ? news");
     EXPECT_INT(world->started, 1); /* a member that we do not know is no fault */
     EXPECT_STR(world->last.uuid, "from-the-future");
-    EXPECT_INT(facts(world).starts, 1);
+    EXPECT_INT(facts(world).starts, starts);
     world_free(world);
 }
 
