@@ -12,8 +12,6 @@
 #include "berth/log.h"
 #include "berth/tls.h"
 
-#include "core/index.h"
-
 #include "api_internal.h"
 
 #define SIGN_IN_IDLE_MS 3600000 /* without a request */

@@ -16,7 +16,6 @@
 #include "auth/auth_setup.h"
 #include "core/admin.h"
 #include "core/grace.h"
-#include "core/index.h"
 #include "core/user.h"
 
 #include "keyfile.h"

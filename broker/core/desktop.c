@@ -8,7 +8,6 @@
 
 #include "core/desktop_class.h"
 #include "core/hooks.h"
-#include "core/index.h"
 #include "core/notice.h"
 
 void desktop_set_state(struct desktop *desktop, enum desktop_state next, const char *why)

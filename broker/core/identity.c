@@ -1,7 +1,5 @@
-/* identity.c - finding keys, and changing their states. */
+/* identity.c - changing the states of keys. */
 #include "core/identity.h"
-
-#include "core/index.h"
 
 bool identity_transition(struct identity *identity, enum identity_state next,
                          struct changes *changes)
