@@ -130,8 +130,8 @@ obeys_behind_a_lock() {
     end_process "$holder"
 }
 
-# start_held NAME DIR - a start that waits before it first runs the program NAME, until the file NAME-free is there. STARTED is
-# its process.
+# start_held NAME DIR - a start that waits before it first runs the program NAME, until the file NAME-free is there (it looks
+# every 0.1 s: a shell has nothing to wait for a file with). STARTED is its process.
 start_held() {
     mkdir "$work/held-$1"
     printf '%s\n' '#!/bin/sh' "touch $work/$1-held" "while [ ! -e $work/$1-free ]; do sleep 0.1; done" \
